@@ -1,0 +1,409 @@
+"""The wire protocol, version 1: every message a client may say or hear, as msgspec Structs.
+
+This file is the single source of the protocol. One WebSocket message is one of these structs, written
+as JSON (subprotocol ``worldline.v1.json``, text frames) or as MessagePack (``worldline.v1.msgpack``,
+binary frames) with the same field names. The field ``type`` names the struct.
+
+Every request carries ``id``, chosen by the client and unique among its open requests; exactly one reply
+carries ``re`` = that id: an answer or an `Error`. Messages without ``re`` are pushes. In requests,
+absent and null mean the same. Names say their unit (``_ms``, ``_s``, ``_hz``, ``_bytes``); a bare
+``tick`` is a tick number.
+
+Not here: how the server treats unknown fields and wrong frames (``server/gateway/decoding.py``), and
+what a game's own inputs look like (each game declares them; `Rules` carries their JSON Schemas).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+JSON_SUBPROTOCOL: Final = "worldline.v1.json"
+MSGPACK_SUBPROTOCOL: Final = "worldline.v1.msgpack"
+SUBPROTOCOLS: Final = (JSON_SUBPROTOCOL, MSGPACK_SUBPROTOCOL)
+
+# Integers stay exact in every client language up to here (IEEE doubles).
+MAX_INTEGER: Final = 2**53 - 1
+MAX_ID_LENGTH: Final = 40
+MAX_NAME_LENGTH: Final = 64
+MAX_NOTE_BYTES: Final = 16_384
+# Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
+MAX_NESTING: Final = 32
+
+Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
+Format = Literal["data", "text", "both"]
+
+WorldStatus = Literal["waiting", "running", "finished", "closed", "faulted"]
+"""``waiting`` for min_players, ``running``, ``finished`` by the rules, ``closed`` (idle, operator, shard lost),
+``faulted`` (the game broke: its log stays readable)."""
+
+
+class Request(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
+    """What every request carries."""
+
+    id: Natural
+
+
+class Hello(Request, tag="hello"):
+    """The first message of a connection, within ten seconds."""
+
+    name: Name | None = None
+    client: Name | None = None
+
+
+class Games(Request, tag="games"):
+    """Which games can be played here."""
+
+
+class Rules(Request, tag="rules"):
+    """How one game is played: its SKILL.md and the JSON Schemas of its inputs, events and observation."""
+
+    game: Ident
+
+
+class Worlds(Request, tag="worlds"):
+    """Which worlds exist, newest first. ``limit`` and ``next`` page through them."""
+
+    game: Ident | None = None
+    status: WorldStatus | None = None
+    mine: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    next: Ident | None = None
+
+
+class Join(Request, tag="join"):
+    """Take a seat, in ``world`` or by ``game``: the player you already have in a running world of that game,
+    else a free seat, else a new world. Safe to repeat."""
+
+    game: Ident | None = None
+    world: Ident | None = None
+    observe: bool = False
+
+
+class Input(Request, tag="input"):
+    """Do something in a world. ``seq`` (1, 2, 3 … per player) makes it safely repeatable."""
+
+    world: Ident
+    name: Ident
+    player: Ident | None = None
+    args: dict[str, Any] | None = None
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)] | None = None
+    note: str | None = None
+    seen_tick: Natural | None = None
+    observe: bool = False
+
+
+class Observe(Request, tag="observe"):
+    """What a player of yours may know now, and the events since ``since`` (or since your last look)."""
+
+    world: Ident
+    player: Ident | None = None
+    since: Natural | None = None
+    format: Format = "both"
+
+
+class Leave(Request, tag="leave"):
+    """Give a seat back."""
+
+    world: Ident
+    player: Ident | None = None
+
+
+class Ping(Request, tag="ping"):
+    """Is the server there, and what time is it there. Free of charge up to ten a second."""
+
+
+ClientMessage = Hello | Games | Rules | Worlds | Join | Input | Observe | Leave | Ping
+REQUESTS: Final[tuple[type[Request], ...]] = (Hello, Games, Rules, Worlds, Join, Input, Observe, Leave, Ping)
+REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
+
+
+# --- replies -----------------------------------------------------------------------------------------
+
+
+class Reply(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
+    """What every reply carries. ``re`` is absent on pushes and where no id could be read.
+    ``ignored`` names fields of the request that the server does not know, ``hint`` what to do about it."""
+
+    re: int | None = None
+    ignored: list[str] | None = None
+    hint: str | None = None
+
+
+class Limits(msgspec.Struct, kw_only=True):
+    """What this connection may do. ``rate_hz`` is null when limits are off."""
+
+    rate_hz: float | None
+    burst: int | None
+    max_open_requests: int
+    max_message_bytes: int
+    max_reply_bytes: int
+    max_note_bytes: int
+    silence_s: int
+
+
+class Welcome(Reply, tag="welcome"):
+    """Who you are here, and what the limits are. ``features`` names optional parts of the protocol."""
+
+    session: str
+    agent: str
+    name: str
+    role: Literal["agent"]
+    durability: Literal["durable", "written"]
+    server: str
+    server_time_ms: int
+    features: list[str]
+    limits: Limits
+
+
+class GameSummary(msgspec.Struct, kw_only=True):
+    """One line of `GamesReply`."""
+
+    game: str
+    title: str
+    summary: str
+    max_players: int
+    clock: str
+    tick_hz: float
+    players: int
+    worlds: int
+    digest: str
+
+
+class GamesReply(Reply, tag="games"):
+    """The games of this server."""
+
+    games: list[GameSummary]
+
+
+class RulesReply(Reply, tag="rules"):
+    """How a game is played. ``inputs``, ``events``, ``settings`` are JSON Schemas by name, ``observation`` is one."""
+
+    game: str
+    title: str
+    clock: str
+    tick_hz: float
+    grace_s: float
+    markdown: str
+    inputs: dict[str, Any]
+    events: dict[str, Any]
+    observation: dict[str, Any]
+    settings: dict[str, Any]
+    digest: str
+
+
+class PlayerSummary(msgspec.Struct, kw_only=True):
+    """A player as others see it."""
+
+    player: str
+    agent: str
+    name: str
+    seat: int
+    score: float
+    connected: bool
+
+
+class WorldSummary(msgspec.Struct, kw_only=True):
+    """One line of `WorldsReply`."""
+
+    world: str
+    game: str
+    status: WorldStatus
+    tick: int
+    clock: str
+    players: list[PlayerSummary]
+    seats_free: int
+    digest: str
+
+
+class WorldsReply(Reply, tag="worlds"):
+    """A page of worlds; send ``next`` again for the page after it."""
+
+    worlds: list[WorldSummary]
+    next: str | None = None
+
+
+class EventItem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Something that happened to a player. ``n`` counts 1, 2, 3 … per player."""
+
+    n: int
+    tick: int
+    kind: str
+    data: Any = None
+
+
+class Observation(Reply, tag="observation"):
+    """What a player may know at ``tick``: the game's ``data`` and ``text``, and events since ``since``.
+
+    ``cursor`` is the n to pass as ``since`` next time; ``missed`` counts events that were no longer kept.
+    ``ended`` is set once the player is out: by the rules (terminated), or left, timed out, kicked, closed
+    (truncated)."""
+
+    world: str
+    player: str
+    tick: int
+    game_time_s: float
+    status: WorldStatus
+    cursor: int
+    missed: int
+    events: list[EventItem]
+    score: float
+    total_reward: float
+    data: Any = None
+    text: str | None = None
+    ended: Literal["terminated", "truncated"] | None = None
+    result: Any = None
+
+
+class Joined(Reply, tag="joined"):
+    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event."""
+
+    world: str
+    game: str
+    player: str
+    seat: int
+    next_seq: int
+    cursor: int
+    status: WorldStatus
+    tick: int
+    clock: str
+    tick_hz: float
+    digest: str
+    observation: Observation | None = None
+
+
+class Outcome(Reply, tag="outcome"):
+    """What became of an input: final, durable, in the log at ``tick``.
+
+    ``applied``, or ``rejected`` by the game's rules with the game's ``code``, ``message`` and ``hint``.
+    ``duplicate``: this seq was applied before; this is the first outcome again. ``stale_ticks`` = tick - seen_tick."""
+
+    world: str
+    player: str
+    seq: int
+    status: Literal["applied", "rejected"]
+    tick: int
+    code: str | None = None
+    message: str | None = None
+    result: Any = None
+    stale_ticks: int | None = None
+    duplicate: bool = False
+    observation: Observation | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the game applied the input."""
+        return self.status == "applied"
+
+
+class Left(Reply, tag="left"):
+    """The seat is free again."""
+
+    world: str
+    player: str
+
+
+class Pong(Reply, tag="pong"):
+    """The answer to `Ping`."""
+
+    server_time_ms: int
+
+
+class Error(Reply, tag="error"):
+    """The request was refused: nothing happened. ``retry_after_ms`` present = the same request may succeed later,
+    absent = change the request. ``path`` says where in the request, ``valid`` what would be accepted there."""
+
+    code: str
+    message: str
+    path: str | None = None
+    valid: list[str] | None = None
+    data: dict[str, Any] | None = None
+    retry_after_ms: int | None = None
+
+
+# --- pushes ------------------------------------------------------------------------------------------
+
+
+class Started(Reply, tag="started"):
+    """A world you sit in has enough players: it runs."""
+
+    world: str
+    tick: int
+
+
+class Closed(Reply, tag="closed"):
+    """A world you sit in has ended, or (with ``player``) your player in it has."""
+
+    world: str
+    reason: str
+    player: str | None = None
+    result: Any = None
+
+
+class Notice(Reply, tag="notice"):
+    """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
+    speed because its machine is overloaded; ``draining``: the server is about to stop."""
+
+    code: Literal["draining", "clock_slow"]
+    message: str
+    world: str | None = None
+    rate: float | None = None
+    retry_after_ms: int | None = None
+
+
+ServerMessage = (
+    Welcome
+    | GamesReply
+    | RulesReply
+    | WorldsReply
+    | Joined
+    | Outcome
+    | Observation
+    | Left
+    | Pong
+    | Error
+    | Started
+    | Closed
+    | Notice
+)
+
+# --- errors and closes -------------------------------------------------------------------------------
+
+ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
+    # Mend the message.
+    "malformed": "mend",
+    "unknown_type": "mend",
+    "invalid_args": "mend",
+    "too_large": "mend",
+    "hello_required": "mend",
+    "unknown_game": "mend",
+    "unknown_world": "mend",
+    "unknown_player": "mend",
+    "unknown_input": "mend",
+    # Not possible as things stand.
+    "not_joined": "not_possible",
+    "seq_conflict": "not_possible",
+    "world_full": "not_possible",
+    "world_closed": "not_possible",
+    "world_faulted": "not_possible",
+    # The same may succeed after retry_after_ms.
+    "rate_limited": "try_later",
+    "overloaded": "try_later",
+    "too_many_open": "try_later",
+    "not_started": "try_later",
+    "draining": "try_later",
+    "too_many_worlds": "try_later",
+    "internal": "try_later",
+}
+"""Every error code the server sends, with what a client can do about it."""
+
+CLOSE_DONE: Final = 1000
+CLOSE_PROTOCOL: Final = 1008  # refused, do not retry
+CLOSE_TOO_BIG: Final = 1009  # mend the message
+CLOSE_FAULT: Final = 1011
+CLOSE_RESTART: Final = 1012  # come back after retry_after_ms
+CLOSE_TOO_SLOW: Final = 4008  # too slow or silent: come back after retry_after_ms
+CLOSE_FLOODING: Final = 4029  # 100 refusals in 10 s
