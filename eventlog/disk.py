@@ -1,0 +1,111 @@
+"""What the log does to disks: the seam where tests put slow, full and failing ones.
+
+`Disk` names the calls that write; each returns when the operating system has done it, or raises OSError. Reading
+goes straight to the file system: a reader has to cope with whatever it finds.
+
+Invariant: nothing above this file calls ``os`` to change anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Protocol
+
+from eventlog import limits
+from eventlog.errors import LogLocked
+
+
+class Disk(Protocol):
+    """The calls by which the log changes a disk. Paths are absolute or relative to the working directory; a file
+    descriptor belongs to the disk that opened it. All may raise OSError; none is retried."""
+
+    def create(self, path: Path) -> int:
+        """Make a new, empty file for writing and return its descriptor. It must not exist (FileExistsError)."""
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        """Write all of ``data`` at byte ``offset``."""
+
+    def sync(self, descriptor: int) -> None:
+        """Return when the file's bytes and size are on stable storage."""
+
+    def close(self, descriptor: int) -> None:
+        """Give the descriptor back."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and those above it, where they are missing."""
+
+    def sync_folder(self, path: Path) -> None:
+        """Return when the folder's entries are on stable storage."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file or folder another name; an existing file of that name is replaced."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove an empty folder."""
+
+
+class RealDisk:
+    """The file system of this machine."""
+
+    def create(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        written = os.pwrite(descriptor, data, offset)
+        while written < len(data):  # a signal or a nearly full disk: go on where it stopped, or hear why not
+            more = os.pwrite(descriptor, memoryview(data)[written:], offset + written)
+            if more == 0:
+                raise OSError(errno.EIO, "the disk takes no more bytes")
+            written += more
+
+    def sync(self, descriptor: int) -> None:
+        os.fdatasync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+
+    def sync_folder(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.rename(target)
+
+    def remove(self, path: Path) -> None:
+        path.unlink()
+
+    def remove_folder(self, path: Path) -> None:
+        path.rmdir()
+
+
+def lock(path: Path) -> int:
+    """Take the exclusive flock of a file or folder; return the descriptor that holds it until it is closed.
+
+    A file is made if it is missing. Raises `LogLocked` if another process keeps it for half a second.
+    """
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    give_up = time.monotonic() + limits.LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= give_up:
+                os.close(descriptor)
+                raise LogLocked(path) from None
+            time.sleep(0.02)
+        else:
+            return descriptor

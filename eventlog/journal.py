@@ -1,0 +1,394 @@
+"""A shard's journal: makes what its worlds append durable, with one sync for all of them, then writes world files.
+
+What is appended joins the *pending group*. When the writer thread has written and synced group g, everything that was
+appended meanwhile is framed as group g+1 and handed over: group commit, strictly one group after the other. When a
+group is durable its `Ticket` is done, and only then its bytes are given to the world files, which are buffered per
+world. A full segment is removed when every world file holds its bytes and has been synced; a clean close leaves no
+journal at all.
+
+Thread rules: all methods are called on the loop's thread and none blocks, except `open`, and `close` for the moment
+that the idle thread takes to end. Framing, checksums and buffers are the loop's work; the writer thread makes system
+calls only. Ticket callbacks and ``on_sync`` run on the loop, in group order. ``on_failure`` runs there too.
+
+Failure model: the first system call that fails ends it: no retry, no ticket done any more, ``on_failure`` is called
+once and has to end the process. What was acknowledged before is in the synced groups.
+
+Not here: reading (``reader.py``), and recovery after a crash: a folder with segments in it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from eventlog import frame, groups, limits
+from eventlog.disk import Disk, RealDisk, lock
+from eventlog.errors import JournalClosed, JournalFailed, JournalLeftBehind
+from eventlog.piece import Piece
+from eventlog.ticket import Ticket
+from eventlog.worldfiles import OpenWorld, WorldFiles
+from eventlog.writer import FolderRemoval, GroupWrite, SegmentFile, SegmentRemoval, Signal, Writer
+
+Durability = Literal["durable", "written"]
+"""``durable``: acknowledged survives power loss. ``written``: it survives kill -9 of the server only."""
+
+
+class JournalOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes and periods; the defaults are right for a server, tests make them small."""
+
+    segment_bytes: int = limits.SEGMENT_BYTES
+    group_bytes: int = limits.GROUP_TARGET_BYTES
+    flush_bytes: int = limits.WORLD_FLUSH_BYTES
+    flush_after_s: float = limits.WORLD_FLUSH_AFTER_S
+    seal_after_s: float = limits.SEAL_AFTER_S
+    segments_per_retirement: int = limits.SEGMENTS_PER_RETIREMENT
+
+
+class JournalStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What a journal has written since it was opened. Seals count as groups; ``bytes`` are those of segments."""
+
+    groups: int
+    bytes: int
+    segments: int
+
+
+class _Group:
+    """What was appended since the last group was framed."""
+
+    __slots__ = ("entries", "parts", "size", "ticket")
+
+    def __init__(self, ticket: Ticket) -> None:
+        self.ticket = ticket
+        self.parts: list[bytes] = []
+        self.entries: list[tuple[OpenWorld, Piece]] = []
+        self.size = 0
+
+
+class Journal:
+    """The journal of one shard. Make it with `open`; used on one thread, the loop's."""
+
+    def __init__(
+        self,
+        data: Path,
+        shard: int,
+        *,
+        lock_descriptor: int,
+        durability: Durability,
+        disk: Disk,
+        loop: asyncio.AbstractEventLoop,
+        on_failure: Callable[[Exception], object],
+        on_sync: Callable[[float], object] | None,
+        options: JournalOptions,
+    ) -> None:
+        """Not for callers: use `open`."""
+        self.folder: Final = shard_folder(data, shard)
+        self._shard = shard
+        self._lock_descriptor = lock_descriptor
+        self._durable = durability == "durable"
+        self._loop = loop
+        self._on_failure = on_failure
+        self._on_sync = on_sync
+        self._options = options
+        self._writer = Writer(disk, loop, name=f"journal-{shard:02d}", on_failure=self._fail)
+        self._files = WorldFiles(data / "worlds", self._writer, flush_bytes=options.flush_bytes)
+        self._worlds: dict[str, OpenWorld] = {}
+        self._retiring: dict[OpenWorld, Ticket] = {}
+        self._finishing: set[Ticket] = set()
+        self._pending: deque[_Group] = deque()
+        self._in_flight: _Group | None = None
+        self._submission_scheduled = False
+        self._last_ticket = Ticket(loop, 0)
+        self._last_ticket.resolve()
+        self._groups_begun = 0
+        self._last_crc = 0
+        self._sealed = True
+        self._segments: deque[SegmentFile] = deque()
+        self._segment_number = 0
+        self._segment_used = 0
+        self._salt = 0
+        self._bytes = 0
+        self._last_group_s = 0.0
+        self._seal_timer: asyncio.TimerHandle | None = None
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._failure: JournalFailed | None = None
+        self._ended: Ticket | None = None
+        """Set when closing begins; done when the journal is gone."""
+
+    @classmethod
+    def open(
+        cls,
+        data: Path,
+        shard: int,
+        *,
+        on_failure: Callable[[Exception], object],
+        durability: Durability = "durable",
+        disk: Disk | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        on_sync: Callable[[float], object] | None = None,
+        options: JournalOptions | None = None,
+    ) -> Journal:
+        """Lock and begin the journal of ``shard`` in the data folder ``data``.
+
+        ``on_failure(error)`` is called on the loop (default: the running one) when a write or sync has failed: end the
+        process. ``on_sync(seconds)`` is called for every group that was synced. Raises `LogLocked` if a process writes
+        this journal, `JournalLeftBehind` if a crashed one left it, OSError if the folder cannot be made.
+        """
+        disk = disk or RealDisk()
+        folder = shard_folder(data, shard)
+        disk.make_folder(data / "worlds")
+        disk.make_folder(folder)
+        lock_descriptor = lock(folder)
+        if any(folder.glob("*.journal")):
+            os.close(lock_descriptor)
+            raise JournalLeftBehind(folder)
+        disk.sync_folder(folder.parent)
+        return cls(
+            data,
+            shard,
+            lock_descriptor=lock_descriptor,
+            durability=durability,
+            disk=disk,
+            loop=loop or asyncio.get_running_loop(),
+            on_failure=on_failure,
+            on_sync=on_sync,
+            options=options or JournalOptions(),
+        )
+
+    def append(self, pieces: Sequence[Piece]) -> Ticket:
+        """Add ``pieces``, in order, to the pending group; the ticket is done when the last of them is durable.
+
+        Without pieces: the ticket of what was appended last. Raises `JournalFailed` or `JournalClosed`. Pieces that do
+        not continue their world's log, or a new world that does not begin with its head, are a mistake of the caller
+        (AssertionError).
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._ended is not None:
+            raise JournalClosed(f"{self.folder} has been closed → open a new journal")
+        if not pieces:
+            return self._latest_ticket()
+        group = self._pending[-1] if self._pending else self._begin_group()
+        for piece in pieces:
+            if group.size >= self._options.group_bytes:
+                group = self._begin_group()
+            world = self._worlds.get(piece.world)
+            if world is None or piece.offset != world.end or piece.file != world.file:
+                world = self._place(world, piece)
+            size = len(piece.data)
+            group.parts.append(groups.encode_entry_header(world.key, piece.epoch, piece.file, piece.offset, size))
+            group.parts.append(piece.data)
+            group.entries.append((world, piece))
+            group.size += size
+            world.end = piece.offset + size
+        return group.ticket
+
+    def retire_world(self, world: str) -> Ticket:
+        """Let a world go whose last record has been appended: once that is durable its file is written, synced, closed.
+
+        The ticket is done after that; nothing may be appended for this world any more. Raises `JournalFailed`; KeyError
+        for a world that the journal does not carry. A journal that is being closed does all this by itself.
+        """
+        if self._ended is not None:
+            return self._ended
+        last = self.append(())
+        retired = self._worlds.pop(world)
+        done = Ticket(self._loop, last.number)
+        self._retiring[retired] = done
+        last.add_done_callback(lambda _: self._finish(retired))
+        return done
+
+    async def close(self) -> None:
+        """Make everything durable, complete and sync all world files, remove the journal folder, end the thread.
+
+        Raises `JournalFailed` if that is not possible: then the segments stay.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._ended is not None:
+            await self._ended.wait()
+            return
+        last = self._latest_ticket()
+        self._ended = Ticket(self._loop, last.number)
+        await last.wait()
+        while self._in_flight is not None:  # a seal
+            await self._in_flight.ticket.wait()
+        for timer in (self._seal_timer, self._flush_timer):
+            if timer is not None:
+                timer.cancel()
+        for world in self._worlds.values():
+            self._files.finish(world)
+        for world in list(self._retiring):
+            self._finish(world)
+        for segment in self._segments:
+            self._writer.submit(SegmentRemoval(segment))
+        self._writer.submit(FolderRemoval(self.folder))
+        self._writer.submit(Signal(self._ended.resolve))
+        await self._ended.wait()
+        self._writer.stop()
+        os.close(self._lock_descriptor)
+
+    def statistics(self) -> JournalStatistics:
+        """What has been written so far, groups in flight included."""
+        done = self._groups_begun - len(self._pending)
+        return JournalStatistics(groups=done, bytes=self._bytes, segments=self._segment_number)
+
+    # --- groups ---------------------------------------------------------------------------------------
+
+    def _latest_ticket(self) -> Ticket:
+        if self._pending:
+            return self._pending[-1].ticket
+        if self._in_flight is not None and self._in_flight.entries:
+            return self._in_flight.ticket
+        return self._last_ticket
+
+    def _begin_group(self) -> _Group:
+        self._groups_begun += 1
+        group = _Group(Ticket(self._loop, self._groups_begun))
+        self._pending.append(group)
+        if self._in_flight is None and not self._submission_scheduled:
+            # At the end of this turn of the loop, so that all worlds that append in it share the group.
+            self._submission_scheduled = True
+            self._loop.call_soon(self._submit_next)
+        return group
+
+    def _place(self, world: OpenWorld | None, piece: Piece) -> OpenWorld:
+        """Check a piece that does not simply continue its world's file: it must begin the next one, or the world."""
+        assert piece.offset == 0, f"{piece.world}: {piece.file}@{piece.offset} does not follow the piece before"
+        assert piece.file == (1 if world is None else world.file + 1), (piece.world, piece.file)
+        if world is None:
+            assert frame.is_world_id(piece.world), piece.world
+            world = self._worlds[piece.world] = OpenWorld(piece.world)
+        world.file = piece.file
+        return world
+
+    def _submit_next(self) -> None:
+        self._submission_scheduled = False
+        if self._failure is None and self._in_flight is None and self._pending:
+            self._submit(self._pending.popleft())
+
+    def _submit(self, group: _Group) -> None:
+        """Frame a group and hand it to the writer."""
+        self._in_flight = group
+        segment = self._segment_for(groups.group_size(group.parts))
+        data, self._last_crc = groups.encode_group(
+            group.ticket.number, len(group.entries), group.parts, salt=self._salt, previous_crc=self._last_crc
+        )
+        group.parts.clear()
+        position = self._segment_used
+        self._segment_used += len(data)
+        self._bytes += len(data)
+        self._writer.submit(
+            GroupWrite(segment, position, data, durable=self._durable, on_done=self._group_done),
+        )
+
+    def _group_done(self, sync_s: float) -> None:
+        group = self._in_flight
+        assert group is not None
+        if self._failure is not None:
+            return
+        self._in_flight = None
+        self._sealed = not group.entries
+        now_s = self._last_group_s = self._loop.time()
+        for world, piece in group.entries:
+            self._files.add(world, piece, now_s)
+        if group.entries:
+            self._last_ticket = group.ticket
+        group.ticket.resolve()
+        self._submit_next()
+        if self._flush_timer is None:
+            self._flush_timer = self._loop.call_later(self._options.flush_after_s, self._flush)
+        if self._seal_timer is None and not self._sealed:
+            self._seal_timer = self._loop.call_later(self._options.seal_after_s, self._seal)
+        if self._on_sync is not None and self._durable:
+            self._on_sync(sync_s)
+
+    def _seal(self) -> None:
+        """After a while without a group: write an empty one, if the last was not one already."""
+        self._seal_timer = None
+        if self._failure is not None or self._ended is not None or self._sealed:
+            return
+        idle_s = self._loop.time() - self._last_group_s
+        if self._in_flight is not None or self._pending or idle_s < self._options.seal_after_s:
+            left_s = max(0.001, self._options.seal_after_s - idle_s)
+            self._seal_timer = self._loop.call_later(left_s, self._seal)
+            return
+        self._groups_begun += 1
+        self._submit(_Group(Ticket(self._loop, self._groups_begun)))
+
+    # --- segments and world files ---------------------------------------------------------------------
+
+    def _segment_for(self, size: int) -> SegmentFile:
+        """The segment that takes a group of ``size`` bytes: the current one, or a new one."""
+        used = self._segment_used
+        if self._segments and (used + size <= self._options.segment_bytes or used == limits.SEGMENT_HEADER_BYTES):
+            return self._segments[-1]
+        if len(self._segments) >= self._options.segments_per_retirement:
+            self._retire_segments()
+        self._segment_number += 1
+        self._salt = secrets.randbits(32)
+        assert self._in_flight is not None
+        header = groups.SegmentHeader(
+            shard=self._shard,
+            segment=self._segment_number,
+            salt=self._salt,
+            last_group=self._in_flight.ticket.number - 1,
+            last_crc=self._last_crc,
+        )
+        path = self.folder / groups.segment_name(self._segment_number)
+        self._segments.append(SegmentFile(path, groups.encode_segment_header(header), self._options.segment_bytes))
+        self._segment_used = limits.SEGMENT_HEADER_BYTES
+        return self._segments[-1]
+
+    def _retire_segments(self) -> None:
+        """Have all segments, which are full, removed. Their groups are durable: what files lack is in their buffers."""
+        self._files.sync_all()
+        while self._segments:
+            self._writer.submit(SegmentRemoval(self._segments.popleft()))
+
+    def _flush(self) -> None:
+        """Write what has waited long enough, and come again when the next buffer has."""
+        self._flush_timer = None
+        if self._failure is not None:
+            return
+        now_s = self._loop.time()
+        oldest_s = self._files.flush_older_than(now_s - self._options.flush_after_s)
+        if oldest_s is not None:
+            self._flush_timer = self._loop.call_later(oldest_s + self._options.flush_after_s - now_s, self._flush)
+
+    def _finish(self, world: OpenWorld) -> None:
+        """Complete the file of a retired world; its ticket is done when that is done."""
+        done = self._retiring.pop(world, None)
+        if done is not None:
+            self._files.finish(world)
+            self._finishing.add(done)
+            self._writer.submit(Signal(functools.partial(self._finished, done)))
+
+    def _finished(self, done: Ticket) -> None:
+        self._finishing.discard(done)
+        done.resolve()
+
+    def _fail(self, error: Exception) -> None:
+        """On the loop: the writer has given up."""
+        if self._failure is not None:
+            return
+        self._failure = JournalFailed(error)
+        for group in (self._in_flight, *self._pending):
+            if group is not None:
+                group.ticket.fail(self._failure)
+        for ticket in (self._ended, *self._retiring.values(), *self._finishing):
+            if ticket is not None:
+                ticket.fail(self._failure)
+        self._on_failure(error)
+
+
+def shard_folder(data: Path, shard: int) -> Path:
+    """Where the journal of ``shard`` is kept in the data folder ``data``."""
+    return data / "journal" / f"shard-{shard:02d}"

@@ -1,0 +1,273 @@
+"""Reading a world's log: verified record by record, from its files and from what is still in journals only.
+
+Needs no server and disturbs none. Every checksum, the chain through records and files, kinds, ticks and epochs are
+checked; what does not fit raises `LogDamaged`.
+
+Order of looking: journals first, then files. Bytes leave a journal only when a file holds them, so nothing that was
+durable at the beginning can be missed. A record that a running server is just writing is the end, not damage; on a log
+at rest the same cut-off record is damage.
+
+Not seen here: a log whose last records are missing altogether, cut at the boundary of a record, unless it is
+followed by another file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from eventlog import frame, limits, records
+from eventlog.errors import FormatTooNew, LogDamaged, UnknownWorld
+from eventlog.frame import BadBytes, Unfinished, UnknownVersion
+from eventlog.overlay import read_overlay
+from eventlog.piece import Piece
+from eventlog.records import Checkpoint, Close, Fault, Genesis, Open, Record, Tick
+
+
+class StoredRecord(msgspec.Struct, frozen=True):
+    """A record and its place: the file's number, the byte where its frame begins, and the frame's size in bytes.
+
+    ``crc`` is what the next record chains from.
+    """
+
+    record: Record
+    file: int
+    offset: int
+    bytes: int
+    crc: int
+
+
+class WorldBytes:
+    """A world's files with what journals add to them."""
+
+    def __init__(self, data: Path, world: str, pieces: dict[int, list[Piece]]) -> None:
+        """``pieces`` are what journals held of this world *before* this call; see `look`."""
+        self.world = world
+        self.folder = data / "worlds" / world
+        self._pieces = pieces
+        on_disk = {int(path.stem) for path in self.folder.glob("[0-9]*.wlog") if path.stem.isdigit()}
+        self.last_file = max(on_disk | pieces.keys(), default=0)
+
+    @classmethod
+    def look(cls, data: Path, world: str) -> WorldBytes:
+        """Look at the journals, then at the files. Raises `UnknownWorld`, `JournalDamaged`, `FormatTooNew`."""
+        found = cls(data, world, read_overlay(data, world=world).worlds.get(world, {}))
+        if not found.last_file:
+            raise UnknownWorld(world, data)
+        return found
+
+    def path(self, file: int) -> Path:
+        """Where a file of this world is, or will be."""
+        return self.folder / frame.file_name(file)
+
+    def read(self, file: int, limit: int | None = None) -> bytes:
+        """The first ``limit`` bytes of a file, or all; what journals hold of it comes before what the disk shows."""
+        data = b""
+        path = self.path(file)
+        if path.exists():
+            with path.open("rb") as opened:
+                data = opened.read(-1 if limit is None else limit)
+        pieces = self._pieces.get(file)
+        if not pieces or (limit is not None and pieces[0].offset >= limit):
+            return data
+        end = pieces[0].offset
+        parts = [data[:end]]
+        if len(data) < end:
+            raise LogDamaged(self.world, 0, path, len(data), f"bytes up to {end} are missing")
+        for piece in pieces:
+            if piece.offset != end:
+                raise LogDamaged(self.world, 0, path, end, f"the journal goes on at byte {piece.offset}")
+            parts.append(piece.data)
+            end += len(piece.data)
+        parts.append(data[end:])
+        return b"".join(parts)
+
+    def size(self, file: int) -> int:
+        """How many bytes a file has, or will have when it holds what journals have of it."""
+        path = self.path(file)
+        on_disk = path.stat().st_size if path.exists() else 0
+        pieces = self._pieces.get(file)
+        return max(on_disk, pieces[-1].offset + len(pieces[-1].data)) if pieces else on_disk
+
+    def file_before(self, tick: int) -> int:
+        """The last file that begins before ``tick`` was reached: reading from ``tick`` may begin with it."""
+        for file in range(self.last_file, 1, -1):
+            try:
+                header, _ = frame.decode_file_header(self.read(file, frame.FILE_HEADER_BYTES))
+            except (BadBytes, Unfinished, UnknownVersion):
+                continue  # the reading will come to this file and report it
+            if header.tick < tick:
+                return file
+        return 1
+
+
+class Chain:
+    """Where a reader stands in a world's log, and what must come next."""
+
+    def __init__(self, world: str) -> None:
+        self.world = world
+        self.file = 0
+        self.offset = 0
+        self.crc = 0
+        self.epoch = 0
+        self.tick = 0
+
+    def begin_file(self, path: Path, file: int, data: bytes) -> None:
+        """Read a file's header: it must continue the file before, if that was read.
+
+        Raises `Unfinished`, `LogDamaged`, `FormatTooNew`.
+        """
+        try:
+            header, crc = frame.decode_file_header(data)
+        except BadBytes as bad:
+            raise LogDamaged(self.world, self.tick, path, 0, str(bad)) from None
+        except UnknownVersion as unknown:
+            raise FormatTooNew(path, unknown.version, limits.FORMAT_VERSION) from None
+        if (header.world, header.file) != (self.world, file):
+            reason = f"this is file {header.file} of {header.world}"
+            raise LogDamaged(self.world, self.tick, path, 0, reason)
+        link = (header.epoch, header.tick, header.previous_crc)
+        if (self.file or file == 1) and link != (self.epoch, self.tick, self.crc):
+            raise LogDamaged(self.world, self.tick, path, 0, "it does not continue the file before")
+        self.file, self.offset, self.crc = file, frame.FILE_HEADER_BYTES, crc
+        self.epoch, self.tick = header.epoch, header.tick
+
+    def records(self, path: Path, data: bytes, *, base: int = 0) -> Iterator[StoredRecord]:
+        """The records from where this stands to the end of ``data``, whose first byte is byte ``base`` of the file.
+
+        Raises `Unfinished` where a record is cut off, `LogDamaged` where something is wrong.
+        """
+        while self.offset - base < len(data):
+            try:
+                kind, tick, payload, crc = frame.decode_record(data, self.offset - base, self.crc)
+                record = records.decode(payload)
+                reached = self._check(record, kind, tick)
+            except BadBytes as bad:
+                raise LogDamaged(self.world, self.tick, path, self.offset, str(bad)) from None
+            except msgspec.DecodeError as error:
+                reason = f"the payload is no record: {error}"
+                raise LogDamaged(self.world, self.tick, path, self.offset, reason) from None
+            size = frame.RECORD_HEADER_BYTES + len(payload)
+            stored = StoredRecord(record, self.file, self.offset, size, crc)
+            self.offset += size
+            self.crc = crc
+            self.tick = reached
+            yield stored
+
+    def _check(self, record: Record, kind: int, tick: int) -> int:
+        """The tick that the log has reached with ``record``. Raises `BadBytes` if it cannot stand here."""
+        if records.KIND_OF[type(record)] != kind:
+            raise BadBytes("the frame names another kind of record than the payload")
+        first = self.file == 1 and self.offset == frame.FILE_HEADER_BYTES
+        if first != isinstance(record, Genesis):
+            raise BadBytes("a log begins with its genesis, and has no other")
+        if not (first or self.epoch or isinstance(record, Open)):
+            raise BadBytes("an open record follows the genesis")
+        match record:
+            case Genesis():
+                if record.world != self.world:
+                    raise BadBytes(f"this is the genesis of {record.world}")
+                expected = 0
+            case Open():
+                if record.epoch <= self.epoch:
+                    raise BadBytes(f"epoch {record.epoch} is opened after epoch {self.epoch}")
+                self.epoch = record.epoch
+                expected = self.tick
+            case _:
+                expected = record.tick
+                if expected < self.tick and not isinstance(record, Checkpoint):
+                    raise BadBytes(f"tick {expected} comes after tick {self.tick}")
+        if tick != expected:
+            raise BadBytes(f"the frame says tick {tick}, its record {expected}")
+        return records.last_tick_of(record, self.tick)
+
+
+def read_world(data: Path, world: str, *, from_tick: int = 0, to_tick: int | None = None) -> Iterator[StoredRecord]:
+    """A world's records from the one that covers ``from_tick`` up to ``to_tick``, both included; else all.
+
+    Whole files before ``from_tick`` are left out, what is read is verified. Raises at once `UnknownWorld`,
+    `JournalDamaged`, and while reading `LogDamaged`, `FormatTooNew`: records before the damage have been yielded then.
+    """
+    source = WorldBytes.look(data, world)
+    chain = Chain(world)
+    return _between(_read(data, source, chain, source.file_before(from_tick)), from_tick, to_tick)
+
+
+def follow_world(data: Path, world: str, *, wait: Callable[[], bool], from_tick: int = 0) -> Iterator[StoredRecord]:
+    """As `read_world`, then go on with what a running server adds, until the world has ended (a close or fault record).
+
+    When there is nothing new, ``wait()`` is called: it returns when it is time to look again (true) or to stop (false).
+    New records come from the world's files, at most a second after they became durable.
+    """
+    source = WorldBytes.look(data, world)
+    return _between(_follow(data, source, Chain(world), source.file_before(from_tick), wait), from_tick, None)
+
+
+def _between(stored: Iterator[StoredRecord], from_tick: int, to_tick: int | None) -> Iterator[StoredRecord]:
+    reached = 0
+    for each in stored:
+        record = each.record
+        first = reached if isinstance(record, Open) else 0 if isinstance(record, Genesis) else record.tick
+        if to_tick is not None and first > to_tick and not isinstance(record, Checkpoint):
+            return
+        reached = records.last_tick_of(record, reached)
+        last = reached if isinstance(record, Tick) else first
+        if last >= from_tick and (to_tick is None or first <= to_tick):
+            yield each
+
+
+def _read(data: Path, source: WorldBytes, chain: Chain, file: int) -> Iterator[StoredRecord]:
+    """All records from the beginning of ``file`` on."""
+    torn_at: tuple[int, int] | None = None
+    while file <= source.last_file:
+        path = source.path(file)
+        try:
+            content = source.read(file)
+            if chain.file != file:
+                chain.begin_file(path, file, content)
+            yield from chain.records(path, content)
+        except Unfinished:
+            place = (file, chain.offset if chain.file == file else 0)
+            if file < source.last_file or place == torn_at:
+                reason = "it ends inside a record" if source.size(file) else "the file is missing or empty"
+                raise LogDamaged(chain.world, chain.tick, path, place[1], reason) from None
+            if torn_at is not None:
+                return  # written after our second look: the end, for now
+            # A running server may be writing here. Whatever a file shows was durable in a journal before: look again.
+            torn_at = place
+            source = WorldBytes.look(data, chain.world)
+            continue
+        file += 1
+
+
+def _follow(
+    data: Path, source: WorldBytes, chain: Chain, file: int, wait: Callable[[], bool]
+) -> Iterator[StoredRecord]:
+    ended = False
+    new_records = _read(data, source, chain, file)
+    while True:
+        for stored in new_records:
+            yield stored
+            ended = ended or isinstance(stored.record, Close | Fault)
+        if ended or not wait():
+            return
+        new_records = _new_records(source, chain)
+
+
+def _new_records(source: WorldBytes, chain: Chain) -> Iterator[StoredRecord]:
+    """What the world's files hold beyond the chain's end."""
+    while True:
+        path = source.path(chain.file)
+        rotated = source.path(chain.file + 1).exists()  # asked before reading: then this file is complete
+        try:
+            with path.open("rb") as opened:
+                opened.seek(chain.offset)
+                yield from chain.records(path, opened.read(), base=chain.offset)
+            if not rotated:
+                return
+            following = source.path(chain.file + 1)
+            chain.begin_file(following, chain.file + 1, following.read_bytes()[: frame.FILE_HEADER_BYTES])
+        except (Unfinished, FileNotFoundError):
+            return  # the server is writing it, or has not begun to
