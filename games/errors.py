@@ -1,0 +1,74 @@
+"""What can go wrong with a game, and whose mistake it is.
+
+`GameError`            the game's files are wrong: refused before anything runs
+`ArgumentProblem`      an agent's input (or somebody's settings) does not fit what the game declares
+`ObservationFailed`    the game's observe, describe or view raised: the world goes on
+`WorldFaulted`         the world can go on no longer; its log stays
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+FaultKind = Literal["tick_failed", "observe_writes", "resource", "engine"]
+"""``tick_failed``: game.tick raised too often in a row. ``observe_writes``: looking changed the world.
+``resource``: out of memory or stack. ``engine``: a bug of Worldline's own Lua code."""
+
+
+class GameError(Exception):
+    """The files of a game cannot be used. ``line`` is None where no line can be named."""
+
+    def __init__(self, path: str, line: int | None, reason: str) -> None:
+        self.path = path
+        self.line = line
+        self.reason = reason
+        where = path if line is None else f"{path}:{line}"
+        super().__init__(f"{where}: {reason}")
+
+
+class ArgumentProblem(Exception):
+    """What was sent does not fit what the game declares.
+
+    ``path`` is where in the request (``args.x``, ``name``, ``settings.wave_interval_s``), ``valid`` lists what would be
+    accepted there (at most 20), ``hint`` ends in ``suggestion`` as JSON: args that the declaration accepts.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["unknown_input", "invalid_args"],
+        path: str,
+        message: str,
+        hint: str,
+        *,
+        valid: list[str] | None = None,
+        suggestion: dict[str, Any] | None = None,
+    ) -> None:
+        self.kind: Literal["unknown_input", "invalid_args"] = kind
+        self.path = path
+        self.message = message
+        self.hint = hint
+        self.valid = valid
+        self.suggestion = suggestion
+        super().__init__(f"{path}: {message}. {hint}")
+
+
+class ObservationFailed(Exception):
+    """The game's own code failed while it said what somebody sees. Nothing of the world has changed."""
+
+    def __init__(self, world: str, tick: int, message: str, traceback: str) -> None:
+        self.world = world
+        self.tick = tick
+        self.message = message
+        self.traceback = traceback
+        super().__init__(f"{world}@{tick}: {message}")
+
+
+class WorldFaulted(Exception):
+    """The world can go on no longer. Nothing more may be run in it."""
+
+    def __init__(self, world: str, tick: int, kind: FaultKind, message: str) -> None:
+        self.world = world
+        self.tick = tick
+        self.kind: FaultKind = kind
+        self.message = message
+        super().__init__(f"{world}@{tick}: {kind}: {message}")

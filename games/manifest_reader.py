@@ -1,0 +1,258 @@
+"""Reads game.toml and refuses what it does not understand, with file, line and the nearest name that exists.
+
+Invariant: whatever this file accepts has an effect. A key that would be ignored is an error, because its author
+believes that it does something.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from games.errors import GameError
+from games.fields import ArgSpec, FieldType, show
+from games.manifest import EventSpec, InputSpec, Manifest
+from games.nearest import did_you_mean
+from games.toml_lines import line_of
+
+MAX_PLAYERS: Final = 1000
+MAX_TICK_HZ: Final = 1000.0
+LARGEST: Final = 1e15
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_BY_TYPE: Final[dict[str, tuple[str, ...]]] = {
+    "number": ("min", "max"),
+    "integer": ("min", "max"),
+    "string": ("max_length",),
+    "boolean": (),
+    "enum": ("values",),
+    "point": ("min", "max"),
+    "id": (),
+    "list": ("of", "max_length"),
+    "object": ("fields",),
+}
+"""Every type, with the keys that only it has."""
+
+
+def read_manifest(source: bytes, path: str) -> Manifest:
+    """Read game.toml. ``path`` is for messages. Raises GameError with line and reason."""
+    try:
+        text = source.decode()
+        table = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = source.count(b"\n", 0, error.start) + 1
+        raise GameError(path, line, "this is not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(path, str(error)) from None
+    return _Reader(path, text).manifest(table)
+
+
+def _syntax_error(path: str, message: str) -> GameError:
+    found = re.search(r" \(at line (\d+), column \d+\)", message)
+    if found is None:
+        return GameError(path, None, f"this is not TOML: {message}")
+    return GameError(path, int(found.group(1)), f"this is not TOML: {message.replace(found.group(), '')}")
+
+
+class _Reader:
+    """Makes a Manifest of a parsed table. ``at`` is the way of keys to what is being read."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path = path
+        self._text = text
+
+    def fail(self, at: tuple[str, ...], reason: str) -> NoReturn:
+        raise GameError(self._path, line_of(self._text, at), reason)
+
+    def manifest(self, table: dict[str, Any]) -> Manifest:
+        self.known((), table, tuple(Manifest.__struct_fields__))
+        events = {name: self.event(("events", name), value) for name, value in self.named(table, "events").items()}
+        manifest = Manifest(
+            title=self.text((), table, "title"),
+            summary=self.text((), table, "summary"),
+            max_players=self.whole((), table, "max_players", 1, MAX_PLAYERS, None),
+            min_players=self.whole((), table, "min_players", 1, MAX_PLAYERS, 1),
+            clock=self.text((), table, "clock", "realtime"),
+            tick_hz=self.number((), table, "tick_hz", 1.0, MAX_TICK_HZ, 60.0),
+            max_ticks=self.whole((), table, "max_ticks", 0, 2**53 - 1, 0),
+            grace_s=self.number((), table, "grace_s", 0.0, 86400.0, 120.0),
+            idle_s=self.number((), table, "idle_s", 0.0, 86400.0, 120.0),
+            settings={
+                name: self.setting(("settings", name), value) for name, value in self.named(table, "settings").items()
+            },
+            inputs={
+                name: self.input(("inputs", name), value, tuple(events))
+                for name, value in self.named(table, "inputs").items()
+            },
+            events=events,
+            observation=self.observation(table),
+        )
+        if manifest.min_players > manifest.max_players:
+            self.fail(("min_players",), f"min_players must be at most max_players ({manifest.max_players})")
+        if manifest.clock != "realtime":
+            self.fail(("clock",), f'clock must be "realtime", got {show(manifest.clock)}: no other is available')
+        return manifest
+
+    def known(self, at: tuple[str, ...], table: dict[str, Any], names: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in names:
+                where = f" in [{'.'.join(at)}]" if at else ""
+                listed = ", ".join(names)
+                self.fail((*at, key), f"unknown key {key}{where}{did_you_mean(key, names)} (known: {listed})")
+
+    def table(self, at: tuple[str, ...], value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self.fail(at, f"{'.'.join(at)} must be a table, got {show(value)}")
+        return value
+
+    def named(self, table: dict[str, Any], section: str) -> dict[str, Any]:
+        """Return a table whose keys are names that the game chose."""
+        return self.names((section,), self.table((section,), table.get(section, {})))
+
+    def names(self, at: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
+        for name in table:
+            if not _NAME.fullmatch(name):
+                self.fail((*at, name), f"{name!r} is no name: a-z first, then a-z, 0-9 and _, at most 40 characters")
+        return table
+
+    def value(
+        self, at: tuple[str, ...], table: dict[str, Any], key: str, fits: Callable[[Any], bool], what: str, default: Any
+    ) -> Any:
+        if key not in table:
+            if default is None:
+                self.fail(at, f"{'.'.join((*at, key))} is missing: {what}")
+            return default
+        if not fits(table[key]):
+            self.fail((*at, key), f"{key} must be {what}, got {show(table[key])}")
+        return table[key]
+
+    def text(self, at: tuple[str, ...], table: dict[str, Any], key: str, default: str | None = None) -> str:
+        return str(self.value(at, table, key, lambda v: isinstance(v, str) and v != "", "a text", default))
+
+    def flag(self, at: tuple[str, ...], table: dict[str, Any], key: str) -> bool:
+        return bool(self.value(at, table, key, lambda v: isinstance(v, bool), "true or false", False))
+
+    def whole(
+        self, at: tuple[str, ...], table: dict[str, Any], key: str, low: int, high: int, default: int | None
+    ) -> int:
+        def fits(value: Any) -> bool:
+            return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+        return int(self.value(at, table, key, fits, f"a whole number from {low} to {high}", default))
+
+    def number(
+        self, at: tuple[str, ...], table: dict[str, Any], key: str, low: float, high: float, default: float
+    ) -> float:
+        def fits(value: Any) -> bool:
+            return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+        return float(self.value(at, table, key, fits, f"a number from {low:g} to {high:g}", default))
+
+    def input(self, at: tuple[str, ...], value: Any, events: tuple[str, ...]) -> InputSpec:
+        table = self.table(at, value)
+        self.known(at, table, ("help", "args", "done_on"))
+        done_on = self.text(at, table, "done_on") if "done_on" in table else None
+        if done_on is not None and done_on not in events:
+            self.fail(
+                (*at, "done_on"),
+                f"done_on names event {done_on}, which is not declared"
+                f"{did_you_mean(done_on, events)}: add [events.{done_on}]",
+            )
+        return InputSpec(
+            help=self.text(at, table, "help"), args=self.fields((*at, "args"), table, "args"), done_on=done_on
+        )
+
+    def event(self, at: tuple[str, ...], value: Any) -> EventSpec:
+        table = self.table(at, value)
+        self.known(at, table, ("help", "args", "quiet", "stops"))
+        return EventSpec(
+            help=self.text(at, table, "help"),
+            args=self.fields((*at, "args"), table, "args", nested=True),
+            quiet=self.flag(at, table, "quiet"),
+            stops=self.flag(at, table, "stops"),
+        )
+
+    def observation(self, table: dict[str, Any]) -> dict[str, ArgSpec]:
+        section = self.table(("observation",), table.get("observation", {}))
+        self.known(("observation",), section, ("fields",))
+        return self.fields(("observation", "fields"), section, "fields", nested=True)
+
+    def fields(
+        self, at: tuple[str, ...], table: dict[str, Any], key: str, *, nested: bool = False
+    ) -> dict[str, ArgSpec]:
+        values = self.names(at, self.table(at, table.get(key, {})))
+        return {name: self.field((*at, name), value, nested=nested) for name, value in values.items()}
+
+    def field(self, at: tuple[str, ...], value: Any, *, nested: bool = False) -> ArgSpec:
+        """Read the type of one value. ``nested``: objects are allowed too."""
+        table = self.table(at, value)
+        types = tuple(name for name in _BY_TYPE if nested or name != "object")
+        kind = self.value(at, table, "type", lambda v: v in types, "one of " + ", ".join(types), None)
+        self.known(at, table, ("type", "help", "optional", *_BY_TYPE[kind]))
+        return self.spec(at, table, kind, nested=nested)
+
+    def spec(self, at: tuple[str, ...], table: dict[str, Any], kind: FieldType, *, nested: bool) -> ArgSpec:
+        bounds = {key: self.number(at, table, key, -LARGEST, LARGEST, 0.0) for key in ("min", "max") if key in table}
+        low, high = bounds.get("min"), bounds.get("max")
+        if low is not None and high is not None and low > high:
+            self.fail((*at, "min"), f"min must be at most max, got {show(low)} and {show(high)}")
+        if kind == "integer" and math.ceil(low if low is not None else 0) > (high if high is not None else LARGEST):
+            self.fail((*at, "min"), f"there is no integer from {show(low)} to {show(high)}")
+        return ArgSpec(
+            type=kind,
+            help=self.text(at, table, "help") if "help" in table else "",
+            optional=self.flag(at, table, "optional"),
+            min=low,
+            max=high,
+            max_length=self.whole(at, table, "max_length", 1, 1_000_000, 0) if "max_length" in table else None,
+            values=self.enum_values(at, table) if kind == "enum" else (),
+            of=self.field((*at, "of"), self.item_type(at, table), nested=nested) if kind == "list" else None,
+            fields=self.fields((*at, "fields"), table, "fields", nested=True) if kind == "object" else {},
+        )
+
+    def enum_values(self, at: tuple[str, ...], table: dict[str, Any]) -> tuple[str, ...]:
+        def fits(value: Any) -> bool:
+            return (
+                isinstance(value, list)
+                and value != []
+                and all(isinstance(item, str) for item in value)
+                and len(set(value)) == len(value)
+            )
+
+        return tuple(self.value(at, table, "values", fits, "a list of different texts", None))
+
+    def item_type(self, at: tuple[str, ...], table: dict[str, Any]) -> Any:
+        """Return what ``of`` says; a bare type name is short for a table with only that."""
+        of = self.value(at, table, "of", lambda v: isinstance(v, str | dict), "the type of the list's items", None)
+        return {"type": of} if isinstance(of, str) else of
+
+    def setting(self, at: tuple[str, ...], value: Any) -> ArgSpec:
+        """Read a setting: a plain default, whose type it shows, or a table with type and default."""
+        if not isinstance(value, dict):
+            kind = _type_of(value)
+            if kind is None:
+                self.fail(at, f"a setting is a number, a text, true or false, or a table, got {show(value)}")
+            return ArgSpec(type=kind, default=value)
+        table = dict(value)
+        if "default" not in table:
+            self.fail(at, f"{'.'.join((*at, 'default'))} is missing: what a world has that was made without it")
+        default = table.pop("default")
+        spec = self.field(at, table)
+        try:
+            return msgspec.structs.replace(spec, default=spec.check(default))
+        except ValueError as error:
+            self.fail((*at, "default"), f"default {error}")
+
+
+def _type_of(value: Any) -> FieldType | None:
+    """Return the type that a setting's default shows. Whole numbers may become fractions: both are numbers."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else None

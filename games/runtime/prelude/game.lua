@@ -1,0 +1,97 @@
+-- Game: the functions that main.lua returned, checked against what game.toml declares.
+
+local import = ...
+local blame = import("blame")
+local nearest = import("nearest")
+local order = import("order")
+local text = import("text")
+
+local game = {}
+
+local type, next = type, next
+
+local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "view" }
+local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "view" }
+
+local function nothing() end
+
+local function sorted_names(t)
+  local names = {}
+  for key in next, t do
+    names[#names + 1] = text.tostring(key)
+  end
+  order.sort_plain(names, #names)
+  return names
+end
+
+local function contains(list, value)
+  for i = 1, #list do
+    if list[i] == value then
+      return true
+    end
+  end
+  return false
+end
+
+local function check_functions(returned)
+  for _, name in ipairs(sorted_names(returned)) do
+    if not contains(KNOWN, name) then
+      return "game." .. name .. " is nothing that the engine calls" .. nearest.hint(name, KNOWN)
+        .. ": keep functions of your own in locals"
+    end
+  end
+  for _, name in ipairs(FUNCTIONS) do
+    local f = returned[name]
+    if f ~= nil and type(f) ~= "function" then
+      return "game." .. name .. " must be a function, it is a " .. type(f)
+    end
+  end
+  if not returned.observe then
+    return "game.observe is missing: function game.observe(world, player) return {…} end"
+  end
+  return nil
+end
+
+local function check_inputs(inputs, declared)
+  if type(inputs) ~= "table" then
+    return "game.inputs must be a table of functions, it is a " .. type(inputs)
+  end
+  for _, name in ipairs(sorted_names(inputs)) do
+    if not contains(declared, name) then
+      return "game.inputs." .. name .. " is not declared in game.toml" .. nearest.hint(name, declared)
+    end
+    if type(inputs[name]) ~= "function" then
+      return "game.inputs." .. name .. " must be a function, it is a " .. type(inputs[name])
+    end
+  end
+  for _, name in ipairs(declared) do
+    if inputs[name] == nil then
+      return "input " .. name .. " is declared in game.toml, but game.inputs." .. name .. " is missing"
+    end
+  end
+  return nil
+end
+
+-- Takes what main.lua returned. Returns nil, or what is wrong with it. declared: names of inputs, sorted.
+function game.take(returned, declared)
+  if type(returned) ~= "table" or blame.noun(returned) then
+    return "main.lua must return the table of the game's functions, it returned a " .. type(returned)
+  end
+  local inputs = returned.inputs == nil and {} or returned.inputs
+  local problem = check_functions(returned) or check_inputs(inputs, declared)
+  if problem then
+    return problem
+  end
+  for _, name in ipairs(FUNCTIONS) do
+    game[name] = returned[name]
+  end
+  game.setup, game.tick = game.setup or nothing, game.tick or nothing
+  game.join, game.leave = game.join or nothing, game.leave or nothing
+  game.inputs = {}
+  for _, name in ipairs(declared) do
+    game.inputs[name] = inputs[name]
+  end
+  return nil
+end
+
+return game

@@ -1,0 +1,73 @@
+-- Limits: calls that a game must not nest without end or catch without consequence.
+-- gsub and coroutines recurse on the C stack, where too deep a nest ends the process; errors of resources strike at a
+-- place that depends on the JIT, so no game may catch them.
+
+local import = ...
+local blame = import("blame")
+
+local limits = {}
+
+local error, pcall, xpcall, type, select = error, pcall, xpcall, type, select
+local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
+
+local MAX_NESTED = 50
+
+local depth = 0
+
+-- Enters a call that recurses on the C stack.
+function limits.enter(name)
+  if depth >= MAX_NESTED then
+    blame.fail(name .. " is nested deeper than " .. MAX_NESTED)
+  end
+  depth = depth + 1
+end
+
+function limits.leave()
+  depth = depth - 1
+end
+
+-- Forgets what an error left behind. Called at every entry from Python.
+function limits.reset()
+  depth = 0
+end
+
+local function settled(before, ok, ...)
+  depth = before
+  if not ok and blame.is_resource_error((...)) then
+    error((...), 0)
+  end
+  return ok, ...
+end
+
+-- `pcall`, but for errors of resources.
+function limits.pcall(f, ...)
+  return settled(depth, pcall(f, ...))
+end
+
+-- `xpcall`, but for errors of resources.
+function limits.xpcall(f, handler, ...)
+  return settled(depth, xpcall(f, handler, ...))
+end
+
+-- `coroutine.resume`, at most 50 deep.
+function limits.resume(thread, ...)
+  limits.enter("coroutine.resume")
+  return settled(depth - 1, resume(thread, ...))
+end
+
+local function unwrapped(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- `coroutine.wrap`, at most 50 deep.
+function limits.wrap(f)
+  local thread = create(f)
+  return function(...)
+    return unwrapped(limits.resume(thread, ...))
+  end
+end
+
+return limits

@@ -1,0 +1,390 @@
+"""A world: one game being played, as a pure function of its code, engine, seed, settings and entries.
+
+`World` runs the game's Lua and keeps the engine's part of the state (players, scores, events, outcomes) beside it. It
+knows no clock, no socket and no log: whoever owns it says when a tick runs and what is applied in it.
+
+Invariants: one call of `apply` is one crossing into Lua; nothing but `apply` and `run_empty` changes a world; the
+fingerprint depends on what happened, not on how many calls it took.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+from lupa import luajit21
+
+from games.code import Engine, GameCode, load_into
+from games.errors import FaultKind, GameError, ObservationFailed, WorldFaulted
+from games.runtime import effects
+from games.runtime.effects import Input, Join, Leave
+from games.runtime.entries import check_entries
+from games.runtime.findings import first_difference
+from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
+from games.runtime.sandbox import Host, compile_engine, locate
+from games.runtime.words import plain_text
+
+Entry = Join | Leave | Input
+Format = Literal["data", "text", "both"]
+
+MAX_FAILED_TICKS: Final = 100
+"""So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
+MAX_TEXT: Final = 1200
+"""Characters of an observation's text."""
+COMPARED_OBSERVATIONS: Final = 20
+"""The first so many observations of a version of a game are compared before and after: none may change the world."""
+
+# Game digest → how many of its observations have been compared, in this process.
+_compared: Counter[str] = Counter()
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A player is out: ``terminated`` by the rules, ``truncated`` by leaving or by max_ticks."""
+
+    player: str
+    how: Literal["terminated", "truncated"]
+    result: Any
+
+
+class DebugLine(msgspec.Struct, frozen=True):
+    """A line for developers: world.debug, print, or the traceback of an error in the game."""
+
+    tick: int
+    text: str
+
+
+class TickResult(msgspec.Struct):
+    """What a call of `World.apply` or `World.run_empty` did. ``tick`` is the world's tick after it."""
+
+    tick: int
+    outcomes: list[InputOutcome] = []
+    ended: list[Ended] = []
+    finished: Any = None
+    """What the game ended the world with (never None then); None while it goes on."""
+    debug: list[DebugLine] = []
+    had_effects: bool = False
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a player may know: ``data`` is one MessagePack value, ``text`` for an LLM. None = not asked for."""
+
+    data: bytes | None
+    text: str | None
+
+
+class WorldCounters(msgspec.Struct, frozen=True):
+    """What a world holds and has done since it was loaded."""
+
+    nodes: int
+    node_writes: int
+    spatial_queries: int
+    lua_kib: float
+
+
+class World:
+    """One world. Make it with `World.load`; use it from one thread at a time."""
+
+    def __init__(self, code: GameCode, host: Host, world_id: str) -> None:
+        self.code = code
+        self.id = world_id
+        self.tick = 0
+        """The last tick that ran. 0: the state after setup."""
+        self.players: dict[str, PlayerState] = {}
+        """Those who are seated, by id, in the order they joined."""
+        self.finished: Any = None
+        self.faulted: WorldFaulted | None = None
+        self.setup_lines: list[DebugLine] = []
+        self._host = host
+        self._joins = 0
+        self._chain = b""
+        self._digest = hashlib.blake2b(digest_size=8)
+        self._seen: dict[str, Seen] = {}
+        self._describes = False
+
+    @staticmethod
+    def load(
+        code: GameCode,
+        *,
+        world_id: str,
+        seed: int,
+        settings: Mapping[str, Any] | None = None,
+        engine: Engine | None = None,
+    ) -> World:
+        """Make a world and run its setup.
+
+        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults. Raises GameError if the game does not load
+        or its setup raises, ArgumentProblem for a setting that is not valid.
+        """
+        engine = engine or Engine.current()
+        host = Host(compile_engine(engine.digest, engine.files))
+        world = World(code, host, world_id)
+        try:
+            load_into(host, code, settings=code.manifest.check_settings(settings or {}), seed=seed)
+            problem, *blobs = host.setup()
+        except luajit21.LuaError as error:
+            raise GameError(code.origin, None, _text_of(error)) from None
+        if problem:
+            raise locate(problem.decode(errors="replace"), code.origin)
+        world._describes = bool(host.describes())
+        result = world._take(tuple(blobs), [])
+        world.setup_lines = result.debug
+        return world
+
+    # --- running -------------------------------------------------------------------------------------
+
+    def next_player_id(self, *, after: int = 0) -> str:
+        """Return the id that the next `Join` must name: p_1, p_2 … in this world, never twice.
+
+        ``after``: how many joins are applied before that one.
+        """
+        return f"p_{self._joins + after + 1}"
+
+    def free_seat(self) -> int | None:
+        """Return the lowest free seat, or None if the world is full."""
+        taken = {player.seat for player in self.players.values()}
+        return next((seat for seat in range(1, self.code.manifest.max_players + 1) if seat not in taken), None)
+
+    def apply(self, entries: Sequence[Entry], *, step: bool) -> TickResult:
+        """Apply entries in order and, with ``step``, run one tick.
+
+        Entries of a step see the tick that runs; without ``step`` they see the tick that last ran. Raises
+        WorldFaulted (the world is at its end), ValueError if the entries do not fit the world.
+        """
+        self._check_alive()
+        digests = self._digests(entries) if entries else []
+        self._seen.clear()
+        try:
+            if entries:
+                blob = self._host.apply(effects.encode_entries(list(entries)), step)
+            elif step:
+                blob = self._host.tick()
+            else:
+                blob = None
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        if step:
+            self.tick += 1
+        return self._finish_call(blob, entries, digests)
+
+    def run_empty(self, ticks: int) -> TickResult:
+        """Run up to ``ticks`` ticks without entries, fewer if the world ends. The same as one by one, but cheaper.
+
+        Raises WorldFaulted.
+        """
+        self._check_alive()
+        self._seen.clear()
+        limit = self.code.manifest.max_ticks
+        if limit:
+            ticks = min(ticks, limit - self.tick)
+        try:
+            done = self._host.run(ticks)
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        ran, blobs = (done[0], done[1:]) if isinstance(done, tuple) else (done, None)
+        self.tick += int(ran)
+        return self._finish_call(blobs, (), [])
+
+    def fingerprint(self) -> bytes:
+        """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
+
+        A call marks the end of a record: two worlds agree if they are asked at the same ticks.
+        """
+        self._digest.update(self.tick.to_bytes(8, "little"))
+        self._digest.update(self._joins.to_bytes(8, "little"))
+        self._digest.update(self._host.marks())
+        self._chain = self._digest.digest()
+        self._digest = hashlib.blake2b(self._chain, digest_size=8)
+        return self._chain
+
+    def close(self) -> None:
+        """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
+        self._seen.clear()
+        del self._host
+
+    # --- looking -------------------------------------------------------------------------------------
+
+    def observe(self, player: str, format: Format = "both") -> Seen:
+        """Return what a seated player may know now. Data and text are each computed once per state of the world.
+
+        Raises ObservationFailed if the game's code raises, WorldFaulted if looking has changed the world, KeyError
+        if the player is not seated.
+        """
+        seat = self.players[player]
+        seen = self._seen.get(player) or Seen(None, None)
+        wants_text = format != "data" and seen.text is None
+        # A game without game.describe gets a text made of the data.
+        wants_data = (format != "text" or not self._describes) and seen.data is None
+        if wants_text or wants_data:
+            found, words = self._look(seat, wants_data, wants_text and self._describes)
+            data = found or seen.data
+            if not self._describes and data is not None:
+                words = plain_text(self.code.manifest, data)
+            seen = self._seen[player] = Seen(data, _shortened(words) if wants_text else seen.text)
+        return Seen(None if format == "text" else seen.data, None if format == "data" else seen.text)
+
+    def _look(self, player: PlayerState, wants_data: bool, wants_text: bool) -> tuple[bytes | None, str]:
+        compare = _compared[self.code.digest] < COMPARED_OBSERVATIONS
+        if not wants_data and not wants_text:
+            return None, ""
+        try:
+            ok, *rest = self._host.observe(player.id.encode(), wants_data, wants_text, compare)
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        if not ok:
+            raise self._failed(rest)
+        if compare:
+            _compared[self.code.digest] += 1
+        if len(rest) == 4:
+            path = first_difference(rest[2], rest[3])
+            raise self._fault("observe_writes", f"game.observe or game.describe changed {path}: it may only read")
+        return rest[0], "" if rest[1] is None else rest[1].decode(errors="replace")
+
+    def view(self) -> bytes:
+        """Return what spectators see, {nodes, camera?, size?}, as one MessagePack value.
+
+        Raises ObservationFailed if the game's code raises.
+        """
+        try:
+            ok, *rest = self._host.view()
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        if not ok:
+            raise self._failed(rest)
+        return bytes(rest[0])
+
+    def events(self, player: str, since: int) -> Events:
+        """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
+        return self.players[player].events_since(since)
+
+    def first_outcome(self, player: str, seq: int) -> InputOutcome | None:
+        """Return the outcome that this seq got, or None if it got none or it is no longer kept."""
+        state = self.players.get(player)
+        return state.outcomes.get(seq) if state else None
+
+    def statistics(self) -> WorldCounters:
+        """Return what the world holds and has done."""
+        return WorldCounters(*self._host.statistics())
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _check_alive(self) -> None:
+        if self.faulted is not None:
+            raise self.faulted
+        if self.finished is not None:
+            raise ValueError(f"{self.id}@{self.tick}: the world has finished: nothing can be run in it")
+
+    def _digests(self, entries: Sequence[Entry]) -> list[bytes]:
+        """Return the digests of the inputs among entries, in order. Raises ValueError unless all entries fit."""
+        try:
+            check_entries(entries, self.players, self._joins, self.code.manifest)
+        except ValueError as error:
+            raise ValueError(f"{self.id}@{self.tick}: {error}") from None
+        return [input_digest(entry.name, entry.args) for entry in entries if isinstance(entry, Input)]
+
+    def _finish_call(self, blobs: Any, entries: Sequence[Entry], digests: list[bytes]) -> TickResult:
+        if blobs is None and not self.code.manifest.max_ticks:
+            return TickResult(self.tick)
+        result = self._take(blobs if isinstance(blobs, tuple) else (blobs, None), digests, entries)
+        limit = self.code.manifest.max_ticks
+        if limit and self.tick >= limit and self.finished is None:
+            self._end(result, "truncated", {"reason": "max_ticks"})
+        return result
+
+    def _take(self, blobs: Sequence[Any], digests: list[bytes], entries: Sequence[Entry] = ()) -> TickResult:
+        """Take over what Lua reports: (effects, debug lines), each a blob or None."""
+        blob = blobs[0] if blobs else None
+        lines = blobs[1] if len(blobs) > 1 else None
+        result = TickResult(self.tick)
+        if lines is not None:
+            result.debug = [DebugLine(tick, text) for tick, text in effects.decode_lines(lines)]
+        if blob is not None:
+            result.had_effects = True
+            self._digest.update(memoryview(blob)[effects.EFFECTS_HEAD_BYTES :])
+            joins = {entry.player: entry for entry in entries if isinstance(entry, Join)}
+            waiting = iter(digests)
+            for effect in effects.decode_effects(blob):
+                if isinstance(effect, effects.Outcome):
+                    self._take_outcome(effect, next(waiting), result)
+                elif isinstance(effect, effects.Joined):
+                    join = joins[effect.player]
+                    self._joins += 1
+                    self.players[join.player] = PlayerState(join.player, join.seat, join.agent, join.name)
+                else:
+                    self._take_effect(effect, result)
+        return result
+
+    def _take_outcome(self, effect: effects.Outcome, digest: bytes, result: TickResult) -> None:
+        value = None if bytes(effect.result) == b"\xc0" else effect.result.copy()
+        outcome = InputOutcome(
+            effect.player,
+            effect.seq,
+            effect.tick,
+            effect.status,
+            effect.code,
+            effect.message,
+            effect.hint,
+            value,
+            digest,
+        )
+        self.players[effect.player].add_outcome(outcome)
+        result.outcomes.append(outcome)
+
+    def _take_effect(self, effect: effects.AnyEffect, result: TickResult) -> None:
+        match effect:
+            case effects.Emitted():
+                data = effect.data.copy()
+                for player in self.players if effect.to is None else effect.to:
+                    # Who has left gets no events any more, even where the game still remembers them.
+                    if player in self.players:
+                        self.players[player].add_event(effect.tick, effect.event, data)
+            case effects.Scored():
+                self.players[effect.player].score = effect.score
+            case effects.Rewarded():
+                self.players[effect.player].reward += effect.amount
+                self.players[effect.player].is_rewarded = True
+            case effects.Left():
+                del self.players[effect.player]
+                result.ended.append(Ended(effect.player, "truncated", {"reason": effect.reason}))
+            case effects.Finished():
+                value = msgspec.msgpack.decode(effect.result)
+                self._end(result, "terminated", {} if value is None else value)
+            case effects.TickFailed():
+                if effect.in_a_row >= MAX_FAILED_TICKS:
+                    raise self._fault(
+                        "tick_failed", f"game.tick raised {effect.in_a_row} times in a row: {_last(result)}"
+                    )
+
+    def _end(self, result: TickResult, how: Literal["terminated", "truncated"], value: Any) -> None:
+        self.finished = result.finished = value
+        for player in self.players.values():
+            player.ended, player.result = how, value
+            result.ended.append(Ended(player.id, how, value))
+
+    def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
+        message = _text_of(error)
+        return self._fault("resource" if "resource:" in message else "engine", message)
+
+    def _fault(self, kind: FaultKind, message: str) -> WorldFaulted:
+        self.faulted = WorldFaulted(self.id, self.tick, kind, message)
+        return self.faulted
+
+    def _failed(self, rest: Sequence[bytes]) -> ObservationFailed:
+        message, traceback = (part.decode(errors="replace") for part in rest)
+        return ObservationFailed(self.id, self.tick, message, traceback)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _last(result: TickResult) -> str:
+    return result.debug[-1].text if result.debug else "see the log"
+
+
+def _text_of(error: Exception) -> str:
+    """Return the message of a Lua error, which lupa gives as bytes or as the text of bytes."""
+    message = error.args[0] if error.args else str(error)
+    return message.decode(errors="replace") if isinstance(message, bytes) else str(message)
