@@ -1,0 +1,172 @@
+"""One child process of the supervisor: a shard or a gateway, with the control link to it.
+
+A child is started with one end of a socket pair as its control link. It is *gone* when both are true: the kernel says
+that the process has ended (a pidfd becomes readable, at once), and everything that it sent has been read. So whatever a
+child reported before it died is known before its death is.
+
+Not here: what to do about a death (``server/slots.py``), and what is said over the link (``server/messages.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import site
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import server
+from server.link import Link, attach
+from server.messages import FromSupervisor, ToSupervisor
+
+Kind = Literal["shard", "gateway"]
+
+LINK_LOST_GRACE_S: Final = 5.0  # a child that has closed its link is ending; one that does not end is stuck
+_STANDARD_ERROR: Final = 2
+
+_log = logging.getLogger("worldline.supervisor")
+
+
+class Child:
+    """A running child process. Made by `spawn`."""
+
+    def __init__(self, kind: Kind, number: int, process: subprocess.Popen[bytes]) -> None:
+        self.kind: Kind = kind
+        self.number = number
+        self.name = f"{kind}-{number:02}"
+        self.pid = process.pid
+        self.started_s = time.monotonic()
+        self._process = process
+        self._link: Link[ToSupervisor] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._stuck_timer: asyncio.TimerHandle | None = None
+        self._exited = False
+        self.ready: asyncio.Future[None] = self._loop.create_future()
+        """Done once the child has said that it is ready, or is gone."""
+        self.gone: asyncio.Future[None] = self._loop.create_future()
+        """Done once the process has ended and all its messages are read."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the child has said that it is ready and still lives."""
+        return self.ready.done() and not self.gone.done()
+
+    @property
+    def exit_code(self) -> int | None:
+        """As `subprocess` gives it: negative for a signal; None while the process runs."""
+        return self._process.returncode
+
+    @property
+    def ending(self) -> str:
+        """How the process ended, for people: ``exit code 1``, ``signal 9 (SIGKILL)``."""
+        code = self.exit_code
+        if code is None:
+            return "still running"
+        if code >= 0:
+            return f"exit code {code}"
+        with contextlib.suppress(ValueError):  # a signal without a name
+            return f"signal {-code} ({signal.Signals(-code).name})"
+        return f"signal {-code}"
+
+    def send(self, message: FromSupervisor) -> None:
+        """Send to the child; to one that is gone, nothing is sent."""
+        if self._link is not None:
+            self._link.send(message)
+
+    def kill(self) -> None:
+        """End the process now, by SIGKILL. Harmless if it has ended."""
+        self._process.kill()  # knows whether it has been waited for, so it never hits another process of the same pid
+
+    def mark_ready(self) -> None:
+        """The child has said that it is ready."""
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    async def _attach(self, ours: socket.socket, on_message: Callable[[Child, ToSupervisor], None]) -> None:
+        def forward(_: Link[ToSupervisor], message: ToSupervisor) -> None:
+            on_message(self, message)
+
+        self._link = await attach(ours, ToSupervisor, forward, self._on_link_lost)
+        self._settle()  # the child may have died meanwhile
+
+    def _watch(self) -> None:
+        pidfd = os.pidfd_open(self.pid)
+
+        def on_exit() -> None:
+            self._loop.remove_reader(pidfd)
+            os.close(pidfd)
+            self._process.wait()  # returns at once: the process has ended
+            self._exited = True
+            self._settle()
+
+        self._loop.add_reader(pidfd, on_exit)
+
+    def _on_link_lost(self, _: Link[Any]) -> None:
+        if not self._exited:
+            self._stuck_timer = self._loop.call_later(LINK_LOST_GRACE_S, self._kill_stuck)
+        self._settle()
+
+    def _kill_stuck(self) -> None:
+        if not self._exited:
+            _log.error("%s has closed its control link but does not end: killing it", self.name)
+            self.kill()
+
+    def _settle(self) -> None:
+        if not self._exited or self._link is None or not self._link.lost or self.gone.done():
+            return
+        if self._stuck_timer is not None:
+            self._stuck_timer.cancel()
+        self.gone.set_result(None)
+        self.mark_ready()
+
+
+async def spawn(
+    kind: Kind, number: int, on_message: Callable[[Child, ToSupervisor], None], *, pass_fds: Sequence[int] = ()
+) -> Child:
+    """Start ``python -m server.KIND`` and attach to it. Raises OSError if the machine cannot start a process.
+
+    ``pass_fds`` are inherited by the child under their numbers. The child dies with the thread that calls this.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(
+            # -P: a folder `games` or `server` in the current directory must not be taken for ours.
+            [sys.executable, "-P", "-m", f"server.{kind}", str(theirs.fileno()), str(os.getpid())],
+            pass_fds=(theirs.fileno(), *pass_fds),
+            stdin=subprocess.DEVNULL,
+            stdout=_STANDARD_ERROR,  # standard output belongs to the command that started the server
+            env=_environment(),
+        )
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    child = Child(kind, number, process)
+    child._watch()
+    try:
+        await child._attach(ours, on_message)
+    except BaseException:  # also a cancelled start leaves no process behind
+        child.kill()
+        raise
+    return child
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a child: it must find the same packages as we did, from any working directory."""
+    environment = dict(os.environ)
+    root = str(Path(server.__file__).resolve().parent.parent)
+    if root not in {*site.getsitepackages(), site.getusersitepackages()}:
+        inherited = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = root + os.pathsep + inherited if inherited else root
+    return environment

@@ -1,0 +1,80 @@
+"""``worldline bot``: a game's sample bots against a running server. The work is in ``server/botrunner.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from server.commands.output import CommandError
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def _think(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[float, float]:
+    from server.botrunner import parse_think
+
+    try:
+        return parse_think(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def think_option(function: Decorated) -> Decorated:
+    """Add ``--think`` (argument ``think_s``: least and most seconds) to a command."""
+    return click.option(
+        "--think",
+        "think_s",
+        default="2-5",
+        show_default=True,
+        callback=_think,
+        help="Seconds between an agent's decisions: 2-5, or 3, or 0.",
+    )(function)
+
+
+def games_option(function: Decorated) -> Decorated:
+    """Add ``--games DIR`` (argument ``game_folders``, repeatable) to a command."""
+    return click.option(
+        "--games",
+        "game_folders",
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="A folder of further games, or one game; may be given several times.",
+    )(function)
+
+
+@click.command("bot")
+@click.argument("game")
+@click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many bots.")
+@think_option
+@click.option("--url", envvar="WORLDLINE_URL", help="The server's address.  [default: ws://127.0.0.1:8765/ws]")
+@click.option("--seconds", type=click.FloatRange(min=0.1), help="Stop after this time.")
+@games_option
+@click.option("--parent", type=int, hidden=True, help="End when this process, which started this one, ends.")
+def command(
+    game: str,
+    count: int,
+    think_s: tuple[float, float],
+    url: str | None,
+    seconds: float | None,
+    game_folders: tuple[Path, ...],
+    parent: int | None,
+) -> int:
+    """Run the sample bots of GAME against a server, all in this process.
+
+    They play until they end, the time is over, or Ctrl-C. A bot that fails is reported in one line; the others go on.
+    """
+    from server.botrunner import BotError, BotRun, run_until_signal
+
+    if parent is not None:
+        from server.process import die_with_parent
+
+        die_with_parent(parent)
+    run = BotRun(game=game, count=count, think_s=think_s, url=url, seconds=seconds, game_folders=game_folders)
+    try:
+        failed = run_until_signal(run, lambda line: click.echo(line, err=True))
+    except BotError as error:
+        raise CommandError(error.what, error.remedy) from error
+    return 1 if failed else 0

@@ -1,0 +1,150 @@
+"""``worldline serve``: run a server until it is told to stop.
+
+The first line on standard output says where it listens; logs go to standard error. SIGINT or SIGTERM stops it (exit
+code 0); a second one ends everything at once (exit code 1).
+
+Not here: what a server does (``server/supervisor.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import click
+import uvloop
+
+from server import version
+from server.commands.output import CommandError, data_option, print_line
+from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, LogFormat, LogLevel, ServeConfig, default_shards
+from server.logs import LEVELS, configure_logging
+from server.supervisor import StartError, Supervisor
+
+
+@click.command(context_settings={"auto_envvar_prefix": "WORLDLINE"})
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="0 picks a free one."
+)
+@data_option
+@click.option(
+    "--games",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="A game, or a folder of games, beside the packaged ones. May be repeated.",
+)
+@click.option(
+    "--shards",
+    type=click.IntRange(1, MAX_SHARDS),
+    default=default_shards,
+    show_default="one per core",
+    help="How many tick workers.",
+)
+@click.option(
+    "--durability",
+    type=click.Choice(["durable", "written"]),
+    default="durable",
+    show_default=True,
+    help="When an input counts as acknowledged: on disk, or handed to the operating system.",
+)
+@click.option(
+    "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Rate limits for agents."
+)
+@click.option(
+    "--max-worlds",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="How many worlds may run at one time.",
+)
+@click.option(
+    "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format of the logs."
+)
+@click.option("--log-level", type=click.Choice(list(LEVELS)), default="info", show_default=True)
+def command(
+    host: str,
+    port: int,
+    data: Path,
+    games: tuple[Path, ...],
+    shards: int,
+    durability: Durability,
+    limits: str,
+    max_worlds: int,
+    log: LogFormat,
+    log_level: LogLevel,
+) -> int:
+    """Run a server.
+
+    Every option may also be given as an environment variable: --max-worlds as WORLDLINE_MAX_WORLDS.
+    """
+    config = ServeConfig(
+        host=host,
+        port=port,
+        data=data,
+        games=games,
+        shards=shards,
+        durability=durability,
+        limits=limits == "on",
+        max_worlds=max_worlds,
+        log=log,
+        log_level=log_level,
+    )
+    configure_logging(log, log_level, "supervisor")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(serve(config))
+        except StartError as error:
+            raise CommandError(error.message, error.remedy) from error
+
+
+async def serve(config: ServeConfig) -> int:
+    """Run a server until SIGINT, SIGTERM or the loss of its last shard; return the exit code.
+
+    Raises StartError if it cannot start or cannot go on.
+    """
+    supervisor = Supervisor(config)
+    stop_asked = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop_asked.is_set():
+            supervisor.kill()
+        stop_asked.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    asked = asyncio.create_task(stop_asked.wait())
+    starting = asyncio.create_task(supervisor.start())
+    await asyncio.wait([asked, starting], return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return _exit_code(supervisor)
+    try:
+        await starting
+        print_line(f"worldline {version()} · {supervisor.url} · data {_shown(config.data)}")
+        failed = asyncio.create_task(supervisor.failed())
+        await asyncio.wait([asked, failed], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await supervisor.stop()
+    if failed.done() and not failed.cancelled():
+        raise failed.result()
+    return _exit_code(supervisor)
+
+
+def _exit_code(supervisor: Supervisor) -> int:
+    if not supervisor.stopped_cleanly:
+        raise StartError(
+            "the server was stopped before its worlds were closed",
+            "their logs stay readable (`worldline log ls`); start the next server with another --data",
+        )
+    return 0
+
+
+def _shown(data: Path) -> str:
+    """The data folder as a person writes it: relative ones begin with ./"""
+    return str(data) if data.is_absolute() or str(data).startswith(".") else f"./{data}"

@@ -1,0 +1,49 @@
+"""What a server can be told when it starts, with the defaults. There is no configuration file.
+
+Not here: how a person says it (``server/commands/serve.py``: one flag and one environment variable each).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+DEFAULT_PORT: Final = 8765
+MAX_SHARDS: Final = 256
+
+Durability = Literal["durable", "written"]
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def default_shards() -> int:
+    """One shard per core that this process may use."""
+    return min(len(os.sched_getaffinity(0)), MAX_SHARDS)
+
+
+class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
+    """Everything a `Supervisor` needs to know."""
+
+    host: str = "127.0.0.1"
+    """A name or address of this machine to listen at."""
+    port: int = DEFAULT_PORT
+    """0 picks a free one."""
+    data: Path = Path("./worldline-data")
+    """The data folder; made if it does not exist, locked while the server runs."""
+    games: tuple[Path, ...] = ()
+    """Folders of further games: each a game, or a folder of games."""
+    shards: int = msgspec.field(default_factory=default_shards)
+    """How many tick workers; default: one per core."""
+    durability: Durability = "durable"
+    """``durable``: acknowledged = on disk. ``written``: survives the death of a process, not of the machine."""
+    limits: bool = True
+    """Whether agents are rate limited; benches and trainers switch it off."""
+    max_worlds: int = 256
+    """How many worlds may run at one time."""
+    log: LogFormat = "text"
+    log_level: LogLevel = "info"
+    eager: bool = False
+    """Compute every player's observation in every tick: the control of ``worldline bench --eager``."""

@@ -1,0 +1,226 @@
+"""Runs a demo: a server, a process of sample bots, and the display, until the time is over or Ctrl-C.
+
+Whatever ends it, everything is stopped in order - bots, then server - and no process stays behind. The data are kept.
+
+Not here: what is shown (``model.py``, ``view.py``, ``plain.py``) and where log lines come from (``feed.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import uvloop
+
+from server import version
+from server.botrunner import python_environment
+from server.config import DEFAULT_PORT, ServeConfig
+from server.demo.display import Display, PlainDisplay, StandardErrorCatcher, TerminalDisplay
+from server.demo.feed import WORLDS_FOLLOWED, Feed
+from server.demo.model import Line, Picture, Scene, WorldRow, world_rows
+from server.demo.next_steps import next_steps
+from server.logs import configure_logging
+from server.supervisor import ServerStatistics, Supervisor
+
+READINGS_EVERY_S: Final = 1.0
+BOTS_STOP_S: Final = 2.0
+SCENE_EVERY_S: Final = 15.0  # with several worlds, the map shows them in turn, each for so long
+LINES_KEPT: Final = 200
+THINK: Final = "2-5"
+_STANDARD_ERROR: Final = 2
+
+
+class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What to show. ``seconds`` None: until Ctrl-C. ``program`` is how the person calls this command."""
+
+    seconds: float | None
+    agents: int
+    game: str
+    port: int
+    data: Path
+    shards: int
+    game_folders: tuple[Path, ...]
+    program: str
+
+
+def run_demo(options: DemoOptions) -> None:
+    """Run the demo until its time is over, or SIGINT or SIGTERM.
+
+    Raises `StartError` if the server cannot start or cannot go on.
+    """
+    terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(options, terminal=terminal))
+
+
+async def _run(options: DemoOptions, *, terminal: bool) -> None:
+    demo = _Demo(options, terminal=terminal)
+    try:
+        await demo.run()
+    finally:
+        demo.give_back()
+    for line in demo.last_words():
+        print(line)
+
+
+class _Demo:
+    """One demo."""
+
+    def __init__(self, options: DemoOptions, *, terminal: bool) -> None:
+        self._options = options
+        self._terminal = terminal
+        self._title = ""
+        self._started_s = time.monotonic()
+        self._lines: deque[Line] = deque(maxlen=LINES_KEPT)
+        self._lines_ever = 0
+        self._feed = Feed(options.data)
+        self._earlier: ServerStatistics | None = None
+        self._later: ServerStatistics | None = None
+        self._scene: Scene | None = None
+        self._worlds: list[str] = []
+        self._stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        # Before anything is started: children write to the standard error that they inherit.
+        self._catcher = StandardErrorCatcher(self._on_error_line) if terminal else None
+        configure_logging("text", "warning", "supervisor")
+        self._supervisor = Supervisor(
+            ServeConfig(
+                port=options.port,
+                data=options.data,
+                games=options.game_folders,
+                shards=options.shards,
+                log_level="warning",
+            )
+        )
+
+    async def run(self) -> None:
+        """Start everything, show it, stop it."""
+        stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
+        starting = asyncio.ensure_future(self._supervisor.start())
+        try:
+            await asyncio.wait([stop, starting], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                self._title = f"worldline {version()} · {self._supervisor.url} · data {self._options.data}"
+                print(self._title, flush=True)
+                await self._play(stop)
+        finally:
+            stop.cancel()
+            starting.cancel()
+            await asyncio.gather(stop, starting, return_exceptions=True)
+            await self._supervisor.stop()
+
+    def give_back(self) -> None:
+        """Give standard error back; call it when everything has stopped."""
+        if self._catcher is not None:
+            self._catcher.close()
+
+    def last_words(self) -> list[str]:
+        """What to print at the end: what was wrong with the server, if anything was, and what to do next."""
+        errors = [line.text for line in self._lines if line.kind == "server"] if self._terminal else []
+        if not self._title:
+            return errors
+        options = self._options
+        world = self._worlds[0] if self._worlds else None
+        # A port that the system picked is free again: the next server takes the usual one.
+        port = options.port or DEFAULT_PORT
+        steps = next_steps(options.program, data=options.data, port=port, game=options.game, world=world)
+        return [*errors, f"stopped; the logs of {len(self._worlds)} worlds are kept in {options.data}", *steps]
+
+    async def _play(self, stop: asyncio.Future[Any]) -> None:
+        failed: asyncio.Future[Any] = asyncio.ensure_future(self._supervisor.failed())
+        reading = asyncio.create_task(self._read())
+        bots = self._start_bots()
+        display: Display = TerminalDisplay() if self._terminal else PlainDisplay()
+        try:
+            while not self._over():
+                await self._look()
+                display.show(self._picture())
+                await asyncio.wait([stop, failed], timeout=display.every_s, return_when=asyncio.FIRST_COMPLETED)
+                if failed.done():
+                    raise failed.result()
+        finally:
+            display.close()
+            self._feed.close()
+            reading.cancel()
+            failed.cancel()
+            await asyncio.gather(reading, failed, return_exceptions=True)
+            await self._stop_bots(bots)
+
+    def _over(self) -> bool:
+        seconds = self._options.seconds
+        return self._stop.is_set() or (seconds is not None and time.monotonic() - self._started_s >= seconds)
+
+    # --- what is shown ---------------------------------------------------------------------------------
+
+    def _rows(self) -> list[WorldRow]:
+        return world_rows(self._supervisor.worlds(), self._earlier, self._later)
+
+    async def _look(self) -> None:
+        """Take what the logs told, and ask for the view of the world whose turn it is."""
+        rows = self._rows()
+        self._worlds += [row.world for row in rows if row.world not in self._worlds]
+        self._feed.follow(self._worlds)
+        for line in self._feed.take():
+            self._add(line)
+        if not rows or not self._terminal:
+            return
+        turn = int((time.monotonic() - self._started_s) / SCENE_EVERY_S)
+        row = rows[turn % min(len(rows), WORLDS_FOLLOWED)]
+        with contextlib.suppress(LookupError):  # it has just ended: the next picture shows another
+            reply = await self._supervisor.view(row.world)
+            self._scene = Scene(world=row.world, tick=reply.tick, view=reply.view, players=row.players)
+
+    def _picture(self) -> Picture:
+        return Picture(
+            title=self._title,
+            up_s=time.monotonic() - self._started_s,
+            worlds=self._rows(),
+            scene=self._scene,
+            lines=[line for line in self._lines if self._scene is None or line.world in ("", self._scene.world)],
+            lines_ever=self._lines_ever,
+        )
+
+    async def _read(self) -> None:
+        """Once a second: how is the server doing?"""
+        while True:
+            self._earlier, self._later = self._later, await self._supervisor.statistics()
+            await asyncio.sleep(READINGS_EVERY_S)
+
+    def _on_error_line(self, text: str) -> None:
+        self._add(Line(text=text, kind="server", notable=True))
+
+    def _add(self, line: Line) -> None:
+        self._lines.append(line)
+        self._lines_ever += 1
+
+    # --- bots ------------------------------------------------------------------------------------------
+
+    def _start_bots(self) -> subprocess.Popen[bytes]:
+        options = self._options
+        words = ["bot", options.game, "--count", str(options.agents), "--think", THINK, "--url", self._supervisor.url]
+        folders = [word for folder in options.game_folders for word in ("--games", str(folder.resolve()))]
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "server.commands", *words, *folders, "--parent", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=_STANDARD_ERROR,
+            env=python_environment(),
+        )
+
+    async def _stop_bots(self, bots: subprocess.Popen[bytes]) -> None:
+        bots.terminate()
+        try:
+            await asyncio.to_thread(bots.wait, BOTS_STOP_S)
+        except subprocess.TimeoutExpired:
+            bots.kill()
+            await asyncio.to_thread(bots.wait)

@@ -1,0 +1,16 @@
+"""The edge: connections, limits, decoding, routing. It holds no world state, so it survives any shard's death.
+
+============== ================================================================
+`limits`       every limit with its reason; the token bucket and the flood window
+`decoding`     a frame → a request, or the refusal that says how to mend it
+`refusals`     every error of the gateway, with a hint that works
+`requests`     what a request needs: pure decisions, no I/O
+`session`      one client's conversation: seats, cursors, open requests
+`connection`   one WebSocket: opcodes, outbox, closing
+`catalogue`    the games, as `games` and `rules` tell them
+`backends`     the links to supervisor and shards, and who waits for which answer
+`gateway`      puts these together
+`sweeper`      pings idle connections, closes silent and stalled ones
+`http`         plain HTTP on the same port
+============== ================================================================
+"""

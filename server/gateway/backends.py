@@ -1,0 +1,161 @@
+"""The other processes that a gateway asks, and who waits for which answer.
+
+Every question gets its number here and stays in the table until its answer comes or its link is lost; so no client
+waits for an answer that cannot come. The supervisor is asked over the control link, shards over links of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+import msgspec
+
+from server import messages
+from server.gateway.session import Session
+from server.link import Link, connect_unix
+from worldline import protocol
+
+SUPERVISOR: Final = -1
+"""Stands for the supervisor where shards have numbers."""
+
+_log = logging.getLogger("worldline.gateway")
+
+Question = (
+    messages.AskPlace
+    | messages.AskWorlds
+    | messages.AskWorld
+    | messages.AskGameCounts
+    | messages.JoinWorld
+    | messages.PlayerInput
+    | messages.ObservePlayer
+    | messages.LeaveWorld
+)
+
+
+class Waiting(msgspec.Struct, eq=False):
+    """A client's request whose answer is not here yet. ``asked`` is the process that has it now."""
+
+    session: Session
+    request: protocol.Request
+    ignored: list[str] | None = None
+    hint: str | None = None
+    asked: int = SUPERVISOR
+    world: str | None = None
+    game: str | None = None
+
+
+class _Shard:
+    """A link to a shard, and what is to be sent once it is up."""
+
+    def __init__(self) -> None:
+        self.link: Link[Any] | None = None
+        self.unsent: list[messages.Message] = []
+
+
+class Backends:
+    """Links, and the table of open questions.
+
+    ``on_message(shard, message)`` is called for what shards send, ``on_lost(shard)`` when one is gone.
+    """
+
+    def __init__(
+        self,
+        control: Link[Any],
+        on_message: Callable[[int, messages.ShardToGateway], None],
+        on_lost: Callable[[int], None],
+    ) -> None:
+        self._control = control
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._shards: dict[int, _Shard] = {}
+        self._numbers = count(1)
+        self._waiting: dict[int, Waiting] = {}
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_questions(self) -> int:
+        """How many answers are awaited for clients that are still there."""
+        return sum(not waiting.session.gone for waiting in self._waiting.values())
+
+    def ask(self, target: int, question: Question, waiting: Waiting) -> bool:
+        """Send a question to a shard (or `SUPERVISOR`) for ``waiting``. False if that shard is not there."""
+        question.request = next(self._numbers)
+        waiting.asked = target
+        if not self.tell(target, question):
+            return False
+        self._waiting[question.request] = waiting
+        return True
+
+    def tell(self, target: int, message: messages.Message) -> bool:
+        """Send a message that has no answer. False if that shard is not there."""
+        if target == SUPERVISOR:
+            self._control.send(message)
+            return True
+        shard = self._shards.get(target)
+        if shard is None:
+            return False
+        if shard.link is None:
+            shard.unsent.append(message)
+        else:
+            shard.link.send(message)
+        return True
+
+    def congested(self, target: int) -> bool:
+        """Whether a shard is so far behind that it should get no new work."""
+        shard = self._shards.get(target)
+        return shard is not None and shard.link is not None and shard.link.congested
+
+    def take(self, number: int) -> Waiting | None:
+        """Whoever waits for the answer to question ``number``; the question is settled then."""
+        return self._waiting.pop(number, None)
+
+    def take_all(self, target: int) -> list[Waiting]:
+        """All who wait for an answer from ``target``; their questions are settled then."""
+        numbers = [number for number, waiting in self._waiting.items() if waiting.asked == target]
+        return [self._waiting.pop(number) for number in numbers]
+
+    # links to shards
+
+    def shard_up(self, number: int, socket_path: str) -> None:
+        """Connect to a shard, once. What is sent meanwhile goes out when the link is up."""
+        if number in self._shards:
+            return
+        shard = self._shards[number] = _Shard()
+        task = asyncio.get_running_loop().create_task(self._connect(number, shard, socket_path))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def shard_down(self, number: int) -> None:
+        """The supervisor says that this shard has died."""
+        shard = self._shards.get(number)
+        if shard is not None:
+            self._lost(number, shard)
+
+    async def _connect(self, number: int, shard: _Shard, socket_path: str) -> None:
+        try:
+            link: Link[Any] = await connect_unix(
+                socket_path,
+                messages.ShardToGateway,
+                lambda _, message: self._on_message(number, message),
+                lambda _: self._lost(number, shard),
+            )
+        except OSError as error:
+            _log.error("cannot connect to shard %d: %s", number, error)
+            self._lost(number, shard)
+            return
+        shard.link = link
+        for message in shard.unsent:
+            link.send(message)
+        shard.unsent.clear()
+
+    def _lost(self, number: int, shard: _Shard) -> None:
+        # A restarted shard has the same number: its link must survive late news of the old one's end.
+        if self._shards.get(number) is shard:
+            del self._shards[number]
+            if shard.link is not None:
+                shard.link.close()
+            self._on_lost(number)

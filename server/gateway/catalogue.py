@@ -1,0 +1,120 @@
+"""The games of this server as `games` and `rules` tell them, and as inputs are checked against them.
+
+Not here: how many play (the lobby knows), and running any of them (shards do).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from games.code import GameCode
+from games.errors import ArgumentProblem
+from server import messages
+from server.gateway import refusals
+from worldline import protocol
+
+
+class Catalogue:
+    """The games by name."""
+
+    def __init__(self, games: Mapping[str, GameCode]) -> None:
+        self._games = dict(sorted(games.items()))
+        self._rules: dict[str, protocol.RulesReply] = {}
+        self.first_inputs = {name: next(iter(code.manifest.inputs), "") for name, code in self._games.items()}
+        """One input's name by game, for hints."""
+
+    def __contains__(self, game: str) -> bool:
+        return game in self._games
+
+    @property
+    def names(self) -> list[str]:
+        """All games, in alphabetical order."""
+        return list(self._games)
+
+    @property
+    def example(self) -> str:
+        """A game that can be joined, for hints."""
+        return next(iter(self._games), "")
+
+    def check(self, game: str, request: protocol.Input) -> dict[str, Any]:
+        """The args of an input as its game declares them. Raises `Refused` (`unknown_input`, `invalid_args`)."""
+        try:
+            return dict(self._games[game].manifest.check_input(request.name, request.args or {}))
+        except ArgumentProblem as problem:
+            raise refusals.Refused(_refusal(problem, request)) from None
+
+    def require(self, game: str, re: int) -> None:
+        """Raises `Refused` (`unknown_game`) if there is no such game."""
+        if game not in self._games:
+            raise refusals.unknown_game(game, self._games, re)
+
+    def rules(self, request: protocol.Rules) -> protocol.RulesReply:
+        """How a game is played. Raises `Refused` (`unknown_game`)."""
+        self.require(request.game, request.id)
+        known = self._rules.get(request.game)
+        if known is None:
+            known = self._rules[request.game] = _rules(request.game, self._games[request.game])
+        return protocol.RulesReply(**{name: getattr(known, name) for name in _RULES_FIELDS})
+
+    def summaries(self, counts: messages.GameCounts) -> list[protocol.GameSummary]:
+        """One line per game."""
+        return [
+            protocol.GameSummary(
+                game=name,
+                title=code.manifest.title,
+                summary=code.manifest.summary,
+                max_players=code.manifest.max_players,
+                clock=code.manifest.clock,
+                tick_hz=_whole(code.manifest.tick_hz),
+                players=counts.players.get(name, 0),
+                worlds=counts.worlds.get(name, 0),
+                digest=code.digest,
+            )
+            for name, code in self._games.items()
+        ]
+
+
+def _refusal(problem: ArgumentProblem, request: protocol.Input) -> protocol.Error:
+    """What the game's declaration says against an input, with a whole message that it would accept."""
+    hint = problem.hint
+    if problem.suggestion is not None:
+        name = problem.valid[0] if problem.kind == "unknown_input" and problem.valid else request.name
+        works = protocol.Input(
+            id=request.id, world=request.world, player=request.player, name=name, args=problem.suggestion
+        )
+        hint = f"this works: {refusals.quoted(works)}"
+    return protocol.Error(
+        re=request.id,
+        code=problem.kind,
+        message=problem.message,
+        hint=hint,
+        path=problem.path,
+        valid=problem.valid,
+    )
+
+
+_RULES_FIELDS = tuple(
+    name for name in protocol.RulesReply.__struct_fields__ if name not in protocol.Reply.__struct_fields__
+)
+
+
+def _rules(name: str, code: GameCode) -> protocol.RulesReply:
+    manifest = code.manifest
+    return protocol.RulesReply(
+        game=name,
+        title=manifest.title,
+        clock=manifest.clock,
+        tick_hz=_whole(manifest.tick_hz),
+        grace_s=_whole(manifest.grace_s),
+        markdown=code.skill,
+        inputs=manifest.input_schemas(),
+        events=manifest.event_schemas(),
+        observation=manifest.observation_schema(),
+        settings=manifest.settings_schema(),
+        digest=code.digest,
+    )
+
+
+def _whole(number: float) -> float:
+    return int(number) if float(number).is_integer() else number

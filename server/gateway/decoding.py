@@ -1,0 +1,312 @@
+"""A frame → a request; or the refusal that says what is wrong, where, and what would work instead.
+
+Pure: no connection, no clock. Two passes. The strict one (twins of the protocol's structs that forbid unknown
+fields) takes what is right at once. Only when it fails does the patient one look closer: it takes 3.0 as 3 and null
+as absent, names fields that nobody knows, and words the refusal.
+
+What a request holds after `decode`: integers of at most 2^53-1 either way, no NaN or infinity, only str, int, float,
+bool, list and dict with string keys, nested at most 32 deep, a name and a note without control characters, a note
+that fits.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple, Union
+
+import msgspec
+
+from server.gateway import refusals
+from server.gateway.refusals import shown
+from worldline import protocol
+
+Encoding = Literal["json", "msgpack"]
+
+IGNORED_NAMES: Final = 20  # unknown fields named in a reply
+_ARGS_DEPTH: Final = 2  # `args` is an object within an object
+
+
+class Examples(msgspec.Struct, kw_only=True):
+    """What works here and now for one client: the values that hints are made of. None: there is none."""
+
+    game: str
+    input: str
+    world: str | None = None
+    player: str | None = None
+    free_id: int = 1
+
+
+MakeExamples = Callable[[], Examples]
+"""Called only when something is wrong."""
+
+
+class Decoded(NamedTuple):
+    """A request, the unknown fields it had, and what they may have been meant to be."""
+
+    request: protocol.Request
+    ignored: list[str] | None = None
+    hint: str | None = None
+
+
+def _strict_twin(kind: type[protocol.Request]) -> type[protocol.Request]:
+    twin = msgspec.defstruct(
+        kind.__name__, [], bases=(kind,), tag=kind.__struct_config__.tag, forbid_unknown_fields=True, kw_only=True
+    )
+    assert issubclass(twin, kind)
+    return twin
+
+
+_STRICT: Final[Any] = Union[tuple(_strict_twin(kind) for kind in protocol.REQUESTS)]  # noqa: UP007 - built at run time
+_strict_decoders: Final = {
+    "json": msgspec.json.Decoder(_STRICT).decode,
+    "msgpack": msgspec.msgpack.Decoder(_STRICT).decode,
+}
+_generic_decoders: Final = {"json": msgspec.json.Decoder().decode, "msgpack": msgspec.msgpack.Decoder().decode}
+
+
+def decode(data: bytes, *, text_frame: bool, encoding: Encoding, examples: MakeExamples) -> Decoded:
+    """Read one frame. ``examples`` are for hints only.
+
+    Raises `Refused` with `malformed`, `unknown_type`, `invalid_args` or `too_large`.
+    """
+    if text_frame != (encoding == "json"):
+        raise refusals.wrong_frame(text_frame)
+    try:
+        request: protocol.Request = _strict_decoders[encoding](data)
+    except msgspec.ValidationError:
+        return _decode_patiently(data, encoding, examples)
+    except RecursionError:
+        raise _too_deep(None, None) from None
+    except UnicodeDecodeError as error:
+        raise refusals.malformed(f"a text is not valid UTF-8: {error.reason} at byte {error.start} of it") from None
+    except msgspec.DecodeError as error:
+        raise refusals.malformed(f"this is not {_ENCODING_NAMES[encoding]}: {_reason(error)}") from None
+    return Decoded(_tidy(request))
+
+
+_ENCODING_NAMES: Final = {"json": "JSON", "msgpack": "MessagePack"}
+
+
+def _reason(error: msgspec.DecodeError) -> str:
+    text = str(error)
+    return text.removeprefix("JSON is malformed: ").removeprefix("MessagePack data is malformed: ")
+
+
+# --- the patient pass --------------------------------------------------------------------------------
+
+
+def _decode_patiently(data: bytes, encoding: Encoding, examples: MakeExamples) -> Decoded:
+    try:
+        message = _generic_decoders[encoding](data)
+    except msgspec.ValidationError as error:
+        raise refusals.malformed(f"a number in it is too large: {_reason(error)}") from None
+    except RecursionError:
+        raise _too_deep(None, None) from None
+    except UnicodeDecodeError as error:
+        raise refusals.malformed(f"a text is not valid UTF-8: {error.reason} at byte {error.start} of it") from None
+    except msgspec.DecodeError as error:
+        raise refusals.malformed(f"this is not {_ENCODING_NAMES[encoding]}: {_reason(error)}") from None
+    if not isinstance(message, dict):
+        raise refusals.malformed(f"a message is an object with `type` and `id`, got {shown(message)}")
+    number = _readable_id(message.get("id"))
+    fields: dict[str, Any] = {
+        key: value for key, value in _plain(message, "", 1, number, examples).items() if value is not None
+    }
+    kind = _kind(fields.pop("type", None), number)
+    known = kind.__struct_fields__
+    unknown = [name for name in fields if name not in known]
+    request = _tidy(_convert(kind, {name: fields[name] for name in known if name in fields}, number, examples))
+    if not unknown:
+        return Decoded(request)
+    return Decoded(request, [shown_name(name) for name in unknown[:IGNORED_NAMES]], _meant(unknown, kind))
+
+
+def shown_name(name: str) -> str:
+    """A client's own field name, cut to what the protocol allows for names."""
+    return name if len(name) <= protocol.MAX_ID_LENGTH else name[: protocol.MAX_ID_LENGTH - 1] + "…"
+
+
+def _readable_id(value: Any) -> int | None:
+    """The request's id, if that much could be read."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= protocol.MAX_INTEGER:
+        return value
+    return None
+
+
+def _kind(name: Any, number: int | None) -> type[protocol.Request]:
+    types = sorted(protocol.REQUEST_TYPES)
+    if name is None:
+        raise refusals.invalid("type", "a message says its type", "ping", re=number, valid=types)
+    if not isinstance(name, str):
+        raise refusals.invalid("type", f"type must be a string, got {shown(name)}", "ping", re=number, valid=types)
+    kind = protocol.REQUEST_TYPES.get(name)
+    if kind is None:
+        raise refusals.unknown_type(name, number)
+    return kind
+
+
+def _meant(unknown: list[str], kind: type[protocol.Request]) -> str:
+    """What unknown fields may have been meant to be."""
+    name = kind.__struct_config__.tag
+    guesses = []
+    for field in unknown[:IGNORED_NAMES]:
+        near = refusals.close_match(field, kind.__struct_fields__)
+        if near is not None:
+            guesses.append(f"did you mean {near} by {shown_name(field)}?")
+    fields = ", ".join(kind.__struct_fields__)
+    return " ".join(guesses) or f"{name} has these fields: {fields}"
+
+
+def _convert(
+    kind: type[protocol.Request], fields: dict[str, Any], number: int | None, examples: MakeExamples
+) -> protocol.Request:
+    """Check field by field, so that the refusal can name the first wrong one. ``fields`` holds known ones only."""
+    for field in msgspec.structs.fields(kind):
+        if field.name not in fields:
+            if field.required:
+                raise _missing(kind, field.name, number, examples)
+            continue
+        try:
+            msgspec.convert(fields[field.name], field.type)
+        except msgspec.ValidationError:
+            raise _wrong(kind, field.name, fields[field.name], number, examples) from None
+    return kind(**fields)
+
+
+def _missing(kind: type[protocol.Request], name: str, number: int | None, examples: MakeExamples) -> refusals.Refused:
+    message = f"{kind.__struct_config__.tag} needs {name}: {_wanted(kind, name)[0]}"
+    if name == "world" and examples().world is None and number is not None:
+        return refusals.join_first(message, examples().game, number)
+    return refusals.invalid(name, message, _example(kind, name, examples), re=number)
+
+
+def _wrong(
+    kind: type[protocol.Request], name: str, value: Any, number: int | None, examples: MakeExamples
+) -> refusals.Refused:
+    wanted, valid = _wanted(kind, name)
+    message = f"{name} must be {wanted}, got {shown(value)}"
+    if name == "world" and examples().world is None and number is not None:
+        return refusals.join_first(message, examples().game, number)
+    example = valid[0] if valid else _example(kind, name, examples)
+    return refusals.invalid(name, message, example, re=number, valid=valid)
+
+
+def _wanted(kind: type[protocol.Request], name: str) -> tuple[str, list[str] | None]:
+    """What a field must be, in words, and the valid values if they can be listed."""
+    (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
+    wanted = msgspec.inspect.type_info(field.type)
+    if isinstance(wanted, msgspec.inspect.UnionType):
+        (wanted,) = (part for part in wanted.types if not isinstance(part, msgspec.inspect.NoneType))
+    match wanted:
+        case msgspec.inspect.IntType(ge=least, le=most):
+            return f"an integer from {least} to {most}", None
+        case msgspec.inspect.StrType(max_length=None):
+            return "a string", None
+        case msgspec.inspect.StrType(max_length=most):
+            return f"a string of at most {most} characters", None
+        case msgspec.inspect.BoolType():
+            return "true or false", None
+        case msgspec.inspect.LiteralType(values=values):
+            names = [str(value) for value in values]
+            return f"one of {', '.join(names)}", names
+        case msgspec.inspect.DictType():
+            return "an object", None
+    raise AssertionError(f"no words for the type of {kind.__name__}.{name}")
+
+
+def _example(kind: type[protocol.Request], name: str, examples: MakeExamples) -> Any:
+    """A value that works in this field."""
+    if kind is protocol.Hello and name in ("name", "client"):
+        return "ada" if name == "name" else "my-bot/1.0"
+    known = examples()
+    values: dict[str, Any] = {
+        "id": known.free_id,
+        "game": known.game,
+        "world": known.world,
+        "player": known.player,
+        "name": known.input,
+        "args": {},
+        "seq": None,
+        "since": 1,
+        "seen_tick": 0,
+        "limit": 20,
+        "note": "because …",
+    }
+    return values.get(name, False if _wanted(kind, name)[0] == "true or false" else None)
+
+
+# --- values ------------------------------------------------------------------------------------------
+
+
+def _tidy(request: protocol.Request) -> protocol.Request:
+    """Check and normalise what the types cannot say."""
+    if isinstance(request, protocol.Input):
+        if request.args:
+            checked = _plain(request.args, "args", _ARGS_DEPTH, request.id, None)
+            request.args = {name: value for name, value in checked.items() if value is not None}
+        if request.note is not None:
+            request.note = without_controls(request.note, keep="\n\t") or None
+        if request.note is not None and len(request.note) * 4 > protocol.MAX_NOTE_BYTES:
+            size_bytes = len(request.note.encode())
+            if size_bytes > protocol.MAX_NOTE_BYTES:
+                raise refusals.note_too_large(size_bytes, request.id)
+    elif isinstance(request, protocol.Hello) and request.name is not None:
+        request.name = without_controls(request.name).strip() or None
+    return request
+
+
+def without_controls(text: str, keep: str = "") -> str:
+    """``text`` without control and format characters: other people will read it."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        for character in text
+        if character in keep or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    )
+
+
+def _plain(value: Any, path: str, depth: int, number: int | None, examples: MakeExamples | None) -> Any:
+    """``value`` with whole floats as ints; raises `Refused` for what the protocol does not know, naming the path."""
+    if isinstance(value, str) or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if not -protocol.MAX_INTEGER <= value <= protocol.MAX_INTEGER:
+            raise _bad_number(path, "beyond 2^53-1, where numbers stop being exact", number, examples)
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _bad_number(path, "not a finite number", number, examples)
+        return int(value) if value.is_integer() and abs(value) <= protocol.MAX_INTEGER else value
+    if isinstance(value, dict):
+        if depth > protocol.MAX_NESTING:
+            raise _too_deep(path, number)
+        for key in value:
+            if not isinstance(key, str):
+                raise refusals.malformed(f"map keys are strings, got {shown(key)}", re=number, path=path or None)
+        return {
+            key: _plain(item, f"{path}.{shown_name(key)}" if path else shown_name(key), depth + 1, number, examples)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        if depth > protocol.MAX_NESTING:
+            raise _too_deep(path, number)
+        return [_plain(item, f"{path}[{index}]", depth + 1, number, examples) for index, item in enumerate(value)]
+    raise refusals.malformed(
+        "MessagePack's bin and ext types are not used here: only str, int, float, bool, nil, array and map",
+        re=number,
+        path=path or None,
+    )
+
+
+def _bad_number(path: str, what: str, number: int | None, examples: MakeExamples | None) -> refusals.Refused:
+    example = examples().free_id if examples is not None and path == "id" else 1
+    return refusals.invalid(path, f"{path} is {what}", example, re=number)
+
+
+def _too_deep(path: str | None, number: int | None) -> refusals.Refused:
+    return refusals.malformed(f"nested deeper than {protocol.MAX_NESTING}", re=number, path=path)

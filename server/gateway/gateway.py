@@ -1,0 +1,430 @@
+"""The gateway: connections on one side, supervisor and shards on the other.
+
+One reader per connection; it never waits for a shard. Answers are written from the links' callbacks. Invariant: every
+request of a connected client gets exactly one reply - the answer, a refusal, or an error when the process that had the
+question is lost.
+
+Not here: what a frame means (``decoding``), what a request needs (``requests``), how bytes wait (``connection``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import socket
+import time
+from collections import Counter
+from functools import partial
+from typing import Any, Final
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from server import messages, version
+from server.gateway import http, refusals, requests, sweeper
+from server.gateway.backends import Backends, Waiting
+from server.gateway.catalogue import Catalogue
+from server.gateway.connection import GatewayConnection, close_reason
+from server.gateway.decoding import Encoding, decode
+from server.gateway.fanout import Fanout
+from server.gateway.limits import GatewayLimits
+from server.gateway.refusals import Refused
+from server.gateway.replies import encode, fitting, without_waiting
+from server.gateway.session import Session
+from server.identifiers import new_agent, new_session
+from server.link import Link
+from server.process import cpu_seconds, resident_bytes
+from worldline import protocol
+
+# A reader that finds its queue full of frames handles so many before others get their turn.
+FRAMES_PER_TURN: Final = 16
+
+_log = logging.getLogger("worldline.gateway")
+# The library narrates every connection at level info.
+_library_log = logging.getLogger("websockets.server")
+
+
+class Gateway:
+    """One gateway process. ``sessions`` are its connected clients; ``stopped`` is done when it has drained."""
+
+    def __init__(
+        self, config: messages.ConfigureGateway, control: Link[Any], catalogue: Catalogue, limits: GatewayLimits
+    ) -> None:
+        self._config = config
+        self._control = control
+        self._catalogue = catalogue
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._backends = Backends(control, self._on_shard_message, self._on_shard_lost)
+        self._fanout = Fanout()
+        self.sessions: set[Session] = set()
+        self._server: Server | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._requests = 0
+        self._refusals: Counter[str] = Counter()
+        self._version = f"worldline/{version()}"
+        self.stopped: asyncio.Future[None] = self._loop.create_future()
+
+    async def start(self, listening: socket.socket) -> None:
+        """Accept connections on ``listening`` and say so to the supervisor."""
+        limits = self._limits
+
+        class Connection(GatewayConnection):
+            """A connection with this gateway's limits."""
+
+        Connection.limits = limits
+        self._server = await serve(
+            self._serve,
+            sock=listening,
+            backlog=4096,
+            select_subprotocol=http.choose_subprotocol,
+            compression=None,
+            process_request=self._http,
+            server_header=None,
+            ping_interval=None,
+            close_timeout=limits.close_timeout_s,
+            max_size=limits.max_message_bytes,
+            max_queue=limits.max_queue_frames,
+            write_limit=(limits.write_buffer_bytes, limits.write_buffer_bytes // 2),
+            logger=_library_log,
+            create_connection=Connection,
+        )
+        self._sweeping = self._loop.create_task(self._sweep())
+        self._control.send(messages.GatewayReady())
+
+    # --- clients -------------------------------------------------------------------------------------
+
+    def _http(self, _: ServerConnection, request: Request) -> Response | None:
+        health = http.Health(
+            status="ok" if self._draining is None else "draining",
+            durability=self._config.durability,
+            server=self._version,
+        )
+        return http.respond(request, health, self._limits.restart_after_ms)
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        """Read one client's frames until its connection ends."""
+        assert isinstance(connection, GatewayConnection)
+        session = Session(connection, self._limits)
+        self.sessions.add(session)
+        handled = 0
+        try:
+            while True:
+                data, text_frame = await connection.receive()
+                await self._handle(session, data, text_frame)
+                handled += 1
+                if handled % FRAMES_PER_TURN == 0:
+                    await asyncio.sleep(0)
+        except ConnectionClosed:
+            _log.debug("%s has gone", connection.peer)
+        finally:
+            self._vanished(session)
+
+    def _vanished(self, session: Session) -> None:
+        """The connection is gone: its players are undriven from now on. Joins under way follow when they arrive."""
+        session.gone = True
+        self.sessions.discard(session)
+        for seat in session.seats():
+            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._fanout.remove(seat.world, seat.player)
+
+    async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
+        """Handle one frame: exactly one reply comes of it, now or when the answer comes."""
+        self._requests += 1
+        number: int | None = None
+        try:
+            try:
+                decoded = decode(
+                    data,
+                    text_frame=text_frame,
+                    encoding=session.connection.encoding,
+                    examples=partial(session.examples, self._catalogue.example, self._catalogue.first_inputs),
+                )
+            except Refused:
+                await session.admission.malformed()
+                raise
+            number = decoded.request.id
+            waiting = Waiting(session, decoded.request, decoded.ignored, decoded.hint)
+            await self._admit(session, decoded.request)
+            self._dispatch(waiting)
+        except Refused as refused:
+            self._refuse(session, refused.error)
+        except Exception:
+            self._refuse(session, _internal(number))
+
+    async def _admit(self, session: Session, request: protocol.Request) -> None:
+        """Limits and order of talk. Raises `Refused`."""
+        limits = self._limits
+        if isinstance(request, protocol.Hello):
+            if session.agent is not None:
+                raise refusals.second_hello(request.id)
+            return
+        is_ping = isinstance(request, protocol.Ping)
+        wait_ms = await (session.admission.ping() if is_ping else session.admission.request())
+        if wait_ms is not None:
+            raise refusals.rate_limited(wait_ms, limits.rate_hz, limits.burst, request.id)
+        if session.agent is None:
+            raise refusals.hello_required(request.id)
+        if request.id in session.open_ids:
+            raise refusals.id_in_use(request.id, session.free_id())
+        if len(session.open_ids) >= limits.max_open_requests:
+            raise refusals.too_many_open(limits.max_open_requests, request.id)
+        if self._draining is not None:
+            raise Refused(refusals.draining(request.id, limits.restart_after_ms))
+
+    def _dispatch(self, waiting: Waiting) -> None:
+        """Answer, or ask whoever can."""
+        session, request = waiting.session, waiting.request
+        session.open_ids.add(request.id)
+        try:
+            if isinstance(request, protocol.Hello):
+                self._reply(waiting, self._welcome(session, request))
+                return
+            step = requests.plan(request, session, self._catalogue, time.time_ns() // 1_000_000)
+            if isinstance(step, requests.Ask):
+                self._ask(waiting, step)
+            else:
+                self._reply(waiting, step)
+        except BaseException:
+            session.open_ids.discard(request.id)
+            raise
+
+    def _welcome(self, session: Session, hello: protocol.Hello) -> protocol.Welcome:
+        session.agent = new_agent()
+        session.id = new_session()
+        session.name = hello.name or f"guest-{session.agent[-4:]}"
+        return protocol.Welcome(
+            session=session.id,
+            agent=session.agent,
+            name=session.name,
+            role="agent",
+            durability=self._config.durability,
+            server=self._version,
+            server_time_ms=time.time_ns() // 1_000_000,
+            features=[],
+            limits=self._limits.announced(),
+        )
+
+    # --- asking and answering ------------------------------------------------------------------------
+
+    def _ask(self, waiting: Waiting, step: requests.Ask) -> None:
+        """Put a question; if its process is gone or far behind, that is the answer."""
+        waiting.world, waiting.game = step.world or waiting.world, step.game or waiting.game
+        if self._backends.congested(step.target):
+            self._reply(waiting, refusals.overloaded("the shard of this world is far behind", waiting.request.id))
+        elif not self._backends.ask(step.target, step.question, waiting):
+            self._answer_lost(waiting)
+
+    def _answer_lost(self, waiting: Waiting) -> None:
+        game = waiting.game or self._catalogue.example
+        self._reply(waiting, refusals.shard_lost(waiting.world or "", game, waiting.request.id))
+
+    def _reply(self, waiting: Waiting, message: protocol.Reply) -> None:
+        """The one reply to a request."""
+        waiting.session.open_ids.discard(waiting.request.id)
+        message.re = waiting.request.id
+        if waiting.ignored is not None:
+            message.ignored = waiting.ignored
+            message.hint = message.hint or waiting.hint
+        if isinstance(message, protocol.Error):
+            self._refusals[message.code] += 1
+        self._send(waiting.session, message)
+
+    def _refuse(self, session: Session, error: protocol.Error) -> None:
+        """A refusal of the gateway itself; too many of them end the connection."""
+        self._refusals[error.code] += 1
+        self._send(session, error)
+        if session.flood is not None and session.flood.refused(self._loop.time()):
+            wait_ms = round(self._limits.flood_s * 1000)
+            text = f"{self._limits.flood_refusals} refusals in {self._limits.flood_s:g} s"
+            session.connection.close_soon(protocol.CLOSE_FLOODING, close_reason(text, wait_ms))
+
+    def _send(self, session: Session, message: protocol.Reply) -> None:
+        if session.gone:
+            return
+        connection = session.connection
+        if connection.full:
+            message = without_waiting(message)
+        connection.send_now(fitting(message, connection.encoding, self._limits.max_reply_bytes))
+
+    # --- supervisor ----------------------------------------------------------------------------------
+
+    def on_supervisor_message(self, message: messages.FromSupervisor) -> None:
+        """Something came over the control link."""
+        match message:
+            case messages.Placed():
+                self._on_placed(message)
+            case messages.Refused():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._reply(waiting, message.error)
+            case messages.WorldsFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._reply(waiting, protocol.WorldsReply(worlds=message.worlds, next=message.next))
+            case messages.WorldFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    number = waiting.request.id
+                    self._reply(waiting, requests.world_found(message, waiting.world or "", waiting.session, number))
+            case messages.GameCounts():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
+            case messages.ShardUp():
+                self._backends.shard_up(message.shard, message.socket_path)
+            case messages.ShardDown():
+                self._backends.shard_down(message.shard)
+                for world in message.worlds:
+                    self._world_closed(protocol.Closed(world=world, reason="shard_lost"))
+            case messages.AskStatistics():
+                self._control.send(self._statistics(message.request))
+            case messages.Drain():
+                if self._draining is None:
+                    self._draining = self._loop.create_task(self._drain())
+            case _:
+                _log.error("the supervisor sent %s, which is not for gateways", type(message).__name__)
+
+    def _on_placed(self, placed: messages.Placed) -> None:
+        waiting = self._backends.take(placed.request)
+        if waiting is None:
+            return
+        # Also for a client that has gone meanwhile: its place is reserved, and joining is how a reservation ends.
+        assert isinstance(waiting.request, protocol.Join)
+        self._ask(waiting, requests.join_world(waiting.request, waiting.session, placed))
+
+    def _statistics(self, request: int) -> messages.GatewayStatistics:
+        return messages.GatewayStatistics(
+            request=request,
+            gateway=self._config.gateway,
+            pid=os.getpid(),
+            cpu_s=cpu_seconds(),
+            rss_bytes=resident_bytes(),
+            connections=len(self.sessions),
+            requests=self._requests,
+            refusals=dict(self._refusals),
+        )
+
+    # --- shards --------------------------------------------------------------------------------------
+
+    def _on_shard_message(self, shard: int, message: messages.ShardToGateway) -> None:
+        if isinstance(message, messages.Push):
+            self._push(message)
+            return
+        waiting = self._backends.take(message.request)
+        if waiting is None:
+            _log.error("shard %d answered question %d, which nobody asked", shard, message.request)
+            return
+        answer = message.message
+        session = waiting.session
+        match answer:
+            case protocol.Joined():
+                if session.gone:
+                    self._backends.tell(shard, messages.PlayerDetached(world=answer.world, player=answer.player))
+                    return
+                session.take_seat(answer, shard)
+                self._fanout.add(answer.world, answer.player, session)
+                session.saw(answer.observation)
+            case protocol.Outcome():
+                session.saw(answer.observation)
+            case protocol.Observation():
+                session.saw(answer)
+            case protocol.Left():
+                session.drop_seat(answer.world, answer.player)
+                self._fanout.remove(answer.world, answer.player)
+        self._reply(waiting, answer)
+
+    def _on_shard_lost(self, shard: int) -> None:
+        """Whoever waits for this shard gets an answer; whoever played there is told."""
+        for waiting in self._backends.take_all(shard):
+            self._answer_lost(waiting)
+        if self._draining is not None:
+            return
+        worlds = {seat.world for session in self.sessions for seat in session.seats() if seat.shard == shard}
+        for world in worlds:
+            self._world_closed(protocol.Closed(world=world, reason="shard_lost"))
+
+    def _push(self, push: messages.Push) -> None:
+        message = push.message
+        if isinstance(message, protocol.Closed) and message.player is None:
+            self._world_closed(message)
+            return
+        if push.player is None:
+            self._spread(self._fanout.sessions_in(push.world), message)
+            return
+        session = self._fanout.driver(push.world, push.player)
+        if session is None:
+            return
+        if isinstance(message, protocol.Closed):
+            session.drop_seat(push.world, push.player)
+            self._fanout.remove(push.world, push.player)
+        self._spread([session], message)
+
+    def _world_closed(self, closed: protocol.Closed) -> None:
+        """Tell everyone who plays there, and free their seats. Told once, however many sources say so."""
+        sessions = self._fanout.remove_world(closed.world)
+        for session in sessions:
+            session.end_world(closed.world, closed.reason)
+        self._spread(sessions, closed)
+
+    def _spread(self, sessions: list[Session], message: protocol.Reply) -> None:
+        """Send one push to many, encoded once for each encoding. Pushes that cannot be read in time are dropped."""
+        encoded: dict[Encoding, bytes] = {}
+        for session in sessions:
+            connection = session.connection
+            if session.gone or (connection.full and not isinstance(message, protocol.Closed)):
+                continue
+            data = encoded.get(connection.encoding)
+            if data is None:
+                data = encoded[connection.encoding] = encode(message, connection.encoding)
+            connection.send_now(data)
+
+    # --- time ----------------------------------------------------------------------------------------
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.sweep_every_s)
+            sweeper.sweep(list(self.sessions), self._loop.time(), self._limits, self._come_back_ms())
+
+    def _come_back_ms(self) -> int:
+        """When a client shall connect again: its own time, so that not all come at once."""
+        least_ms = self._limits.restart_after_ms
+        return random.randint(least_ms, 2 * least_ms)
+
+    async def _drain(self) -> None:
+        """Stop: refuse what is new, let open requests finish for a moment, close every connection, then be done."""
+        assert self._server is not None
+        _log.info("draining %d connections", len(self.sessions))
+        notice = protocol.Notice(
+            code="draining",
+            message="the server is about to stop; connections close in a moment",
+            retry_after_ms=self._limits.restart_after_ms,
+        )
+        self._spread(list(self.sessions), notice)
+        give_up_at_s = self._loop.time() + self._limits.drain_s
+        while self._backends.open_questions and self._loop.time() < give_up_at_s:
+            await asyncio.sleep(0.02)
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        closing = [
+            session.connection.close_soon(
+                protocol.CLOSE_RESTART, close_reason("the server restarts", self._come_back_ms())
+            )
+            for session in list(self.sessions)
+        ]
+        await asyncio.gather(*(task for task in closing if task is not None), return_exceptions=True)
+        self._server.close(close_connections=False)
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+
+
+def _internal(number: int | None) -> protocol.Error:
+    """Log what has just been caught, under a reference that the client gets."""
+    reference = secrets.token_hex(4)
+    _log.exception("internal error, reference %s", reference)
+    return refusals.internal(reference, number)

@@ -1,0 +1,312 @@
+"""Every error of the gateway, each with a hint that helps a program and a model alike.
+
+In a hint, text between backquotes is JSON that works: an object with ``type`` is a whole message to send instead,
+anything else is a value for the error's ``path``. An error means: nothing happened.
+
+Not here: the errors of shards (``server/shard/replies.py``) and of the lobby.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from server.refusals import NAMES_LIMIT, nearest_names
+from worldline import protocol
+
+SHOWN_CHARACTERS: Final = 60  # of a client's own value, when a message repeats it
+MOMENT_MS: Final = 250  # for what passes by itself: an open request gets its reply, a stuck shard catches up
+SOON_MS: Final = 1_000
+
+
+class Refused(Exception):
+    """The request is refused with ``error``. ``unreadable``: there was no request to begin with (`malformed`)."""
+
+    def __init__(self, error: protocol.Error) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the frame could not be read as a request at all."""
+        return self.error.code == "malformed"
+
+
+def quoted(value: Any) -> str:
+    """``value`` as JSON between backquotes: something that works when sent back."""
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
+def shown(value: Any) -> str:
+    """A client's own value for a message, as JSON, cut short."""
+    try:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        text = str(type(value).__name__)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def close_match(name: str, known: Iterable[str]) -> str | None:
+    """The known name that ``name`` was probably meant to be."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+# --- mend the message --------------------------------------------------------------------------------
+
+
+def malformed(reason: str, *, re: int | None = None, path: str | None = None, hint: str | None = None) -> Refused:
+    """The frame is no message."""
+    example = quoted(protocol.Ping(id=1 if re is None else re))
+    return Refused(
+        protocol.Error(
+            re=re, code="malformed", message=reason, path=path, hint=hint or f"a message is one object, like {example}"
+        )
+    )
+
+
+def wrong_frame(text_frame: bool) -> Refused:
+    """Text where binary belongs, or the other way round."""
+    got, wanted = ("text", "binary") if text_frame else ("binary", "text")
+    spoken, other = (
+        (protocol.MSGPACK_SUBPROTOCOL, protocol.JSON_SUBPROTOCOL)
+        if text_frame
+        else (protocol.JSON_SUBPROTOCOL, protocol.MSGPACK_SUBPROTOCOL)
+    )
+    example = quoted(protocol.Ping(id=1))
+    return malformed(
+        f"this connection speaks {spoken}: {wanted} frames, got a {got} frame",
+        hint=f"send {example} in a {wanted} frame, or connect with the subprotocol {other} for {got} frames",
+    )
+
+
+def unknown_type(name: str, re: int | None) -> Refused:
+    """There is no such request."""
+    valid = nearest_names(name, protocol.REQUEST_TYPES)
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="unknown_type",
+            message=f"there is no request of type {shown(name)}",
+            hint=f"did you mean {quoted(valid[0])}?",
+            path="type",
+            valid=valid,
+        )
+    )
+
+
+def invalid(path: str, message: str, example: Any, *, re: int | None = None, valid: list[str] | None = None) -> Refused:
+    """One value of the request is wrong; ``example`` works there."""
+    return Refused(
+        protocol.Error(
+            re=re, code="invalid_args", message=message, hint=f"try {quoted(example)}", path=path, valid=valid
+        )
+    )
+
+
+def join_first(message: str, game: str, re: int) -> Refused:
+    """The request needs a world, and this client plays in none."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="invalid_args",
+            message=message,
+            hint=f"join one first: {quoted(protocol.Join(id=re, game=game))}",
+            path="world",
+        )
+    )
+
+
+def note_too_large(size_bytes: int, re: int) -> Refused:
+    """The note does not fit."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="too_large",
+            message=f"note has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
+            hint=f"say it shorter: {quoted('in short: …')}",
+            path="note",
+            data={"limit_bytes": protocol.MAX_NOTE_BYTES},
+        )
+    )
+
+
+def reply_too_large(size_bytes: int, limit_bytes: int) -> protocol.Error:
+    """The answer does not fit into one message."""
+    return protocol.Error(
+        code="too_large",
+        message=f"the reply would have {size_bytes} bytes; at most {limit_bytes} are sent",
+        hint='ask for less: a smaller "limit", or "format":"text"',
+        data={"limit_bytes": limit_bytes},
+    )
+
+
+def hello_required(re: int) -> Refused:
+    """Requests before `hello`."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="hello_required",
+            message="the first message of a connection is hello",
+            hint=f"send {quoted(protocol.Hello(id=re))} first",
+        )
+    )
+
+
+def second_hello(re: int) -> Refused:
+    """One connection, one hello."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="invalid_args",
+            message="this connection has said hello already",
+            hint=f"go on with {quoted(protocol.Games(id=re))}; for another name, open another connection",
+            path="type",
+        )
+    )
+
+
+def id_in_use(number: int, free: int) -> Refused:
+    """Two open requests with one id. The reply's `re` is that id: the first one's reply still comes, too."""
+    return invalid("id", f"a request with id {number} is still open", free, re=number)
+
+
+def unknown_game(name: str, known: Iterable[str], re: int, path: str = "game") -> Refused:
+    """There is no such game here."""
+    valid = nearest_names(name, known)
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="unknown_game",
+            message=f"there is no game {shown(name)} here",
+            hint=f"did you mean {quoted(valid[0])}?" if valid else "this server has no games",
+            path=path,
+            valid=valid,
+        )
+    )
+
+
+def unknown_world(name: str, near: list[str], re: int) -> protocol.Error:
+    """There is no such world here, and there was none that is still remembered."""
+    return protocol.Error(
+        re=re,
+        code="unknown_world",
+        message=f"there is no world {shown(name)} here",
+        hint=f"did you mean {quoted(near[0])}?" if near else f"see which exist: {quoted(protocol.Worlds(id=re))}",
+        path="world",
+        valid=near[:NAMES_LIMIT],
+    )
+
+
+def unknown_player(name: str, world: str, mine: list[str], re: int) -> Refused:
+    """You drive no such player in this world."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="unknown_player",
+            message=f"you have no player {shown(name)} in world {world}",
+            hint=f"did you mean {quoted(nearest_names(name, mine)[0])}? (leave it out when you drive only one)",
+            path="player",
+            valid=nearest_names(name, mine),
+        )
+    )
+
+
+# --- not possible as things stand --------------------------------------------------------------------
+
+
+def not_joined(world: str, re: int) -> protocol.Error:
+    """The world exists, but this client has no seat in it."""
+    return protocol.Error(
+        re=re,
+        code="not_joined",
+        message=f"you have no seat in world {world}",
+        hint=f"join it first: {quoted(protocol.Join(id=re, world=world))}",
+        path="world",
+    )
+
+
+def world_ended(world: str, status: str, reason: str, game: str, re: int) -> protocol.Error:
+    """The world takes nothing more."""
+    faulted = status == "faulted"
+    return protocol.Error(
+        re=re,
+        code="world_faulted" if faulted else "world_closed",
+        message=f"world {world} has {'stopped' if faulted else 'ended'}: {reason}",
+        hint=f"play on in another: {quoted(protocol.Join(id=re, game=game))}",
+        path="world",
+        data={"reason": reason},
+    )
+
+
+def shard_lost(world: str, game: str, re: int) -> protocol.Error:
+    """The process that ran the world has died while this request was open."""
+    error = world_ended(world, "closed", "shard_lost", game, re)
+    error.message += "; if the request was an input, the world's log says whether it was applied"
+    return error
+
+
+# --- the same may succeed later ----------------------------------------------------------------------
+
+
+def rate_limited(wait_ms: int, rate_hz: float, burst: int, re: int) -> Refused:
+    """Too many requests."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="rate_limited",
+            message=f"at most {rate_hz:g} requests a second here, {burst} at once after a pause",
+            hint=f"send the same again in {wait_ms} ms",
+            retry_after_ms=wait_ms,
+        )
+    )
+
+
+def too_many_open(limit: int, re: int) -> Refused:
+    """Too many requests wait for their reply."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="too_many_open",
+            message=f"{limit} of your requests wait for their replies",
+            hint="read replies before you send more; then send the same again",
+            retry_after_ms=MOMENT_MS,
+        )
+    )
+
+
+def overloaded(what: str, re: int) -> protocol.Error:
+    """Something is behind with its work."""
+    return protocol.Error(
+        re=re,
+        code="overloaded",
+        message=what,
+        hint=f"send the same again in {SOON_MS} ms",
+        retry_after_ms=SOON_MS,
+    )
+
+
+def draining(re: int, wait_ms: int) -> protocol.Error:
+    """The server is about to stop."""
+    return protocol.Error(
+        re=re,
+        code="draining",
+        message="the server is about to stop",
+        hint=f"connect again in {wait_ms} ms",
+        retry_after_ms=wait_ms,
+    )
+
+
+def internal(reference: str, re: int | None) -> protocol.Error:
+    """Something of ours failed; ``reference`` finds it in the server's log."""
+    return protocol.Error(
+        re=re,
+        code="internal",
+        message="the server failed to handle this",
+        hint=f"send the same again in {SOON_MS} ms; if it fails again, tell the operator the reference {reference}",
+        data={"reference": reference},
+        retry_after_ms=SOON_MS,
+    )

@@ -1,0 +1,52 @@
+"""From a message to bytes, and what becomes of a message that is too much for its reader.
+
+An outcome is never withheld: it has happened. What can be asked for again - an observation, a list - gives way instead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from server.gateway import refusals
+from server.gateway.decoding import Encoding
+from worldline import protocol
+
+_encoders: Final = {"json": msgspec.json.Encoder().encode, "msgpack": msgspec.msgpack.Encoder().encode}
+
+
+def encode(message: protocol.Reply, encoding: Encoding) -> bytes:
+    """A message as it goes out."""
+    return _encoders[encoding](message)
+
+
+def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> bytes:
+    """A reply as it goes out, at most ``limit_bytes`` long: else without its observation, or `too_large` instead."""
+    data = encode(message, encoding)
+    if len(data) <= limit_bytes:
+        return data
+    error = refusals.reply_too_large(len(data), limit_bytes)
+    error.re = message.re
+    if isinstance(message, protocol.Outcome):
+        # It is in the log already: the agent must learn of it, if need be without its details.
+        message.observation, message.result = None, None
+        message.hint = error.hint
+        return encode(message, encoding)
+    if isinstance(message, protocol.Joined) and message.observation is not None:
+        message.observation = None
+        message.hint = error.hint
+        return encode(message, encoding)
+    return encode(error, encoding)
+
+
+def without_waiting(message: protocol.Reply) -> protocol.Reply:
+    """The smallest form of a reply to a client that does not read: what can be asked for again is left out."""
+    if isinstance(message, protocol.Outcome | protocol.Joined):
+        if message.observation is not None:
+            message.observation = None
+            message.hint = message.hint or "replies waited unread: the observation was left out; observe again"
+        return message
+    if isinstance(message, protocol.Observation | protocol.WorldsReply | protocol.GamesReply | protocol.RulesReply):
+        return refusals.overloaded("too many replies wait unread on this connection", message.re or 0)
+    return message

@@ -1,0 +1,141 @@
+"""What a request of a client needs: an answer that is known here, or a question to the lobby or to a shard.
+
+Pure: `plan` looks at the session and the catalogue and decides; it sends nothing and changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from server import messages
+from server.gateway import refusals
+from server.gateway.backends import SUPERVISOR, Question
+from server.gateway.catalogue import Catalogue
+from server.gateway.session import Session
+from worldline import protocol
+
+WORLDS_PER_PAGE: Final = 20
+UNNUMBERED: Final = 0  # the table of open questions gives the number
+
+
+class Ask(NamedTuple):
+    """Put ``question`` to ``target``: `SUPERVISOR` or a shard's number."""
+
+    target: int
+    question: Question
+    world: str | None = None
+    game: str | None = None
+
+
+def plan(request: protocol.Request, session: Session, catalogue: Catalogue, now_ms: int) -> Ask | protocol.Reply:
+    """Decide what happens with a request of a session that has said hello. Raises `Refused`."""
+    assert session.agent is not None
+    match request:
+        case protocol.Ping():
+            return protocol.Pong(server_time_ms=now_ms)
+        case protocol.Rules():
+            return catalogue.rules(request)
+        case protocol.Games():
+            return Ask(SUPERVISOR, messages.AskGameCounts(request=UNNUMBERED))
+        case protocol.Worlds():
+            return _worlds(request, session.agent, catalogue)
+        case protocol.Join():
+            return _join(request, session.agent, catalogue)
+        case protocol.Input():
+            return _input(request, session, catalogue)
+        case protocol.Observe():
+            seat = session.pick(request.world, request.player, request.id)
+            if seat is None:
+                return _no_seat(request.world)
+            since = seat.cursor if request.since is None else request.since
+            observe = messages.ObservePlayer(
+                request=UNNUMBERED, world=seat.world, player=seat.player, since=since, format=request.format
+            )
+            return Ask(seat.shard, observe, seat.world, seat.game)
+        case protocol.Leave():
+            seat = session.pick(request.world, request.player, request.id)
+            if seat is None:
+                return _no_seat(request.world)
+            leave = messages.LeaveWorld(request=UNNUMBERED, world=seat.world, player=seat.player)
+            return Ask(seat.shard, leave, seat.world, seat.game)
+    raise AssertionError(f"no plan for {type(request).__name__}")
+
+
+def join_world(request: protocol.Join, session: Session, placed: messages.Placed) -> Ask:
+    """The second half of a join: the lobby has named the world and its shard."""
+    assert session.agent is not None
+    assert session.id is not None
+    question = messages.JoinWorld(
+        request=UNNUMBERED,
+        world=placed.world,
+        agent=session.agent,
+        session=session.id,
+        name=session.name,
+        observe=request.observe,
+    )
+    return Ask(placed.shard, question, placed.world, placed.game)
+
+
+def world_found(found: messages.WorldFound, asked: str, session: Session, re: int) -> protocol.Error:
+    """Why a request to world ``asked`` is refused to a client without a seat there."""
+    world = found.world
+    if world is not None and world.status in ("finished", "closed", "faulted"):
+        return refusals.world_ended(asked, world.status, found.reason or world.status, world.game, re)
+    end = session.end_of(asked)
+    if end is not None:
+        # The client has been told of the end; the lobby's news of it is still under way.
+        return refusals.world_ended(asked, "closed", end.reason, end.game, re)
+    if world is None:
+        return refusals.unknown_world(asked, found.nearest, re)
+    return refusals.not_joined(asked, re)
+
+
+def _worlds(request: protocol.Worlds, agent: str, catalogue: Catalogue) -> Ask:
+    if request.game is not None:
+        catalogue.require(request.game, request.id)
+    question = messages.AskWorlds(
+        request=UNNUMBERED,
+        limit=request.limit or WORLDS_PER_PAGE,
+        game=request.game,
+        status=request.status,
+        agent=agent if request.mine else None,
+        after=request.next,
+    )
+    return Ask(SUPERVISOR, question)
+
+
+def _join(request: protocol.Join, agent: str, catalogue: Catalogue) -> Ask:
+    if request.game is None and request.world is None:
+        raise refusals.invalid(
+            "game", "join needs a game or a world", catalogue.example, re=request.id, valid=catalogue.names
+        )
+    if request.game is not None and request.world is not None:
+        raise refusals.invalid("world", "join takes a game or a world, not both", None, re=request.id)
+    if request.game is not None:
+        catalogue.require(request.game, request.id)
+    question = messages.AskPlace(request=UNNUMBERED, agent=agent, game=request.game, world=request.world)
+    return Ask(SUPERVISOR, question, request.world, request.game)
+
+
+def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> Ask:
+    seat = session.pick(request.world, request.player, request.id)
+    if seat is None:
+        return _no_seat(request.world)
+    question = messages.PlayerInput(
+        request=UNNUMBERED,
+        world=seat.world,
+        player=seat.player,
+        name=request.name,
+        args=catalogue.check(seat.game, request),
+        seq=request.seq,
+        note=request.note,
+        seen_tick=request.seen_tick,
+        observe=request.observe,
+        since=seat.cursor,
+    )
+    return Ask(seat.shard, question, seat.world, seat.game)
+
+
+def _no_seat(world: str) -> Ask:
+    """This session has no seat there: the lobby knows whether there is such a world, and how it ended."""
+    return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=world), world)

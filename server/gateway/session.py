@@ -1,0 +1,147 @@
+"""One client's conversation: who it is, which players it drives, and which of its requests are open.
+
+Not here: the socket (``server/gateway/connection.py``). A session has one connection for now; they are two classes
+because a session can outlive its connection.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from server.gateway import refusals
+from server.gateway.decoding import Examples
+from server.gateway.limits import Admission, FloodWindow, GatewayLimits
+from worldline import protocol
+
+if TYPE_CHECKING:
+    from server.gateway.connection import GatewayConnection
+
+REMEMBERED_ENDS: Final = 64  # worlds of this client whose end it may ask about; the lobby remembers more
+
+
+class Seat(msgspec.Struct):
+    """A player that this session drives.
+
+    ``cursor`` is the n of the first event that its next observation shall hold.
+    """
+
+    world: str
+    game: str
+    player: str
+    shard: int
+    cursor: int = 1
+
+
+class WorldEnd(msgspec.Struct, frozen=True):
+    """How a world ended in which this session had a seat."""
+
+    game: str
+    reason: str
+
+
+class Session:
+    """The state of one conversation. ``agent`` is None until hello."""
+
+    def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
+        self.connection = connection
+        self.admission = Admission(limits)
+        self.flood = FloodWindow(limits.flood_refusals, limits.flood_s) if limits.rate_limited else None
+        self.agent: str | None = None
+        self.id: str | None = None
+        self.name = ""
+        self.gone = False
+        self.open_ids: set[int] = set()
+        self._seats: dict[str, dict[str, Seat]] = {}
+        self._ends: OrderedDict[str, WorldEnd] = OrderedDict()
+
+    # seats
+
+    def take_seat(self, joined: protocol.Joined, shard: int) -> Seat:
+        """Note that this session drives the player of ``joined``. Repeating it keeps the cursor."""
+        players = self._seats.setdefault(joined.world, {})
+        seat = players.get(joined.player)
+        if seat is None:
+            seat = players[joined.player] = Seat(joined.world, joined.game, joined.player, shard)
+        self._ends.pop(joined.world, None)
+        return seat
+
+    def seat(self, world: str, player: str) -> Seat | None:
+        """The seat of ``player`` in ``world``, if this session drives it."""
+        return self._seats.get(world, {}).get(player)
+
+    def seats_in(self, world: str) -> list[Seat]:
+        """What this session drives in ``world``."""
+        return list(self._seats.get(world, {}).values())
+
+    def seats(self) -> list[Seat]:
+        """Everything this session drives."""
+        return [seat for players in self._seats.values() for seat in players.values()]
+
+    def drop_seat(self, world: str, player: str) -> None:
+        """The player has left."""
+        players = self._seats.get(world, {})
+        players.pop(player, None)
+        if not players:
+            self._seats.pop(world, None)
+
+    def end_world(self, world: str, reason: str) -> None:
+        """The world has ended, and with it the seats in it."""
+        players = self._seats.pop(world, None)
+        if players:
+            self._ends[world] = WorldEnd(next(iter(players.values())).game, reason)
+            if len(self._ends) > REMEMBERED_ENDS:
+                self._ends.popitem(last=False)
+
+    def end_of(self, world: str) -> WorldEnd | None:
+        """How ``world`` ended, if this session was in it then."""
+        return self._ends.get(world)
+
+    def saw(self, observation: protocol.Observation | None) -> None:
+        """Move the cursor behind the events that this observation holds."""
+        if observation is not None:
+            seat = self.seat(observation.world, observation.player)
+            if seat is not None:
+                seat.cursor = max(seat.cursor, observation.cursor)
+
+    def pick(self, world: str, player: str | None, re: int) -> Seat | None:
+        """The seat that a request means; None if this session has none in ``world``.
+
+        Raises `Refused`: `unknown_player`, or `invalid_args` if the request must say which of several it means.
+        """
+        seats = self._seats.get(world)
+        if not seats:
+            return None
+        if player is not None:
+            seat = seats.get(player)
+            if seat is None:
+                raise refusals.unknown_player(player, world, list(seats), re)
+            return seat
+        if len(seats) > 1:
+            mine = list(seats)
+            raise refusals.invalid(
+                "player", f"you drive {len(mine)} players in world {world}: say which", mine[0], re=re, valid=mine
+            )
+        return next(iter(seats.values()))
+
+    # hints
+
+    def free_id(self) -> int:
+        """An id that none of the open requests has."""
+        number = max(self.open_ids, default=0) + 1
+        return number if number <= protocol.MAX_INTEGER else next(n for n in range(1, 100) if n not in self.open_ids)
+
+    def examples(self, game: str, input_of: dict[str, str]) -> Examples:
+        """What works for this client now. ``input_of``: an input's name by game."""
+        seat = next(iter(self.seats()), None)
+        if seat is not None:
+            game = seat.game
+        return Examples(
+            game=game,
+            input=input_of.get(game, ""),
+            world=seat.world if seat is not None else None,
+            player=seat.player if seat is not None else None,
+            free_id=self.free_id(),
+        )

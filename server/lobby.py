@@ -1,0 +1,359 @@
+"""The lobby: which worlds there are, who plays where, and where the next agent shall play.
+
+Pure decisions: no I/O, no clock (times are passed in: seconds on one monotonic clock), no randomness (names of
+worlds come from ``name_world``). The supervisor feeds it what shards report and asks it on behalf of gateways.
+
+Invariant: in no unfinished world do players and reserved seats together exceed its seats, and no world is opened for
+a game while one of its worlds has a seat free. A seat is taken in the same call that finds it, so a hundred agents that
+ask at once are placed as if they had asked one after the other.
+
+A placed agent holds a *reservation* until the shard reports it seated, or refuses it, or `RESERVATION_S` have passed.
+Ended worlds stay listed for a while (`ENDED_KEPT`); older ones are known to their logs only.
+
+Not here: what a shard thinks of a join (it has the last word), and worlds of earlier runs of the server.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from server import refusals
+from server.messages import WorldPulse
+from worldline import protocol
+
+RESERVATION_S: Final = 30.0  # a gateway that placed an agent tells the shard at once; longer means that it is gone
+ENDED_KEPT: Final = 1000  # ended worlds that are still listed
+NEAREST_AMONG: Final = 256  # of how many worlds, newest first, the nearest are looked for
+ENDED: Final = frozenset({"finished", "closed", "faulted"})
+
+Refusal = protocol.Error
+"""Why an agent was not placed, as its client will read it."""
+
+
+class LobbyGame(msgspec.Struct, frozen=True):
+    """What the lobby knows of a game."""
+
+    name: str
+    max_players: int
+    clock: str
+    digest: str
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The agent has a player or a reserved seat in ``world``. ``opening``: tell it only once the world is open."""
+
+    world: str
+    game: str
+    shard: int
+    opening: bool = False
+
+
+class OpenNew(msgspec.Struct, frozen=True):
+    """Open ``world`` on ``shard``: it is made for this agent, whose seat is reserved."""
+
+    world: str
+    game: str
+    shard: int
+
+
+class LostWorlds(msgspec.Struct, frozen=True):
+    """What went down with a shard: worlds that were open, and worlds that nobody had been told of yet."""
+
+    closed: list[str]
+    opening: list[str]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of worlds, and the ``after`` of the next page, if there is one."""
+
+    worlds: list[protocol.WorldSummary]
+    next: str | None
+
+
+@dataclass(slots=True)
+class _World:
+    world: str
+    game: LobbyGame
+    shard: int
+    opening: bool = True
+    status: protocol.WorldStatus = "waiting"
+    tick: int = 0
+    reason: str | None = None
+    players: dict[str, protocol.PlayerSummary] = field(default_factory=dict)
+    reserved_until_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def seats_free(self) -> int:
+        if self.ended:
+            return 0
+        return self.game.max_players - len(self.players) - len(self.reserved_until_s)
+
+    def seats(self, agent: str) -> bool:
+        """Whether ``agent`` plays here."""
+        return any(player.agent == agent for player in self.players.values())
+
+    def summary(self) -> protocol.WorldSummary:
+        return protocol.WorldSummary(
+            world=self.world,
+            game=self.game.name,
+            status=self.status,
+            tick=self.tick,
+            clock=self.game.clock,
+            players=[msgspec.structs.replace(player) for player in self.players.values()],
+            seats_free=self.seats_free,
+            digest=self.game.digest,
+        )
+
+
+class Lobby:
+    """The directory of worlds and the rules of placement.
+
+    ``games`` by name; ``max_worlds`` bounds the unfinished ones; ``name_world`` gives names in ascending order.
+    """
+
+    def __init__(self, games: Mapping[str, LobbyGame], *, max_worlds: int, name_world: Callable[[], str]) -> None:
+        self._games = dict(games)
+        self._max_worlds = max_worlds
+        self._name_world = name_world
+        self._worlds: dict[str, _World] = {}  # in order of name, which is the order of insertion
+        self._unfinished: dict[str, _World] = {}  # likewise
+        self._ended: deque[str] = deque()  # in order of end
+        self._shards: dict[int, int] = {}  # unfinished worlds by shard
+        self._expiries: deque[tuple[float, str, str]] = deque()  # (when, world, agent), soonest first
+
+    # --- placement -----------------------------------------------------------------------------------
+
+    def place(
+        self, agent: str, *, game: str | None = None, world: str | None = None, now_s: float
+    ) -> Place | OpenNew | Refusal:
+        """Say where ``agent`` plays, in ``world`` or else in any world of ``game``, and reserve its seat there.
+
+        By game: the unfinished world in which it plays or is about to, else the oldest with a free seat, else a new
+        one on the shard with the fewest. Asking again is harmless.
+        """
+        self.expire(now_s)
+        if world is not None:
+            return self._place_in(world, agent, now_s)
+        if game not in self._games:
+            return refusals.unknown_game(game or "", self._games)
+        open_worlds = [entry for entry in self._unfinished.values() if entry.game.name == game]
+        for entry in open_worlds:
+            if entry.seats(agent):
+                return self._take(entry, agent, now_s)
+        for entry in open_worlds:
+            if agent in entry.reserved_until_s:
+                return self._take(entry, agent, now_s)
+        for entry in open_worlds:
+            if entry.seats_free > 0:
+                return self._take(entry, agent, now_s)
+        return self._open(self._games[game], agent, now_s)
+
+    def _place_in(self, world: str, agent: str, now_s: float) -> Place | Refusal:
+        entry = self._worlds.get(world)
+        if entry is None or entry.opening:
+            return refusals.unknown_world(world, self.nearest_worlds(world), self._games)
+        if entry.ended:
+            return refusals.world_ended(entry.world, entry.game.name, entry.status, entry.reason)
+        if entry.seats_free > 0 or agent in entry.reserved_until_s or entry.seats(agent):
+            return self._take(entry, agent, now_s)
+        return refusals.world_full(entry.world, entry.game.name, entry.game.max_players)
+
+    def _take(self, entry: _World, agent: str, now_s: float) -> Place:
+        if not entry.seats(agent):
+            self._reserve(entry, agent, now_s)
+        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=entry.opening)
+
+    def _open(self, game: LobbyGame, agent: str, now_s: float) -> OpenNew | Refusal:
+        if not self._shards:
+            return refusals.no_shard()
+        if len(self._unfinished) >= self._max_worlds:
+            return refusals.too_many_worlds(self._max_worlds)
+        shard = min(self._shards, key=lambda number: (self._shards[number], number))
+        entry = _World(self._name_world(), game, shard)
+        self._worlds[entry.world] = self._unfinished[entry.world] = entry
+        self._shards[shard] += 1
+        self._reserve(entry, agent, now_s)
+        return OpenNew(world=entry.world, game=game.name, shard=shard)
+
+    def _reserve(self, entry: _World, agent: str, now_s: float) -> None:
+        expires_s = now_s + RESERVATION_S
+        entry.reserved_until_s[agent] = expires_s
+        self._expiries.append((expires_s, entry.world, agent))
+
+    def expire(self, now_s: float) -> None:
+        """Give back the seats of reservations that have run out."""
+        while self._expiries and self._expiries[0][0] <= now_s:
+            expires_s, world, agent = self._expiries.popleft()
+            entry = self._unfinished.get(world)
+            # Those in a world that is still opening begin anew when it is open.
+            if entry is None or entry.opening:
+                continue
+            # One that was renewed since has a later entry in the queue.
+            if entry.reserved_until_s.get(agent) == expires_s:
+                del entry.reserved_until_s[agent]
+
+    # --- what shards report --------------------------------------------------------------------------
+
+    def shard_up(self, shard: int) -> None:
+        """``shard`` takes worlds from now on."""
+        self._shards[shard] = 0
+
+    def lose_shard(self, shard: int) -> LostWorlds:
+        """``shard`` is gone: its worlds are closed with reason ``shard_lost``."""
+        self._shards.pop(shard, None)
+        lost = [entry for entry in self._unfinished.values() if entry.shard == shard]
+        for entry in lost:
+            if entry.opening:
+                self._forget(entry)
+            else:
+                self.changed(entry.world, "closed", entry.tick, "shard_lost")
+        return LostWorlds(
+            closed=[entry.world for entry in lost if not entry.opening],
+            opening=[entry.world for entry in lost if entry.opening],
+        )
+
+    def opened(self, world: str, *, now_s: float) -> None:
+        """The world can be joined; reservations made while it was opening begin now."""
+        entry = self._unfinished.get(world)
+        if entry is None or not entry.opening:
+            return
+        entry.opening = False
+        for agent in list(entry.reserved_until_s):
+            self._reserve(entry, agent, now_s)
+
+    def not_opened(self, world: str) -> None:
+        """The world could not be made: it never was."""
+        entry = self._unfinished.get(world)
+        if entry is not None and entry.opening:
+            self._forget(entry)
+
+    def player_joined(self, world: str, player: str, agent: str, name: str, seat: int) -> None:
+        """The shard has seated an agent. Its reservation, if it still has one, is used up."""
+        entry = self._unfinished.get(world)
+        if entry is None:
+            return
+        entry.reserved_until_s.pop(agent, None)
+        entry.players[player] = protocol.PlayerSummary(
+            player=player, agent=agent, name=name, seat=seat, score=0, connected=True
+        )
+        # The shard has the last word: one that it seated after its reservation ran out takes the youngest reservation's
+        # seat, and that agent will be refused by the shard as it would be by us.
+        while entry.seats_free < 0 and entry.reserved_until_s:
+            entry.reserved_until_s.popitem()
+
+    def join_refused(self, world: str, agent: str) -> None:
+        """The shard has not seated an agent: its reservation is void."""
+        entry = self._unfinished.get(world)
+        if entry is not None:
+            entry.reserved_until_s.pop(agent, None)
+
+    def player_left(self, world: str, player: str) -> None:
+        """A seat is free again."""
+        entry = self._unfinished.get(world)
+        if entry is not None:
+            entry.players.pop(player, None)
+
+    def changed(self, world: str, status: protocol.WorldStatus, tick: int, reason: str | None) -> None:
+        """A world has another status. An ended one never comes back; its players stay listed as they were."""
+        entry = self._unfinished.get(world)
+        if entry is None:
+            return
+        entry.status, entry.tick, entry.reason = status, tick, reason
+        if not entry.ended:
+            return
+        self._unlist(entry)
+        entry.reserved_until_s.clear()
+        self._ended.append(world)
+        while len(self._ended) > ENDED_KEPT:
+            del self._worlds[self._ended.popleft()]
+
+    def pulse(self, pulse: WorldPulse) -> None:
+        """How a world is doing: its tick, and its players' scores and connections."""
+        entry = self._unfinished.get(pulse.world)
+        if entry is None:
+            return
+        entry.tick = pulse.tick
+        for standing in pulse.players:
+            player = entry.players.get(standing.player)
+            if player is not None:
+                player.score = standing.score
+                player.connected = standing.connected
+
+    def _unlist(self, entry: _World) -> None:
+        del self._unfinished[entry.world]
+        if entry.shard in self._shards:
+            self._shards[entry.shard] -= 1
+
+    def _forget(self, entry: _World) -> None:
+        self._unlist(entry)
+        del self._worlds[entry.world]
+
+    # --- questions -----------------------------------------------------------------------------------
+
+    def page(
+        self,
+        *,
+        limit: int,
+        game: str | None = None,
+        status: protocol.WorldStatus | None = None,
+        agent: str | None = None,
+        after: str | None = None,
+    ) -> Page:
+        """Return at most ``limit`` worlds, newest first, that are older than ``after``."""
+        found: list[_World] = []
+        for entry in reversed(self._worlds.values()):
+            if entry.opening or (after is not None and entry.world >= after):
+                continue
+            if (game is not None and entry.game.name != game) or (status is not None and entry.status != status):
+                continue
+            if agent is not None and not entry.seats(agent):
+                continue
+            if len(found) == limit:
+                return Page(worlds=[entry.summary() for entry in found], next=found[-1].world)
+            found.append(entry)
+        return Page(worlds=[entry.summary() for entry in found], next=None)
+
+    def summaries(self) -> list[protocol.WorldSummary]:
+        """Return every listed world, newest first."""
+        return [entry.summary() for entry in reversed(self._worlds.values()) if not entry.opening]
+
+    def find(self, world: str) -> tuple[protocol.WorldSummary, str | None] | None:
+        """Return a world's summary and why it ended; None if it is not listed."""
+        entry = self._worlds.get(world)
+        return None if entry is None or entry.opening else (entry.summary(), entry.reason)
+
+    def shard_of(self, world: str) -> int | None:
+        """Return the shard on which an unfinished world runs."""
+        entry = self._unfinished.get(world)
+        return None if entry is None or entry.opening else entry.shard
+
+    def nearest_worlds(self, world: str) -> list[str]:
+        """Return at most 20 listed worlds, those most like ``world`` first, unfinished before ended."""
+        names: list[str] = [name for name in reversed(self._unfinished) if not self._unfinished[name].opening]
+        for name in reversed(self._ended):
+            if len(names) >= NEAREST_AMONG:
+                break
+            names.append(name)
+        return sorted(names[:NEAREST_AMONG], key=lambda name: -_likeness(world, name))[: refusals.NAMES_LIMIT]
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return players and unfinished worlds, each by game; every game is named."""
+        players = dict.fromkeys(self._games, 0)
+        worlds = dict.fromkeys(self._games, 0)
+        for entry in self._unfinished.values():
+            players[entry.game.name] += len(entry.players)
+            worlds[entry.game.name] += not entry.opening
+        return players, worlds
+
+
+def _likeness(one: str, other: str) -> int:
+    return sum(mine == theirs for mine, theirs in zip(one, other, strict=False))

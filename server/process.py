@@ -1,0 +1,57 @@
+"""What every child process of the server does first.
+
+A child never outlives its parent: an orphaned shard could append to a journal beside a new server. It ignores SIGINT
+and SIGTERM, which a terminal or a service manager sends to the whole group: only the supervisor decides when a child
+stops, by the `Drain` message, so that nothing is cut off in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+_PR_SET_PDEATHSIG: Final = 1
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask the kernel to kill this process when its parent ends. Exits at once if the parent has ended already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent_pid:
+        sys.exit(1)
+
+
+def run_child(main: Callable[[int], Awaitable[None]]) -> None:
+    """Run a child's ``main(control_fd)`` on uvloop. Its command line is: control socket's fd, parent's pid."""
+    control_fd, parent_pid = int(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    async def start() -> None:
+        await main(control_fd)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(start())
+
+
+def resident_bytes() -> int:
+    """How much memory this process holds right now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+def cpu_seconds() -> float:
+    """The processor time that this process has used, user and system."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

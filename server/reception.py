@@ -1,0 +1,160 @@
+"""The reception: carries gateways' questions and shards' reports to the lobby, and its decisions back.
+
+The lobby decides, the reception talks: it asks a shard to open a world and lets the agents who are to play there wait
+until the shard says that the world is durably open. Every question gets exactly one answer.
+
+Not here: the rules of placement (``server/lobby.py``), processes and links (``server/supervisor.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from server import messages, refusals
+from server.identifiers import new_seed
+from server.lobby import Lobby, OpenNew, Place, Refusal
+
+PAGE_LIMIT: Final = 100  # worlds on one page
+
+Question = messages.AskPlace | messages.AskWorlds | messages.AskWorld | messages.AskGameCounts
+QUESTIONS: Final = (messages.AskPlace, messages.AskWorlds, messages.AskWorld, messages.AskGameCounts)
+Report = (
+    messages.WorldOpened
+    | messages.WorldNotOpened
+    | messages.PlayerJoined
+    | messages.JoinRefused
+    | messages.PlayerLeft
+    | messages.WorldChanged
+    | messages.WorldPulse
+)
+REPORTS: Final = (
+    messages.WorldOpened,
+    messages.WorldNotOpened,
+    messages.PlayerJoined,
+    messages.JoinRefused,
+    messages.PlayerLeft,
+    messages.WorldChanged,
+    messages.WorldPulse,
+)
+
+Reply = Callable[[messages.FromSupervisor], None]
+"""Sends one answer to the gateway that asked."""
+
+_log = logging.getLogger("worldline.lobby")
+
+
+class Reception:
+    """Speaks for the lobby. ``order(shard, message)`` sends to a shard; ``clock`` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        lobby: Lobby,
+        order: Callable[[int, messages.FromSupervisor], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lobby = lobby
+        self._order = order
+        self._clock = clock
+        self._waiting: dict[str, list[tuple[Reply, int, Place]]] = {}  # by world that is opening
+        self.draining = False
+        """Set when the server stops: from then on nobody is placed."""
+
+    def ask(self, question: Question, reply: Reply) -> None:
+        """Answer a gateway's question by ``reply``, now or once the world that it is about is open."""
+        self._lobby.expire(self._clock())
+        match question:
+            case messages.AskPlace():
+                self._place(question, reply)
+            case messages.AskWorlds():
+                page = self._lobby.page(
+                    limit=min(question.limit, PAGE_LIMIT),
+                    game=question.game,
+                    status=question.status,
+                    agent=question.agent,
+                    after=question.after,
+                )
+                reply(messages.WorldsFound(request=question.request, worlds=page.worlds, next=page.next))
+            case messages.AskWorld():
+                reply(self._find(question))
+            case messages.AskGameCounts():
+                players, worlds = self._lobby.counts()
+                reply(messages.GameCounts(request=question.request, players=players, worlds=worlds))
+
+    def tell(self, report: Report) -> None:
+        """Take in what a shard reports."""
+        match report:
+            case messages.WorldOpened():
+                self._opened(report.world)
+            case messages.WorldNotOpened():
+                self._lobby.not_opened(report.world)
+                self._refuse_waiting(report.world, report.reason)
+            case messages.PlayerJoined():
+                self._lobby.player_joined(report.world, report.player, report.agent, report.name, report.seat)
+            case messages.JoinRefused():
+                self._lobby.join_refused(report.world, report.agent)
+            case messages.PlayerLeft():
+                self._lobby.player_left(report.world, report.player)
+            case messages.WorldChanged():
+                self._lobby.changed(report.world, report.status, report.tick, report.reason)
+            case messages.WorldPulse():
+                self._lobby.pulse(report)
+
+    def shard_up(self, shard: int) -> None:
+        """A shard takes worlds from now on."""
+        self._lobby.shard_up(shard)
+
+    def lose_shard(self, shard: int) -> list[str]:
+        """A shard is gone. Return its worlds that players knew of; they are closed with reason ``shard_lost``."""
+        lost = self._lobby.lose_shard(shard)
+        for world in lost.opening:
+            self._refuse_waiting(world, "its shard has died")
+        return lost.closed
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _place(self, question: messages.AskPlace, reply: Reply) -> None:
+        if self.draining:
+            reply(messages.Refused(request=question.request, error=refusals.draining()))
+            return
+        decision = self._lobby.place(question.agent, game=question.game, world=question.world, now_s=self._clock())
+        match decision:
+            case Refusal():
+                reply(messages.Refused(request=question.request, error=decision))
+            case OpenNew():
+                self._order(
+                    decision.shard,
+                    messages.OpenWorld(world=decision.world, game=decision.game, seed=new_seed()),
+                )
+                place = Place(world=decision.world, game=decision.game, shard=decision.shard)
+                self._waiting[decision.world] = [(reply, question.request, place)]
+            case Place(opening=True):
+                self._waiting[decision.world].append((reply, question.request, decision))
+            case Place():
+                reply(_placed(question.request, decision))
+
+    def _opened(self, world: str) -> None:
+        self._lobby.opened(world, now_s=self._clock())
+        for reply, request, place in self._waiting.pop(world, []):
+            reply(_placed(request, place))
+
+    def _refuse_waiting(self, world: str, reason: str) -> None:
+        waiting = self._waiting.pop(world, [])
+        _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason)
+        for reply, request, place in waiting:
+            reply(messages.Refused(request=request, error=refusals.not_opened(place.game, reason, world)))
+
+    def _find(self, question: messages.AskWorld) -> messages.WorldFound:
+        found = self._lobby.find(question.world)
+        if found is None:
+            nearest = self._lobby.nearest_worlds(question.world)
+            return messages.WorldFound(request=question.request, nearest=nearest)
+        world, reason = found
+        return messages.WorldFound(request=question.request, world=world, reason=reason)
+
+
+def _placed(request: int, place: Place) -> messages.Placed:
+    return messages.Placed(request=request, world=place.world, game=place.game, shard=place.shard)

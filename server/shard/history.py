@@ -1,0 +1,172 @@
+"""What the log says of one world: turns what waits for a tick into entries, and what happened into records.
+
+Records are written ahead: the record of a tick is framed before its entries are applied. So the fingerprint in a
+record covers everything since the record before it, its own entries excluded, and the outcomes of a tick stand in the
+next record. A realtime world writes nothing for ticks without entries; a beat, once a second, promises that the world
+may be shown up to ``until``: after a crash it is re-executed at least that far, so no viewer sees a tick run back.
+
+Not here: when records are durable (journal), and who is answered (host).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from eventlog import records
+from eventlog.piece import Piece
+from eventlog.worldlog import WorldLog
+from games.runtime import effects
+from games.runtime.players import InputOutcome
+from games.runtime.world import Entry, World
+from server.shard.inbox import Pending, PendingInput, PendingJoin, PendingLeave
+
+BEAT_EVERY_S: Final = 1.0
+BEAT_PROMISE_S: Final = 1.5  # how far ahead of its tick a beat lets the world be shown
+
+
+class History:
+    """The writing side of one world's log, and what the next record will have to say."""
+
+    def __init__(self, world: World, log: WorldLog) -> None:
+        self._world = world
+        self._log = log
+        self._hz = world.code.manifest.tick_hz
+        self._outcomes: list[records.OutcomeNote] = []
+        self._observed_tick: dict[str, int] = {}
+        self._last_beat_tick = -int(BEAT_EVERY_S * self._hz)
+        self._shown_until = 0
+        self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
+
+    # --- what happened -------------------------------------------------------------------------------
+
+    def observed(self, player: str) -> None:
+        """The player is being shown the present tick: its next input will have been decided on that."""
+        self._observed_tick[player] = self._world.tick
+
+    def left(self, player: str) -> None:
+        """Forget a player."""
+        self._observed_tick.pop(player, None)
+
+    def came_out(self, outcome: InputOutcome) -> None:
+        """Note an outcome for the next record."""
+        self._outcomes.append(
+            records.OutcomeNote(player=outcome.player, seq=outcome.seq, status=outcome.status, code=outcome.code)
+        )
+
+    # --- records -------------------------------------------------------------------------------------
+
+    def beat_if_due(self) -> Piece | None:
+        """The promise that covers the next tick, if the last one is a second old."""
+        tick = self._world.tick
+        if tick - self._last_beat_tick < BEAT_EVERY_S * self._hz and tick < self._shown_until:
+            return None
+        self._last_beat_tick = tick
+        self._shown_until = tick + max(1, int(BEAT_PROMISE_S * self._hz))
+        return self._log.append(
+            records.Beat(
+                tick=tick, until=self._shown_until, fingerprint=self._next_fingerprint(), outcomes=self._take_outcomes()
+            )
+        )
+
+    def tick(self, drained: list[Pending], *, ran: bool, time_ms: int) -> tuple[Piece, list[Entry]]:
+        """The record of a tick with entries, and the same entries as the world takes them.
+
+        With ``ran`` it is the tick after the present one; without, the entries are applied between ticks.
+        """
+        entries, to_apply = self._entries(drained)
+        record = records.Tick(
+            tick=self._world.tick + ran,
+            ran=ran,
+            time_ms=time_ms,
+            entries=entries,
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_outcomes(),
+        )
+        return self._log.append(record), to_apply
+
+    def close(self, reason: str, result: Any) -> Piece:
+        """The last record of a world that has ended in order."""
+        return self._log.append(
+            records.Close(
+                tick=self._world.tick,
+                reason=reason,
+                result=result,
+                fingerprint=self._next_fingerprint(),
+                outcomes=self._take_outcomes(),
+            )
+        )
+
+    def fault(self, tick: int, kind: str, last_input: PendingInput | None) -> Piece:
+        """The last record of a world that broke in ``tick``, which therefore counts as not run.
+
+        What the broken tick did cannot be told from what it should have done: the fingerprint is that of the record
+        before.
+        """
+        return self._log.append(
+            records.Fault(
+                tick=tick,
+                kind=kind,
+                last_input=None if last_input is None else (last_input.player, last_input.seq),
+                fingerprint=self._fingerprint,
+                outcomes=self._take_outcomes(),
+            )
+        )
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _next_fingerprint(self) -> bytes:
+        self._fingerprint = self._world.fingerprint()
+        return self._fingerprint
+
+    def _take_outcomes(self) -> list[records.OutcomeNote]:
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def _entries(self, drained: list[Pending]) -> tuple[list[records.Entry], list[Entry]]:
+        logged: list[records.Entry] = []
+        applied: list[Entry] = []
+        joins = 0
+        seats = self._free_seats()
+        for pending in drained:
+            match pending:
+                case PendingJoin():
+                    pending.player, seat = self._world.next_player_id(after=joins), seats[joins]
+                    joins += 1
+                    logged.append(
+                        records.JoinEntry(
+                            player=pending.player,
+                            seat=seat,
+                            agent=pending.agent,
+                            name=pending.name,
+                            session=pending.session,
+                        )
+                    )
+                    applied.append(
+                        effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
+                    )
+                case PendingLeave():
+                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason))
+                    applied.append(effects.Leave(player=pending.player, reason=pending.reason))
+                case PendingInput():
+                    logged.append(self._input_entry(pending))
+                    applied.append(
+                        effects.Input(player=pending.player, seq=pending.seq, name=pending.name, args=pending.args)
+                    )
+        return logged, applied
+
+    def _input_entry(self, pending: PendingInput) -> records.InputEntry:
+        return records.InputEntry(
+            player=pending.player,
+            seq=pending.seq,
+            name=pending.name,
+            args=pending.args,
+            note=pending.note,
+            seen_tick=pending.seen_tick,
+            observed_tick=self._observed_tick.get(pending.player),
+            received_ms=pending.received_ms,
+        )
+
+    def _free_seats(self) -> list[int]:
+        """Free seats, lowest first. One that gets free in the same tick is given away in a later one."""
+        taken = {player.seat for player in self._world.players.values()}
+        return [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken]

@@ -1,0 +1,492 @@
+"""One world in its shard: what is asked of it, how it ticks, what it answers.
+
+A tick has three steps, which the worker calls for all worlds that are due:
+
+1. `write_ahead`: the waiting joins, leaves and inputs become entries of a tick record, which goes to the journal.
+2. `run_tick`: the entries are applied to the Lua world and its tick runs.
+3. `answer`: outcomes, observations and pushes are made, each to leave when the record's group is durable.
+
+A world that waits for players does not tick: joins and leaves are logged and applied at once, between ticks.
+
+Invariants: every request gets exactly one answer; what reports a change waits for ``ticket``, the journal group of the
+world's last record.
+
+Not here: when ticks run (scheduler), what waits (inbox), what is logged (history), how results look on the wire
+(replies).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from eventlog.piece import Piece
+from eventlog.ticket import Ticket
+from games.errors import ArgumentProblem, ObservationFailed, WorldFaulted
+from games.runtime.players import InputOutcome, input_digest
+from games.runtime.world import Entry, TickResult, World
+from server import messages
+from server.link import Link
+from server.shard import replies
+from server.shard.history import History
+from server.shard.inbox import Asker, Inbox, InputAsker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
+from server.shard.meters import Meters
+from worldline import protocol
+
+RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
+
+_log = logging.getLogger("worldline.shard")
+
+
+class Surroundings(Protocol):
+    """What a world needs of its shard."""
+
+    def journal(self, pieces: Sequence[Piece]) -> Ticket:
+        """Hand pieces to the shard's journal."""
+
+    def send(self, link: Link[Any], message: messages.Message, after: Ticket | None) -> None:
+        """Send to a gateway once ``after`` is durable."""
+
+    def push(self, message: messages.Push, after: Ticket | None) -> None:
+        """Send to all gateways once ``after`` is durable."""
+
+    def report(self, message: messages.Message, after: Ticket | None) -> None:
+        """Send to the supervisor once ``after`` is durable."""
+
+    def started(self, host: WorldHost) -> None:
+        """The world wants to tick from now on."""
+
+    def ended(self, host: WorldHost, after: Ticket) -> None:
+        """The world takes nothing more, and may be let go once ``after`` is durable."""
+
+
+@dataclass(slots=True)
+class Driver:
+    """Which gateway speaks for a player, and since when nobody does."""
+
+    link: Link[Any]
+    detached_at_s: float | None = None
+
+
+class WorldHost:
+    """One world, its history, its inbox and its players' drivers. Times are seconds on the monotonic clock."""
+
+    def __init__(self, world: World, history: History, surroundings: Surroundings, *, eager: bool) -> None:
+        self.world = world
+        self.id = world.id
+        self.manifest = world.code.manifest
+        self.meters = Meters()
+        self.status: protocol.WorldStatus = "waiting"
+        self.end_reason = ""
+        self.ticket: Ticket | None = None
+        self._history = history
+        self._surroundings = surroundings
+        self._eager = eager
+        self._inbox = Inbox()
+        self._drivers: dict[str, Driver] = {}
+        self._player_of: dict[str, str] = {}
+        self._empty_since_s: float | None = time.monotonic()
+        self._drained: list[Pending] = []
+        self._entries: list[Entry] = []
+        self._result: TickResult | None = None
+        self._next_tick = 1
+        self._fault: WorldFaulted | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the world takes nothing more."""
+        return self.status in ("closed", "finished", "faulted")
+
+    # --- requests ------------------------------------------------------------------------------------
+
+    def join(self, link: Link[Any], message: messages.JoinWorld) -> None:
+        """Seat an agent, at the next tick or at once if the world does not tick yet."""
+        asker = JoinAsker(Asker(link, message.request), message.observe)
+        player = self._player_of.get(message.agent)
+        if player is not None:  # asked twice: the same seat, driven from here now
+            self._drivers[player] = Driver(link)
+            self._answer_joined(asker, player)
+            return
+        waiting = self._inbox.join_of(message.agent)
+        if waiting is not None:
+            waiting.askers.append(asker)
+        elif len(self.world.players) + self._inbox.joins_waiting >= self.manifest.max_players:
+            self._refuse_join(asker, message.agent, replies.world_full(self.id, self.manifest.max_players))
+        elif self._inbox.full:
+            self._refuse_join(asker, message.agent, self._overloaded())
+        else:
+            self._take(PendingJoin([asker], message.agent, message.session, message.name))
+
+    def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
+        """Queue an input for the next tick; or say at once why not, or what became of it the first time."""
+        asker = InputAsker(Asker(link, message.request), message.observe, message.since)
+        player = self.world.players.get(message.player)
+        if player is None or self._inbox.leave_waiting(message.player):
+            self._refuse(asker.asker, replies.not_joined(message.player, self.id))
+            return
+        if self.status == "waiting":
+            waiting_for = replies.not_started(self.id, len(self.world.players), self.manifest.min_players)
+            self._refuse(asker.asker, waiting_for)
+            return
+        try:
+            args = self.manifest.check_input(message.name, message.args)
+        except ArgumentProblem as problem:
+            self._refuse(asker.asker, replies.bad_arguments(problem))
+            return
+        expected = self._inbox.expected_seq(message.player, player.next_seq)
+        if message.seq is not None and message.seq != expected:
+            self._repeated(asker, message, args, message.seq, expected)
+        elif self._inbox.full:
+            self._refuse(asker.asker, self._overloaded())
+        else:
+            self._inbox.put(
+                PendingInput(
+                    player=message.player,
+                    seq=expected,
+                    name=message.name,
+                    args=args,
+                    note=message.note,
+                    seen_tick=message.seen_tick,
+                    received_ms=_now_ms(),
+                    askers=[asker],
+                )
+            )
+
+    def observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
+        """Answer what a player sees now. Called in the slack between ticks."""
+        asker = Asker(link, message.request)
+        if message.player not in self.world.players:
+            self._refuse(asker, replies.not_joined(message.player, self.id))
+            return
+        try:
+            self._answer(asker, self._observation(message.player, message.since, message.format))
+        except ObservationFailed as failure:
+            self._refuse(asker, replies.observe_failed(failure, _logged(failure)))
+        except WorldFaulted as fault:
+            self._end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
+
+    def leave(self, link: Link[Any], message: messages.LeaveWorld) -> None:
+        """Take a player out, at the next tick or at once if the world does not tick yet."""
+        asker = Asker(link, message.request)
+        if message.player not in self.world.players or self._inbox.leave_waiting(message.player):
+            self._refuse(asker, replies.not_joined(message.player, self.id))
+        else:
+            self._take(PendingLeave(asker, message.player, "left"))
+
+    def detached(self, player: str) -> None:
+        """Nobody speaks for this player any more: its grace begins."""
+        driver = self._drivers.get(player)
+        if driver is not None and driver.detached_at_s is None:
+            driver.detached_at_s = time.monotonic()
+
+    def link_lost(self, link: Link[Any]) -> None:
+        """A gateway is gone, and with it the connections of its players."""
+        for player, driver in self._drivers.items():
+            if driver.link is link:
+                self.detached(player)
+
+    # --- the tick ------------------------------------------------------------------------------------
+
+    def write_ahead(self, time_ms: int) -> list[Piece]:
+        """Take what waits; return the records of the tick that is about to run, none if it needs none."""
+        pieces: list[Piece] = []
+        beat = self._history.beat_if_due()
+        if beat is not None:
+            pieces.append(beat)
+        if len(self._inbox):
+            self._drained = self._inbox.drain()
+            record, self._entries = self._history.tick(self._drained, ran=True, time_ms=time_ms)
+            pieces.append(record)
+        return pieces
+
+    def run_tick(self) -> None:
+        """Apply what was written ahead and run the tick."""
+        self._next_tick = self.world.tick + 1
+        try:
+            self._result = self.world.apply(self._entries, step=True)
+            if self._eager:
+                for player in self.world.players:
+                    self._observation(player, 1, "both")
+        except WorldFaulted as fault:
+            self._fault = fault
+        else:
+            self._next_tick += 1
+
+    def answer(self) -> None:
+        """Tell what came of the tick that has just run."""
+        drained, result = self._drained, self._result
+        self._drained, self._entries, self._result = [], [], None
+        if result is not None:
+            self._tell(drained, result)
+        elif self._fault is not None:
+            self._end_faulted(self._fault, also_refuse=drained)
+
+    # --- housekeeping --------------------------------------------------------------------------------
+
+    def check(self, now_s: float) -> None:
+        """Once a second: who has been away for too long, and has the world been empty for too long?"""
+        for player, driver in list(self._drivers.items()):
+            away_since_s = driver.detached_at_s
+            if away_since_s is None or now_s - away_since_s < self.manifest.grace_s:
+                continue
+            if not self._inbox.leave_waiting(player):
+                self._take(PendingLeave(None, player, "timeout"))
+        if self._empty_since_s is not None and now_s - self._empty_since_s >= self.manifest.idle_s:
+            self.close("idle")
+
+    def close(self, reason: str) -> None:
+        """End the world in order. Nothing happens if it has ended."""
+        if not self.ended:
+            self._end("closed", reason, None, self._history.close(reason, None))
+
+    def pulse(self) -> messages.WorldPulse:
+        """How the world is doing."""
+        players = [
+            messages.PlayerStanding(
+                player=player,
+                score=replies.whole(self.world.players[player].score),
+                connected=driver.detached_at_s is None,
+            )
+            for player, driver in self._drivers.items()
+        ]
+        return messages.WorldPulse(world=self.id, tick=self.world.tick, players=players)
+
+    def statistics(self, now_s: float) -> messages.WorldStatistics:
+        """What the world has cost."""
+        counters = self.world.statistics()
+        meters = self.meters
+        return messages.WorldStatistics(
+            world=self.id,
+            game=self.world.code.name,
+            tick_hz=self.manifest.tick_hz,
+            tick=self.world.tick,
+            players=len(self.world.players),
+            ticks_run=meters.ticks_run,
+            running_s=0.0 if meters.started_at_s is None else now_s - meters.started_at_s,
+            tick_seconds=meters.tick_seconds,
+            lateness_seconds=meters.lateness_seconds,
+            observation_seconds=meters.observation_seconds,
+            overruns=meters.overruns,
+            dilated_s=meters.dilated_s,
+            observation_bytes=meters.observation_bytes,
+            observations=meters.observations,
+            lua_kib=counters.lua_kib,
+            nodes=counters.nodes,
+            node_writes=counters.node_writes,
+            spatial_queries=counters.spatial_queries,
+        )
+
+    # --- joining and leaving -------------------------------------------------------------------------
+
+    def _take(self, pending: PendingJoin | PendingLeave) -> None:
+        """Queue a join or leave for the next tick. A world that does not tick yet takes it at once."""
+        if self.status != "waiting":
+            self._inbox.put(pending)
+            return
+        record, entries = self._history.tick([pending], ran=False, time_ms=_now_ms())
+        self.ticket = self._surroundings.journal([record])
+        try:
+            result = self.world.apply(entries, step=False)
+        except WorldFaulted as fault:
+            self._end_faulted(fault, also_refuse=[pending])
+            return
+        starts = len(self.world.players) >= self.manifest.min_players
+        if starts:
+            self.status = "running"
+        self._tell([pending], result)
+        if starts and not self.ended:
+            started = protocol.Started(world=self.id, tick=self.world.tick)
+            self._surroundings.push(messages.Push(world=self.id, message=started), self.ticket)
+            self._report_change()
+            self._surroundings.started(self)
+
+    def _seated(self, pending: PendingJoin) -> None:
+        player = pending.player
+        self._drivers[player] = Driver(pending.askers[-1].asker.link)
+        self._player_of[pending.agent] = player
+        self._empty_since_s = None
+        for asker in pending.askers:
+            self._answer_joined(asker, player)
+        report = messages.PlayerJoined(
+            world=self.id,
+            player=player,
+            agent=pending.agent,
+            name=pending.name,
+            seat=self.world.players[player].seat,
+        )
+        self._surroundings.report(report, self.ticket)
+
+    def _unseated(self, pending: PendingLeave) -> None:
+        player = pending.player
+        self._drivers.pop(player, None)
+        self._history.left(player)
+        self._player_of = {agent: driven for agent, driven in self._player_of.items() if driven != player}
+        if not self._drivers:
+            self._empty_since_s = time.monotonic()
+        if pending.asker is not None:
+            self._answer(pending.asker, protocol.Left(world=self.id, player=player))
+        else:
+            closed = protocol.Closed(world=self.id, player=player, reason=pending.reason)
+            self._surroundings.push(messages.Push(world=self.id, player=player, message=closed), self.ticket)
+        self._surroundings.report(messages.PlayerLeft(world=self.id, player=player), self.ticket)
+
+    # --- outcomes ------------------------------------------------------------------------------------
+
+    def _tell(self, drained: list[Pending], result: TickResult) -> None:
+        for line in result.debug:
+            _log.debug("%s@%d: %s", self.id, line.tick, line.text)
+        outcomes = iter(result.outcomes)
+        for pending in drained:
+            match pending:
+                case PendingJoin():
+                    self._seated(pending)
+                case PendingLeave():
+                    self._unseated(pending)
+                case PendingInput():
+                    outcome = next(outcomes)
+                    self._history.came_out(outcome)
+                    for asker in pending.askers:
+                        self._answer_outcome(asker, outcome, pending.seen_tick, duplicate=False)
+        if self._fault is not None:  # an observation broke the world
+            self._end_faulted(self._fault)
+        elif result.finished is not None:
+            self._end("finished", "finished", result.finished, self._history.close("finished", result.finished))
+
+    def _repeated(
+        self, asker: InputAsker, message: messages.PlayerInput, args: dict[str, Any], seq: int, expected: int
+    ) -> None:
+        """Answer an input whose seq is not the next one: it waits, was applied before, or is a mistake."""
+        waiting = self._inbox.waiting(message.player, seq)
+        first = self.world.first_outcome(message.player, seq)
+        if seq > expected:
+            self._refuse(asker.asker, replies.seq_gap(seq, expected))
+        elif waiting is not None and (waiting.name, waiting.args) == (message.name, args):
+            waiting.askers.append(asker)
+        elif first is not None and first.digest == input_digest(message.name, args):
+            self._answer_outcome(asker, first, message.seen_tick, duplicate=True)
+            if self._fault is not None:
+                self._end_faulted(self._fault)
+        elif waiting is not None or first is not None:
+            self._refuse(asker.asker, replies.seq_used(seq, expected))
+        else:
+            oldest = min(self.world.players[message.player].outcomes, default=expected)
+            self._refuse(asker.asker, replies.seq_forgotten(seq, expected, oldest))
+
+    def _answer_outcome(
+        self, asker: InputAsker, outcome: InputOutcome, seen_tick: int | None, *, duplicate: bool
+    ) -> None:
+        seen = self._try_observation(outcome.player, asker.since) if asker.observe else None
+        reply = replies.outcome(self.id, outcome, seen_tick=seen_tick, duplicate=duplicate, seen=seen)
+        self._answer(asker.asker, reply)
+
+    def _answer_joined(self, asker: JoinAsker, player: str) -> None:
+        seen = self._try_observation(player, 1) if asker.observe else None
+        self._answer(asker.asker, replies.joined(self.world, player, status=self.status, seen=seen))
+
+    # --- observations --------------------------------------------------------------------------------
+
+    def _observation(self, player: str, since: int, form: protocol.Format) -> protocol.Observation:
+        """Raises ObservationFailed, WorldFaulted."""
+        began_s = time.monotonic()
+        seen = replies.observation(self.world, player, since=since, form=form, status=self.status)
+        size_bytes = len(seen.data) if isinstance(seen.data, msgspec.Raw) else 0
+        self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
+        self._history.observed(player)
+        return seen
+
+    def _try_observation(self, player: str, since: int) -> protocol.Observation | None:
+        """An observation that goes along with something more important; None if there is none.
+
+        A world that is broken by it is noted in ``_fault``, to be ended when everybody has been answered.
+        """
+        if player not in self.world.players or self._fault is not None:
+            return None
+        try:
+            return self._observation(player, since, "both")
+        except ObservationFailed as failure:
+            _logged(failure)
+        except WorldFaulted as fault:
+            self._fault = fault
+        return None
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    def _end_faulted(self, fault: WorldFaulted, also_refuse: Sequence[Pending] = ()) -> None:
+        """The game broke: the tick that it broke in, or that would be next, does not count as run."""
+        tick = self._next_tick
+        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.world.code.name, tick, fault.message)
+        inputs = [pending for pending in also_refuse if isinstance(pending, PendingInput)]
+        record = self._history.fault(tick, fault.kind, inputs[-1] if inputs else None)
+        self._end("faulted", fault.message, None, record, also_refuse)
+
+    def _end(
+        self,
+        status: protocol.WorldStatus,
+        reason: str,
+        result: Any,
+        record: Piece,
+        also_refuse: Sequence[Pending] = (),
+    ) -> None:
+        self.status, self.end_reason = status, reason
+        self.ticket = self._surroundings.journal([record])
+        refusal = replies.world_ended(self.id, status, reason)
+        for pending in (*also_refuse, *self._inbox.drain()):
+            self._refuse_pending(pending, refusal)
+        closed = protocol.Closed(world=self.id, reason=reason, result=result)
+        self._surroundings.push(messages.Push(world=self.id, message=closed), self.ticket)
+        self._report_change()
+        self._surroundings.ended(self, self.ticket)
+
+    # --- answers -------------------------------------------------------------------------------------
+
+    def _answer(self, asker: Asker, message: Any) -> None:
+        self._surroundings.send(asker.link, messages.Answer(request=asker.request, message=message), self.ticket)
+
+    def _refuse(self, asker: Asker, error: protocol.Error) -> None:
+        """A refusal reports no change of the world: it need not wait for the disk."""
+        asker.link.send(messages.Answer(request=asker.request, message=error))
+
+    def _refuse_join(self, asker: JoinAsker, agent: str, error: protocol.Error) -> None:
+        self._refuse(asker.asker, error)
+        self._surroundings.report(messages.JoinRefused(world=self.id, agent=agent), None)
+
+    def _refuse_pending(self, pending: Pending, error: protocol.Error) -> None:
+        """The world ended before this could be applied. That is a change of the world: it waits for the disk."""
+        match pending:
+            case PendingJoin():
+                for joining in pending.askers:
+                    self._answer(joining.asker, error)
+                self._surroundings.report(messages.JoinRefused(world=self.id, agent=pending.agent), self.ticket)
+            case PendingLeave():
+                if pending.asker is not None:
+                    self._answer(pending.asker, error)
+            case PendingInput():
+                for waiting in pending.askers:
+                    self._answer(waiting.asker, error)
+
+    def _overloaded(self) -> protocol.Error:
+        retry_after_ms = RETRY_NEXT_TICK_MS + int(1000 / self.manifest.tick_hz)
+        return replies.overloaded(self.id, len(self._inbox), retry_after_ms)
+
+    def _report_change(self) -> None:
+        changed = messages.WorldChanged(
+            world=self.id, status=self.status, tick=self.world.tick, reason=self.end_reason or None
+        )
+        self._surroundings.report(changed, self.ticket)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _logged(failure: ObservationFailed) -> str:
+    """Log a failed observation; return the reference under which the log has it."""
+    reference = uuid.uuid4().hex[:8]
+    _log.warning("observation failed, reference %s: %s\n%s", reference, failure, failure.traceback)
+    return reference

@@ -1,0 +1,130 @@
+"""What waits for a world's next tick, in order of arrival, and the rule of `seq`.
+
+An input is applied exactly once. Its key is (player, seq); seqs are 1, 2, 3 … per player, and only an outcome uses one
+up. So a seq that comes again is either waiting here, or has its outcome in the world already, or is a mistake.
+
+No I/O, no clock. The inbox is bounded: a full one refuses, it never drops.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from server.link import Link
+
+INBOX_LIMIT: Final = 256  # entries per world and tick: more than 8 players at 10 inputs/s can need in a long pause
+
+
+class Asker(NamedTuple):
+    """Who waits for an answer: a gateway's link and its request number."""
+
+    link: Link[Any]
+    request: int
+
+
+class JoinAsker(NamedTuple):
+    """One request that waits for a seat."""
+
+    asker: Asker
+    observe: bool
+
+
+@dataclass(slots=True)
+class PendingJoin:
+    """A player to be seated. An agent that asks twice before the tick gets one seat and two answers."""
+
+    askers: list[JoinAsker]
+    agent: str
+    session: str
+    name: str
+    player: str = ""
+    """Named when the join is logged."""
+
+
+@dataclass(slots=True)
+class PendingLeave:
+    """A player to be taken out; nobody asked if the server itself decided it."""
+
+    asker: Asker | None
+    player: str
+    reason: str
+
+
+class InputAsker(NamedTuple):
+    """One request that waits for an input's outcome."""
+
+    asker: Asker
+    observe: bool
+    since: int
+
+
+@dataclass(slots=True)
+class PendingInput:
+    """An input with its seq. The same input sent twice before its tick waits once, for two askers."""
+
+    player: str
+    seq: int
+    name: str
+    args: dict[str, Any]
+    note: str | None
+    seen_tick: int | None
+    received_ms: int
+    askers: list[InputAsker]
+
+
+Pending = PendingJoin | PendingLeave | PendingInput
+
+
+class Inbox:
+    """The bounded queue of one world."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Pending] = deque()
+        self._inputs: dict[str, dict[int, PendingInput]] = {}
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be taken before the next tick."""
+        return len(self._queue) >= INBOX_LIMIT
+
+    def put(self, pending: Pending) -> None:
+        """Queue ``pending``. The caller has asked `full`; leaves that the server decides are always taken."""
+        self._queue.append(pending)
+        if isinstance(pending, PendingInput):
+            self._inputs.setdefault(pending.player, {})[pending.seq] = pending
+
+    def drain(self) -> list[Pending]:
+        """Take everything, in order of arrival."""
+        drained = list(self._queue)
+        self._queue.clear()
+        self._inputs.clear()
+        return drained
+
+    def expected_seq(self, player: str, next_seq: int) -> int:
+        """The seq that the player's next new input must have; ``next_seq`` is what the world says."""
+        return next_seq + len(self._inputs.get(player, ()))
+
+    def waiting(self, player: str, seq: int) -> PendingInput | None:
+        """The input with this seq, if it waits here."""
+        return self._inputs.get(player, {}).get(seq)
+
+    @property
+    def joins_waiting(self) -> int:
+        """How many are about to be seated."""
+        return sum(isinstance(pending, PendingJoin) for pending in self._queue)
+
+    def join_of(self, agent: str) -> PendingJoin | None:
+        """This agent's join, if it waits here."""
+        for pending in self._queue:
+            if isinstance(pending, PendingJoin) and pending.agent == agent:
+                return pending
+        return None
+
+    def leave_waiting(self, player: str) -> bool:
+        """Whether this player is about to be taken out."""
+        return any(isinstance(pending, PendingLeave) and pending.player == player for pending in self._queue)

@@ -1,0 +1,54 @@
+"""What a world costs, counted as it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from server.histogram import Histogram
+
+
+@dataclass(slots=True)
+class Meters:
+    """Counters of one world since it was opened; see `server.messages.WorldStatistics` for their meaning."""
+
+    started_at_s: float | None = None
+    ticks_run: int = 0
+    overruns: int = 0
+    dilated_s: float = 0.0
+    tick_seconds: Histogram = field(default_factory=Histogram)
+    lateness_seconds: Histogram = field(default_factory=Histogram)
+    observation_seconds: Histogram = field(default_factory=Histogram)
+    observations: int = 0
+    observation_bytes: int = 0
+    ticks_at_last_check: int = 0
+    last_check_s: float | None = None
+    told_slow_at_s: float | None = None
+
+    def ticked(self, *, lateness_s: float, took_s: float, period_s: float) -> None:
+        """Count one tick that began ``lateness_s`` after its deadline and took ``took_s``."""
+        self.ticks_run += 1
+        self.tick_seconds.record(took_s)
+        self.lateness_seconds.record(max(0.0, lateness_s))
+        if took_s > period_s:
+            self.overruns += 1
+
+    def observed(self, *, took_s: float, size_bytes: int) -> None:
+        """Count one observation that was computed."""
+        self.observations += 1
+        self.observation_bytes += size_bytes
+        self.observation_seconds.record(took_s)
+
+    def rate_since_last_check(self, now_s: float, tick_hz: float) -> float:
+        """The share (0-1) of its nominal speed at which the world ran since this was asked last."""
+        last_s, self.last_check_s = self.last_check_s, now_s
+        ticks, self.ticks_at_last_check = self.ticks_run - self.ticks_at_last_check, self.ticks_run
+        if self.started_at_s is None or last_s is None or last_s < self.started_at_s:
+            return 1.0
+        return min(1.0, ticks / (tick_hz * (now_s - last_s)))
+
+    def may_tell_slow(self, now_s: float, every_s: float) -> bool:
+        """Whether players may be told again that the world is slow: at most once in ``every_s``."""
+        if self.told_slow_at_s is not None and now_s - self.told_slow_at_s < every_s:
+            return False
+        self.told_slow_at_s = now_s
+        return True

@@ -1,0 +1,212 @@
+"""What a world's results look like on the wire, and the refusals of a shard.
+
+Pure functions: from the runtime's results to the structs of ``worldline.protocol``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from games.errors import ArgumentProblem, ObservationFailed
+from games.runtime.players import InputOutcome
+from games.runtime.world import World
+from worldline import protocol
+
+
+def whole(number: float) -> float:
+    """A whole number as an int: on the wire it has no fraction then."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def observation(
+    world: World, player: str, *, since: int, form: protocol.Format, status: protocol.WorldStatus
+) -> protocol.Observation:
+    """What ``player`` sees now, with its events from number ``since`` on.
+
+    Raises ObservationFailed if the game cannot say, WorldFaulted if looking broke it.
+    """
+    seen = world.observe(player, form)
+    events = world.events(player, since)
+    state = world.players[player]
+    return protocol.Observation(
+        world=world.id,
+        player=player,
+        tick=world.tick,
+        game_time_s=whole(round(world.tick / world.code.manifest.tick_hz, 3)),
+        status=status,
+        cursor=events.cursor,
+        missed=events.missed,
+        events=[
+            protocol.EventItem(n=event.n, tick=event.tick, kind=event.kind, data=event.data) for event in events.items
+        ],
+        score=whole(state.score),
+        total_reward=whole(state.total_reward),
+        data=None if seen.data is None else msgspec.Raw(seen.data),
+        text=seen.text,
+        ended=state.ended,
+    )
+
+
+def outcome(
+    world: str,
+    result: InputOutcome,
+    *,
+    seen_tick: int | None,
+    duplicate: bool,
+    seen: protocol.Observation | None,
+) -> protocol.Outcome:
+    """The outcome of an input as its agent gets it."""
+    return protocol.Outcome(
+        world=world,
+        player=result.player,
+        seq=result.seq,
+        status=result.status,
+        tick=result.tick,
+        code=result.code,
+        message=result.message,
+        hint=result.hint,
+        result=result.result,
+        stale_ticks=None if seen_tick is None else max(0, result.tick - seen_tick),
+        duplicate=duplicate,
+        observation=seen,
+    )
+
+
+def joined(
+    world: World, player: str, *, status: protocol.WorldStatus, seen: protocol.Observation | None
+) -> protocol.Joined:
+    """The answer to a join."""
+    state = world.players[player]
+    return protocol.Joined(
+        world=world.id,
+        game=world.code.name,
+        player=player,
+        seat=state.seat,
+        next_seq=state.next_seq,
+        cursor=world.events(player, 1).cursor,
+        status=status,
+        tick=world.tick,
+        clock=world.code.manifest.clock,
+        tick_hz=whole(world.code.manifest.tick_hz),
+        digest=world.code.digest,
+        observation=seen,
+    )
+
+
+# --- refusals ----------------------------------------------------------------------------------------
+
+
+def world_ended(world: str, status: protocol.WorldStatus, reason: str) -> protocol.Error:
+    """The world takes nothing more."""
+    if status == "faulted":
+        return protocol.Error(
+            code="world_faulted",
+            message=f"world {world} has stopped: {reason}",
+            hint="join the game again to get another world; this one's log stays readable",
+            data={"reason": reason},
+        )
+    return protocol.Error(
+        code="world_closed",
+        message=f"world {world} has ended ({reason})",
+        hint="join the game again to get another world",
+        data={"reason": reason},
+    )
+
+
+def unknown_world(world: str) -> protocol.Error:
+    """This shard has no such world."""
+    return protocol.Error(
+        code="unknown_world",
+        message=f"there is no world {world} here",
+        hint='ask for {"type":"worlds"} and use one of its ids',
+        valid=[],
+    )
+
+
+def not_joined(player: str, world: str) -> protocol.Error:
+    """The world has no such player (any more)."""
+    return protocol.Error(
+        code="not_joined",
+        message=f"{player} has no seat in world {world}",
+        hint="join the world, or its game, first",
+    )
+
+
+def world_full(world: str, max_players: int) -> protocol.Error:
+    """Every seat is taken."""
+    return protocol.Error(
+        code="world_full",
+        message=f"all {max_players} seats of world {world} are taken",
+        hint="join by game instead of by world: you get a world with a free seat",
+    )
+
+
+def overloaded(world: str, waiting: int, retry_after_ms: int) -> protocol.Error:
+    """The inbox is full."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"{waiting} inputs already wait for the next tick of world {world}",
+        hint="send it again after retry_after_ms; its seq is still free",
+        retry_after_ms=retry_after_ms,
+    )
+
+
+def not_started(world: str, players: int, min_players: int) -> protocol.Error:
+    """The world waits for more players."""
+    return protocol.Error(
+        code="not_started",
+        message=f"world {world} has {players} of the {min_players} players it waits for",
+        hint="send it again after retry_after_ms, or once `started` has come",
+        retry_after_ms=1000,
+    )
+
+
+def seq_gap(seq: int, expected: int) -> protocol.Error:
+    """An earlier seq is missing."""
+    return protocol.Error(
+        code="seq_conflict",
+        message=f"seq {seq} came before seq {expected}",
+        hint=f"send seq {expected} first, or leave seq out",
+        path="seq",
+        data={"expected_seq": expected},
+    )
+
+
+def seq_used(seq: int, expected: int) -> protocol.Error:
+    """The seq belongs to another input."""
+    return protocol.Error(
+        code="seq_conflict",
+        message=f"seq {seq} was already used for another input",
+        hint=f"a new input takes seq {expected}; only the same name and args may repeat a seq",
+        path="seq",
+        data={"expected_seq": expected},
+    )
+
+
+def seq_forgotten(seq: int, expected: int, oldest: int) -> protocol.Error:
+    """The seq was applied, but so long ago that its outcome is gone."""
+    return protocol.Error(
+        code="seq_conflict",
+        message=f"seq {seq} was applied, but its outcome is no longer kept: the oldest is seq {oldest}",
+        hint=f"observe to see where things stand; a new input takes seq {expected}",
+        path="seq",
+        data={"expected_seq": expected, "oldest_seq": oldest},
+    )
+
+
+def bad_arguments(problem: ArgumentProblem) -> protocol.Error:
+    """The input does not fit the game's declaration."""
+    return protocol.Error(
+        code=problem.kind, message=problem.message, hint=problem.hint, path=problem.path, valid=problem.valid
+    )
+
+
+def observe_failed(error: ObservationFailed, reference: str) -> protocol.Error:
+    """The game's own observe raised."""
+    return protocol.Error(
+        code="internal",
+        message=f"the game could not tell what you see: {error.message}",
+        hint=f"act or wait a tick, then observe again; if it stays so, tell the operator the reference {reference}",
+        data={"reference": reference},
+        retry_after_ms=1000,
+    )

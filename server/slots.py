@@ -1,0 +1,142 @@
+"""A slot: one place in the server that a child process fills, and fills again when it has died.
+
+A child that lived well is replaced at once. One that dies right after its start is replaced too, but each time later,
+and after `SHORT_LIVES_LIMIT` of them in a row no more: something is wrong that starting again does not cure.
+
+Not here: how a process is started and watched (``server/children.py``), and what its death means for worlds and agents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from server.children import Child
+from server.messages import Drain
+
+SHORT_LIFE_S: Final = 5.0  # a child that was ready for less than this has failed at once
+SHORT_LIVES_LIMIT: Final = 5  # so many in a row are replaced
+FIRST_DELAY_S: Final = 0.1  # doubles with each short life in a row
+READY_WITHIN_S: Final = 60.0  # a child that is not ready by then is stuck; a loaded machine takes a few seconds
+
+_log = logging.getLogger("worldline.supervisor")
+
+
+class RestartPolicy:
+    """When to start a child again after a death. No clock: the caller says how long the child was ready for work."""
+
+    def __init__(self) -> None:
+        self._short_lives = 0
+
+    def died(self, lived_s: float) -> float | None:
+        """Return how long to wait before the next start, in seconds; None: give up."""
+        if lived_s >= SHORT_LIFE_S:
+            self._short_lives = 0
+            return 0.0
+        self._short_lives += 1
+        if self._short_lives > SHORT_LIVES_LIMIT:
+            return None
+        return FIRST_DELAY_S * 2.0 ** (self._short_lives - 1)
+
+
+class Slot:
+    """Keeps one child running. ``start_child`` starts and configures one; ``on_gone`` is told of each death.
+
+    `settled` is done once the first child is ready, or the slot has been given up.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        start_child: Callable[[], Awaitable[Child]],
+        on_gone: Callable[[Child], None],
+        on_given_up: Callable[[Slot], None],
+    ) -> None:
+        self.name = name
+        self.child: Child | None = None
+        self.given_up = False
+        self.last_ending = ""
+        self._start_child = start_child
+        self._on_gone = on_gone
+        self._on_given_up = on_given_up
+        self._stopping = False
+        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._keeping = asyncio.create_task(self._keep(), name=f"keep {name}")
+
+    @property
+    def ready_child(self) -> Child | None:
+        """The child, if it is ready for work."""
+        return self.child if self.child is not None and self.child.is_ready else None
+
+    async def stop(self, within_s: float) -> bool:
+        """Drain the child; kill it when it has not ended within ``within_s``. Return whether it ended by itself."""
+        self._stopping = True
+        child = self.child
+        if child is None or child.gone.done():
+            await self._end_keeping()
+            return True
+        # One that is still starting would not hear it: it is told as soon as it is ready.
+        await asyncio.wait([child.ready], timeout=within_s)
+        child.send(Drain())
+        ended, _ = await asyncio.wait([child.gone], timeout=within_s)
+        if not ended:
+            _log.error("%s did not stop within %g s: killing it", child.name, within_s)
+            child.kill()
+            await child.gone
+        await self._end_keeping()
+        return bool(ended) and child.exit_code == 0
+
+    def kill(self) -> None:
+        """Kill the child now, and start no other."""
+        self._stopping = True
+        if self.child is not None:
+            self.child.kill()
+
+    async def _end_keeping(self) -> None:
+        self._keeping.cancel()
+        await asyncio.wait([self._keeping])
+
+    async def _keep(self) -> None:
+        policy = RestartPolicy()
+        while not self._stopping:
+            lived_s = 0.0
+            try:
+                child = self.child = await self._start_child()
+            except OSError as error:
+                self.last_ending = str(error)
+                _log.error("%s could not be started: %s", self.name, error)
+            else:
+                lived_s = await self._live(child)
+            if self._stopping:
+                return
+            delay_s = policy.died(lived_s)
+            if delay_s is None:
+                self._give_up()
+                return
+            await asyncio.sleep(delay_s)
+
+    async def _live(self, child: Child) -> float:
+        """See a child through its life; return how long it was ready for work, in seconds."""
+        ready, _ = await asyncio.wait([child.ready], timeout=READY_WITHIN_S)
+        if not ready:
+            _log.error("%s is not ready after %g s: killing it", child.name, READY_WITHIN_S)
+            child.kill()
+        elif child.is_ready and not self.settled.done():
+            self.settled.set_result(None)
+        ready_at_s = time.monotonic() if child.is_ready else None
+        await child.gone
+        self.last_ending = child.ending
+        if not self._stopping:
+            _log.error("%s (pid %d) has died: %s", child.name, child.pid, child.ending)
+        self._on_gone(child)
+        return 0.0 if ready_at_s is None else time.monotonic() - ready_at_s
+
+    def _give_up(self) -> None:
+        self.given_up = True
+        _log.error("%s died %d times right after its start: giving up", self.name, SHORT_LIVES_LIMIT + 1)
+        if not self.settled.done():
+            self.settled.set_result(None)
+        self._on_given_up(self)

@@ -1,0 +1,113 @@
+"""What must be right before a server starts: the games, the port, the data folder. Checked in this order.
+
+Each check either gives what it is asked for or raises a `StartError` that says what is wrong and what to do about it; a
+failed start leaves everything as it was.
+
+Not here: child processes (``server/supervisor.py``).
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import socket
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from eventlog.errors import EventLogError
+from eventlog.store import Store
+from games.code import GameCode, find_games, load_check
+from games.errors import GameError
+
+BACKLOG: Final = 4096  # 1,000 connects in 0.4 s; with the default of 100 it takes 1.3 s
+SEND_BUFFER_BYTES: Final = 65_536  # else the kernel hides minutes of stale frames from the rules for slow readers
+SOCKET_PATH_LIMIT: Final = 107  # bytes of a unix socket's path, without the zero at its end
+
+
+class StartError(Exception):
+    """The server cannot start. ``message`` says what is wrong and where, ``remedy`` what to do."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(f"{message} → {remedy}")
+        self.message = message
+        self.remedy = remedy
+
+
+def load_games(folders: Sequence[Path]) -> dict[str, GameCode]:
+    """Find the packaged games and those in ``folders``, and load each once in the sandbox.
+
+    Raises StartError that names file, line and reason of the first broken one.
+    """
+    try:
+        games = find_games(list(folders))
+        for code in games.values():
+            load_check(code)
+    except GameError as error:
+        reason = " ".join(str(error).split())
+        raise StartError(reason, "mend the game, or start without its folder") from error
+    if not games:
+        raise StartError("there is no game to serve", "name a folder that holds one with --games")
+    return games
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind ``host``:``port`` and listen; port 0 takes a free one. Raises StartError.
+
+    Connections wait in the backlog until a gateway takes the socket over.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise StartError(f"cannot listen at {host!r}: {error}", "use --host with an address of this machine") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(host, port, error) from error
+    return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> StartError:
+    if error.errno == errno.EADDRINUSE:
+        return StartError(f"port {port} at {host} is in use", "stop what listens there, or use another --port")
+    if error.errno == errno.EACCES:
+        return StartError(f"port {port} may not be used by this user", "use a --port from 1024 up")
+    return StartError(
+        f"cannot listen at {host} port {port}: {error.strerror}", "use --host with an address of this machine"
+    )
+
+
+def open_store(data: Path) -> Store:
+    """Open and lock the data folder. Raises StartError if it is in use, not writable, or not cleanly stopped."""
+    try:
+        return Store.open(data)
+    except EventLogError as error:
+        # An error of the log says itself what to do, behind an arrow.
+        message, _, remedy = str(error).partition(" → ")
+        raise StartError(message, remedy or "use another --data") from error
+    except OSError as error:
+        raise StartError(f"cannot use {data} as data folder: {error.strerror}", "use another --data") from error
+
+
+def make_socket_folder() -> Path:
+    """Make a private temporary folder for the unix sockets between processes. Raises StartError."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="worldline-"))
+        if len(str(folder)) > SOCKET_PATH_LIMIT - len("/shard-000000.sock"):
+            folder.rmdir()
+            folder = Path(tempfile.mkdtemp(prefix="worldline-", dir="/tmp"))
+    except OSError as error:
+        raise StartError(f"cannot make a temporary folder: {error.strerror}", "set TMPDIR to one with room") from error
+    return folder
+
+
+def remove_socket_folder(folder: Path) -> None:
+    """Remove what `make_socket_folder` made, with what is in it."""
+    shutil.rmtree(folder, ignore_errors=True)  # leftovers there harm nobody, and there is nobody to tell any more

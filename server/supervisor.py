@@ -1,0 +1,377 @@
+"""The supervisor: parent of all processes of a server. It starts them, watches them, and holds the lobby.
+
+A server is one gateway and ``config.shards`` shards. A shard that dies is replaced under a new number, so that nothing
+ever appends to the journal it left; its worlds are closed with reason ``shard_lost``. A gateway that dies is replaced
+and takes over the same listening socket. Whatever happens, no child outlives the supervisor.
+
+Order of a start: games → port → data folder → children; of a stop: gateway → shards → data folder. Either the start
+succeeds or everything it did is undone.
+
+Not here: who plays where (``server/lobby.py``), a single process (``server/children.py``), when to start it again
+(``server/slots.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, TypeVar
+
+import msgspec
+
+from eventlog.store import Store
+from games.code import Engine, GameCode
+from server import messages
+from server.children import Child, spawn
+from server.config import ServeConfig
+from server.identifiers import WorldNames
+from server.lobby import Lobby, LobbyGame
+from server.process import cpu_seconds, resident_bytes
+from server.reception import QUESTIONS, REPORTS, Reception
+from server.slots import Slot
+from server.startup import StartError, listen, load_games, make_socket_folder, open_store, remove_socket_folder
+from worldline import protocol
+
+__all__ = ["ServerStatistics", "StartError", "Supervisor"]
+
+GATEWAYS: Final = 1
+GATEWAY_STOP_S: Final = 4.0  # it closes every connection within 2 s, stalled readers included
+SHARD_STOP_S: Final = 20.0  # it makes every world's last record durable: killing it here would cost a clean data folder
+ANSWER_WITHIN_S: Final = 5.0  # a child that has not answered a question by then is stuck or gone
+
+_log = logging.getLogger("worldline.supervisor")
+
+Answer = TypeVar("Answer", messages.ViewReply, messages.ShardStatistics, messages.GatewayStatistics)
+
+
+class ServerStatistics(msgspec.Struct, kw_only=True):
+    """What the server has done and used since its start. A child that does not answer is left out."""
+
+    shards: list[messages.ShardStatistics]
+    gateways: list[messages.GatewayStatistics]
+    supervisor_pid: int
+    supervisor_cpu_s: float
+    supervisor_rss_bytes: int
+
+
+class Supervisor:
+    """One running server: ``async with Supervisor(config) as supervisor: …``, or `start` and `stop`.
+
+    Start it from a thread that lives as long as the server: the children die with it.
+    """
+
+    def __init__(self, config: ServeConfig) -> None:
+        self.config = config
+        self.port = config.port
+        self.stopped_cleanly = True
+        """False once `stop` had to kill a shard or saw it fail: its worlds are not closed then."""
+        self._listener: socket.socket | None = None
+        self._store: Store | None = None
+        self._sockets: Path | None = None
+        self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
+        self._reception = Reception(self._lobby, self._order)
+        self._shards: list[Slot] = []
+        self._gateways: list[Slot] = []
+        self._next_shard = 0
+        self._died: list[str] = []  # shards whose journals stay behind
+        self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
+        self._next_request = 0
+        self._failed: asyncio.Future[StartError] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Supervisor:
+        """Start the server. Raises StartError."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the server."""
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where agents connect: ``ws://host:port/ws``."""
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        return f"ws://{host}:{self.port}/ws"
+
+    @property
+    def shard_pids(self) -> list[int]:
+        """The process ids of the shards that are ready."""
+        return [child.pid for child in self._ready(self._shards)]
+
+    # --- start and stop ------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything and return when agents can play. Raises StartError, with nothing left behind."""
+        self._failed = asyncio.get_running_loop().create_future()
+        try:
+            games = load_games(self.config.games)
+            self._listener = listen(self.config.host, self.config.port)
+            self.port = self._listener.getsockname()[1]
+            self._store = open_store(self.config.data)
+            self._keep_code(self._store, games)
+            self._sockets = make_socket_folder()
+            self._open_lobby(games, self._store)
+            await self._start_children()
+        except BaseException:
+            await self.stop()
+            raise
+        _log.info("serving %s at %s with %d shards", ", ".join(games), self.url, len(self.shard_pids))
+
+    async def stop(self) -> None:
+        """Stop everything: agents are told to come back later, worlds are closed, logs flushed. Safe to repeat."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(), name="stop the server")
+        # Whoever waits here may be cancelled; the stop itself goes on.
+        await asyncio.shield(self._stopping)
+
+    def kill(self) -> None:
+        """End all children now. What was acknowledged is durable, but the data folder is not cleanly stopped."""
+        for slot in (*self._gateways, *self._shards):
+            slot.kill()
+
+    async def failed(self) -> StartError:
+        """Wait until the server cannot go on, because no shard or no gateway can run, and return why."""
+        assert self._failed is not None, "start the supervisor first"
+        return await asyncio.shield(self._failed)
+
+    def _keep_code(self, store: Store, games: dict[str, GameCode]) -> None:
+        """Put the code of every game and the engine into the data folder: logs name them by digest."""
+        engine = Engine.current()
+        try:
+            for code in games.values():
+                store.put_code(code.digest, code.files)
+            store.put_engine(engine.digest, engine.files)
+        except OSError as error:
+            raise StartError(
+                f"cannot write to {self.config.data}: {error.strerror}", "make room, or use another --data"
+            ) from error
+
+    def _open_lobby(self, games: dict[str, GameCode], store: Store) -> None:
+        self._lobby = Lobby(
+            {
+                name: LobbyGame(
+                    name=name,
+                    max_players=code.manifest.max_players,
+                    clock=code.manifest.clock,
+                    digest=code.digest,
+                )
+                for name, code in games.items()
+            },
+            max_worlds=self.config.max_worlds,
+            name_world=WorldNames(store.world_ids()).next,
+        )
+        self._reception = Reception(self._lobby, self._order)
+
+    async def _start_children(self) -> None:
+        for number in range(self.config.shards):
+            self._shards.append(Slot(f"shard slot {number}", self._start_shard, self._shard_gone, self._given_up))
+        await asyncio.wait([slot.settled for slot in self._shards])
+        if not self.shard_pids:
+            raise self._cannot_run("shard", self._shards)
+        for number in range(GATEWAYS):
+            self._gateways.append(
+                Slot(f"gateway slot {number}", lambda: self._start_gateway(0), self._gateway_gone, self._given_up)
+            )
+        await asyncio.wait([slot.settled for slot in self._gateways])
+        if not self._ready(self._gateways):
+            raise self._cannot_run("gateway", self._gateways)
+
+    async def _stop(self) -> None:
+        if self._failed is not None and not self._failed.done():
+            self._failed.cancel()
+        self._reception.draining = True
+        await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
+        self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
+        if self._died:
+            _log.warning(
+                "%s died while the server ran: what they wrote is kept and can be read, but the next server needs "
+                "another --data",
+                ", ".join(self._died),
+            )
+        if self._listener is not None:
+            self._listener.close()
+        if self._sockets is not None:
+            remove_socket_folder(self._sockets)
+        if self._store is not None:
+            self._store.close()
+
+    # --- children ------------------------------------------------------------------------------------
+
+    async def _start_shard(self) -> Child:
+        number = self._next_shard
+        self._next_shard += 1
+        child = await spawn("shard", number, self._on_message)
+        child.send(
+            messages.ConfigureShard(
+                shard=number,
+                data=str(self.config.data.resolve()),
+                socket_path=self._socket_path(number),
+                game_folders=self._game_folders(),
+                durability=self.config.durability,
+                limits=self.config.limits,
+                log_format=self.config.log,
+                log_level=self.config.log_level,
+                eager=self.config.eager,
+            )
+        )
+        return child
+
+    async def _start_gateway(self, number: int) -> Child:
+        assert self._listener is not None
+        listen_fd = self._listener.fileno()
+        child = await spawn("gateway", number, self._on_message, pass_fds=(listen_fd,))
+        child.send(
+            messages.ConfigureGateway(
+                gateway=number,
+                listen_fd=listen_fd,
+                game_folders=self._game_folders(),
+                durability=self.config.durability,
+                limits=self.config.limits,
+                log_format=self.config.log,
+                log_level=self.config.log_level,
+            )
+        )
+        for shard in self._ready(self._shards):
+            child.send(messages.ShardUp(shard=shard.number, socket_path=self._socket_path(shard.number)))
+        return child
+
+    def _socket_path(self, shard: int) -> str:
+        assert self._sockets is not None
+        return str(self._sockets / f"shard-{shard:02}.sock")
+
+    def _game_folders(self) -> list[str]:
+        return [str(folder.resolve()) for folder in self.config.games]
+
+    def _ready(self, slots: Sequence[Slot]) -> list[Child]:
+        return [slot.ready_child for slot in slots if slot.ready_child is not None]
+
+    def _to_gateways(self, message: messages.FromSupervisor) -> None:
+        for slot in self._gateways:
+            if slot.child is not None:
+                slot.child.send(message)
+
+    def _order(self, shard: int, message: messages.FromSupervisor) -> None:
+        """Send to a shard by number. If it is gone, `_shard_gone` has told or will tell what that means."""
+        for child in self._ready(self._shards):
+            if child.number == shard:
+                child.send(message)
+
+    def _shard_ready(self, child: Child) -> None:
+        child.mark_ready()
+        self._reception.shard_up(child.number)
+        self._to_gateways(messages.ShardUp(shard=child.number, socket_path=self._socket_path(child.number)))
+
+    def _shard_gone(self, child: Child) -> None:
+        worlds = self._reception.lose_shard(child.number)
+        self._forget_questions(child)
+        if self._stopping is not None:
+            return
+        self._died.append(child.name)
+        if worlds:
+            _log.error("%s took %d worlds with it; their logs are kept: %s", child.name, len(worlds), " ".join(worlds))
+        self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
+
+    def _gateway_gone(self, child: Child) -> None:
+        self._forget_questions(child)
+
+    def _given_up(self, slot: Slot) -> None:
+        """A slot stays empty. The server goes on as long as there is one of each kind."""
+        for kind, slots in (("shard", self._shards), ("gateway", self._gateways)):
+            lost = slot in slots and all(other.given_up for other in slots)
+            if lost and self._failed is not None and not self._failed.done():
+                self._failed.set_result(self._cannot_run(kind, slots))
+
+    def _cannot_run(self, kind: str, slots: Sequence[Slot]) -> StartError:
+        endings = sorted({slot.last_ending for slot in slots})
+        return StartError(
+            f"no {kind} can run: each dies right after its start ({', '.join(endings)})",
+            "see the log above; with --log-level debug it says more",
+        )
+
+    # --- messages ------------------------------------------------------------------------------------
+
+    def _on_message(self, child: Child, message: messages.ToSupervisor) -> None:
+        if isinstance(message, QUESTIONS):
+            self._reception.ask(message, child.send)
+        elif isinstance(message, REPORTS):
+            self._reception.tell(message)
+        elif isinstance(message, messages.ShardReady):
+            self._shard_ready(child)
+        elif isinstance(message, messages.GatewayReady):
+            child.mark_ready()
+        else:
+            _, answered = self._asked.pop(message.request, (None, None))
+            if answered is not None and not answered.done():
+                answered.set_result(message)
+
+    async def _ask(
+        self, child: Child, question: messages.AskStatistics | messages.AskView, kind: type[Answer]
+    ) -> Answer:
+        """Ask a child and return its answer. Raises TimeoutError if it does not answer, ConnectionError if it dies."""
+        answered: asyncio.Future[messages.ToSupervisor] = asyncio.get_running_loop().create_future()
+        self._asked[question.request] = child, answered
+        try:
+            child.send(question)
+            answer = await asyncio.wait_for(answered, ANSWER_WITHIN_S)
+        finally:
+            self._asked.pop(question.request, None)
+        assert isinstance(answer, kind)
+        return answer
+
+    def _forget_questions(self, child: Child) -> None:
+        for asked, answered in list(self._asked.values()):
+            if asked is child and not answered.done():
+                answered.set_exception(ConnectionError(f"{child.name} has died"))
+
+    def _request(self) -> int:
+        self._next_request += 1
+        return self._next_request
+
+    # --- what the demo and the bench ask ---------------------------------------------------------------
+
+    def worlds(self) -> list[protocol.WorldSummary]:
+        """Return every world that the lobby lists, newest first, ended ones included."""
+        return self._lobby.summaries()
+
+    async def view(self, world: str) -> messages.ViewReply:
+        """Return what the game's ``view`` shows of a running world now.
+
+        Raises LookupError if no such world runs, or if its shard did not answer.
+        """
+        shard = self._lobby.shard_of(world)
+        for child in self._ready(self._shards):
+            if child.number == shard:
+                try:
+                    question = messages.AskView(request=self._request(), world=world)
+                    return await self._ask(child, question, messages.ViewReply)
+                except (TimeoutError, ConnectionError) as error:
+                    raise LookupError(f"world {world} does not answer: {error}") from error
+        raise LookupError(f"no world {world} is running")
+
+    async def statistics(self) -> ServerStatistics:
+        """Ask every process how it is doing. One that does not answer in time is left out."""
+
+        async def ask(child: Child, kind: type[Answer]) -> list[Answer]:
+            try:
+                return [await self._ask(child, messages.AskStatistics(request=self._request()), kind)]
+            except (TimeoutError, ConnectionError) as error:
+                _log.warning("no statistics of %s: %s", child.name, error or "no answer in time")
+                return []
+
+        shards = asyncio.gather(*(ask(child, messages.ShardStatistics) for child in self._ready(self._shards)))
+        gateways = asyncio.gather(*(ask(child, messages.GatewayStatistics) for child in self._ready(self._gateways)))
+        return ServerStatistics(
+            shards=[answer for answers in await shards for answer in answers],
+            gateways=[answer for answers in await gateways for answer in answers],
+            supervisor_pid=os.getpid(),
+            supervisor_cpu_s=cpu_seconds(),
+            supervisor_rss_bytes=resident_bytes(),
+        )
