@@ -1,8 +1,9 @@
 """One child process of the supervisor: a shard or a gateway, with the control link to it.
 
-A child is started with one end of a socket pair as its control link. It is *gone* when both are true: the kernel says
-that the process has ended (a pidfd becomes readable, at once), and everything that it sent has been read. So whatever a
-child reported before it died is known before its death is.
+A child is started with one end of a socket pair as its control link. It is *lost* when that link has ended: everything
+it ever sent has been read by then, so whatever it reported before it died is known before its loss is. It is *gone* when
+the kernel says that the process has ended as well (a pidfd becomes readable, at once): only then may another take its
+place.
 
 Not here: what to do about a death (``server/slots.py``), and what is said over the link (``server/messages.py``).
 """
@@ -38,13 +39,16 @@ _log = logging.getLogger("worldline.supervisor")
 class Child:
     """A running child process. Made by `spawn`."""
 
-    def __init__(self, kind: Kind, number: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, kind: Kind, number: int, process: subprocess.Popen[bytes], on_lost: Callable[[Child], None]
+    ) -> None:
         self.kind: Kind = kind
         self.number = number
         self.name = f"{kind}-{number:02}"
         self.pid = process.pid
         self.started_s = time.monotonic()
         self._process = process
+        self._on_lost = on_lost
         self._link: Link[ToSupervisor] | None = None
         self._loop = asyncio.get_running_loop()
         self._stuck_timer: asyncio.TimerHandle | None = None
@@ -52,12 +56,12 @@ class Child:
         self.ready: asyncio.Future[None] = self._loop.create_future()
         """Done once the child has said that it is ready, or is gone."""
         self.gone: asyncio.Future[None] = self._loop.create_future()
-        """Done once the process has ended and all its messages are read."""
+        """Done once the child is lost and its process has ended."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether the child has said that it is ready and still lives."""
-        return self.ready.done() and not self.gone.done()
+        """Whether the child has said that it is ready and is not lost."""
+        return self.ready.done() and self._link is not None and not self._link.lost
 
     @property
     def exit_code(self) -> int | None:
@@ -96,8 +100,9 @@ class Child:
         def forward(_: Link[ToSupervisor], message: ToSupervisor) -> None:
             on_message(self, message)
 
-        self._link = await attach(ours, ToSupervisor, forward, self._on_link_lost)
-        self._settle()  # the child may have died meanwhile
+        link = await attach(ours, ToSupervisor, forward, self._on_link_lost)
+        if self._link is None:  # else the child has died meanwhile
+            self._link = link
 
     def _watch(self) -> None:
         pidfd = os.pidfd_open(self.pid)
@@ -111,9 +116,11 @@ class Child:
 
         self._loop.add_reader(pidfd, on_exit)
 
-    def _on_link_lost(self, _: Link[Any]) -> None:
+    def _on_link_lost(self, link: Link[Any]) -> None:
+        self._link = link
         if not self._exited:
             self._stuck_timer = self._loop.call_later(LINK_LOST_GRACE_S, self._kill_stuck)
+        self._on_lost(self)
         self._settle()
 
     def _kill_stuck(self) -> None:
@@ -131,11 +138,16 @@ class Child:
 
 
 async def spawn(
-    kind: Kind, number: int, on_message: Callable[[Child, ToSupervisor], None], *, pass_fds: Sequence[int] = ()
+    kind: Kind,
+    number: int,
+    on_message: Callable[[Child, ToSupervisor], None],
+    on_lost: Callable[[Child], None],
+    *,
+    pass_fds: Sequence[int] = (),
 ) -> Child:
     """Start ``python -m server.KIND`` and attach to it. Raises OSError if the machine cannot start a process.
 
-    ``pass_fds`` are inherited by the child under their numbers. The child dies with the thread that calls this.
+    ``on_message`` is called for each of its messages in order, then ``on_lost`` once. ``pass_fds`` are inherited by the child under their numbers. The child dies with the thread that calls this.
     """
     ours, theirs = socket.socketpair()
     try:
@@ -152,7 +164,7 @@ async def spawn(
         raise
     finally:
         theirs.close()
-    child = Child(kind, number, process)
+    child = Child(kind, number, process, on_lost)
     child._watch()
     try:
         await child._attach(ours, on_message)

@@ -43,7 +43,7 @@ class RestartPolicy:
 
 
 class Slot:
-    """Keeps one child running. ``start_child`` starts and configures one; ``on_gone`` is told of each death.
+    """Keeps one child running. ``start_child`` starts and configures one.
 
     `settled` is done once the first child is ready, or the slot has been given up.
     """
@@ -52,7 +52,6 @@ class Slot:
         self,
         name: str,
         start_child: Callable[[], Awaitable[Child]],
-        on_gone: Callable[[Child], None],
         on_given_up: Callable[[Slot], None],
     ) -> None:
         self.name = name
@@ -60,7 +59,6 @@ class Slot:
         self.given_up = False
         self.last_ending = ""
         self._start_child = start_child
-        self._on_gone = on_gone
         self._on_given_up = on_given_up
         self._stopping = False
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -131,7 +129,6 @@ class Slot:
         self.last_ending = child.ending
         if not self._stopping:
             _log.error("%s (pid %d) has died: %s", child.name, child.pid, child.ending)
-        self._on_gone(child)
         return 0.0 if ready_at_s is None else time.monotonic() - ready_at_s
 
     def _give_up(self) -> None:

@@ -14,6 +14,7 @@ Not here: who plays where (``server/lobby.py``), a single process (``server/chil
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import socket
@@ -172,14 +173,13 @@ class Supervisor:
 
     async def _start_children(self) -> None:
         for number in range(self.config.shards):
-            self._shards.append(Slot(f"shard slot {number}", self._start_shard, self._shard_gone, self._given_up))
+            self._shards.append(Slot(f"shard slot {number}", self._start_shard, self._given_up))
         await asyncio.wait([slot.settled for slot in self._shards])
         if not self.shard_pids:
             raise self._cannot_run("shard", self._shards)
         for number in range(GATEWAYS):
-            self._gateways.append(
-                Slot(f"gateway slot {number}", lambda: self._start_gateway(0), self._gateway_gone, self._given_up)
-            )
+            start_gateway = functools.partial(self._start_gateway, number)
+            self._gateways.append(Slot(f"gateway slot {number}", start_gateway, self._given_up))
         await asyncio.wait([slot.settled for slot in self._gateways])
         if not self._ready(self._gateways):
             raise self._cannot_run("gateway", self._gateways)
@@ -208,7 +208,7 @@ class Supervisor:
     async def _start_shard(self) -> Child:
         number = self._next_shard
         self._next_shard += 1
-        child = await spawn("shard", number, self._on_message)
+        child = await spawn("shard", number, self._on_message, self._shard_lost)
         child.send(
             messages.ConfigureShard(
                 shard=number,
@@ -227,7 +227,7 @@ class Supervisor:
     async def _start_gateway(self, number: int) -> Child:
         assert self._listener is not None
         listen_fd = self._listener.fileno()
-        child = await spawn("gateway", number, self._on_message, pass_fds=(listen_fd,))
+        child = await spawn("gateway", number, self._on_message, self._forget_questions, pass_fds=(listen_fd,))
         child.send(
             messages.ConfigureGateway(
                 gateway=number,
@@ -259,7 +259,7 @@ class Supervisor:
                 slot.child.send(message)
 
     def _order(self, shard: int, message: messages.FromSupervisor) -> None:
-        """Send to a shard by number. If it is gone, `_shard_gone` has told or will tell what that means."""
+        """Send to a shard by number. If it is lost, `_shard_lost` has told or will tell what that means."""
         for child in self._ready(self._shards):
             if child.number == shard:
                 child.send(message)
@@ -269,7 +269,7 @@ class Supervisor:
         self._reception.shard_up(child.number)
         self._to_gateways(messages.ShardUp(shard=child.number, socket_path=self._socket_path(child.number)))
 
-    def _shard_gone(self, child: Child) -> None:
+    def _shard_lost(self, child: Child) -> None:
         worlds = self._reception.lose_shard(child.number)
         self._forget_questions(child)
         if self._stopping is not None:
@@ -278,9 +278,6 @@ class Supervisor:
         if worlds:
             _log.error("%s took %d worlds with it; their logs are kept: %s", child.name, len(worlds), " ".join(worlds))
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
-
-    def _gateway_gone(self, child: Child) -> None:
-        self._forget_questions(child)
 
     def _given_up(self, slot: Slot) -> None:
         """A slot stays empty. The server goes on as long as there is one of each kind."""
@@ -329,7 +326,7 @@ class Supervisor:
     def _forget_questions(self, child: Child) -> None:
         for asked, answered in list(self._asked.values()):
             if asked is child and not answered.done():
-                answered.set_exception(ConnectionError(f"{child.name} has died"))
+                answered.set_exception(ConnectionError(f"{child.name} is lost"))
 
     def _request(self) -> int:
         self._next_request += 1

@@ -72,8 +72,6 @@ class Tally:
 class MeasuredPlayer:
     """A `worldline.Player` whose inputs and observes are timed. Everything else is the player's own.
 
-    Two of three decisions are inputs, whatever the bot is like: the path of an input is what a bench is about. A bot
-    that would only look more often than that says its last input again, and sees what comes with the outcome.
     ``busy`` while a request waits for its answer.
     """
 
@@ -81,9 +79,6 @@ class MeasuredPlayer:
         self.busy = False
         self._player = player
         self._tally = tally
-        self._inputs = 0
-        self._observes = 0
-        self._last_input: tuple[str, Mapping[str, Any]] | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._player, name)
@@ -91,9 +86,6 @@ class MeasuredPlayer:
     async def input(self, name: str, args: Mapping[str, Any] | None = None, /, **more: Any) -> worldline.Outcome:
         """`worldline.Player.input`, timed."""
         window = self._tally.window
-        self._inputs += 1
-        said = {name: value for name, value in more.items() if name not in ("observe", "note")}
-        self._last_input = name, {**(args or {}), **said}
         outcome, seconds = await self._timed(window, self._player.input(name, args, **more))
         self._tally.acknowledged.append(
             Acknowledged(outcome.world, outcome.player, outcome.seq, outcome.tick, outcome.status)
@@ -107,14 +99,8 @@ class MeasuredPlayer:
         return outcome
 
     async def observe(self, **options: Any) -> worldline.Observation:
-        """`worldline.Player.observe`, timed; or the last input again, with what is seen at its tick."""
-        if self._last_input is not None and 2 * self._observes >= self._inputs:
-            name, args = self._last_input
-            outcome = await self.input(name, args, observe=True, note="as before")
-            if outcome.observation is not None:
-                return outcome.observation
+        """`worldline.Player.observe`, timed."""
         window = self._tally.window
-        self._observes += 1
         observation, seconds = await self._timed(window, self._player.observe(**options))
         if window is not None:
             window.observation_seconds.record(seconds)

@@ -25,6 +25,7 @@ import lupa
 import msgspec
 
 from eventlog import records
+from eventlog.disk import Disk
 from eventlog.journal import Journal
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
@@ -58,7 +59,7 @@ _log = logging.getLogger("worldline.shard")
 class Shard:
     """One tick worker. Made by `main` once its configuration has come."""
 
-    def __init__(self, config: messages.ConfigureShard, supervisor: Link[Any]) -> None:
+    def __init__(self, config: messages.ConfigureShard, supervisor: Link[Any], *, disk: Disk | None = None) -> None:
         self._config = config
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
@@ -70,7 +71,8 @@ class Shard:
             config.shard,
             durability=config.durability,
             loop=self._loop,
-            on_failure=_die_of_disk,
+            on_failure=self._on_disk_failure,
+            disk=disk,
             on_sync=self._sync_seconds.record,
         )
         self._outbox = Outbox()
@@ -84,6 +86,8 @@ class Shard:
         self._listener: asyncio.AbstractServer | None = None
         self._draining = False
         self.stopped: asyncio.Future[None] = self._loop.create_future()
+        """Done when the shard has drained, or has failed."""
+        self.failed: Exception | None = None
 
     async def start(self) -> None:
         """Listen for gateways and say so to the supervisor."""
@@ -334,6 +338,13 @@ class Shard:
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
         )
 
+    def _on_disk_failure(self, error: Exception) -> None:
+        """A failed write or sync: what it covered is in doubt, so no retry and no acknowledgement."""
+        _log.critical("the journal cannot be written: %s; this shard ends, its logs end with what was synced", error)
+        self.failed = error
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+
     async def _drain(self) -> None:
         """Close every world, let everything become durable, and end."""
         self._draining = True
@@ -344,15 +355,6 @@ class Shard:
             link.close()
         if not self.stopped.done():
             self.stopped.set_result(None)
-
-
-def _die_of_disk(error: BaseException) -> None:
-    """A failed write or sync: what it covered is in doubt, so no retry and no acknowledgement."""
-    _log.critical(
-        "the journal cannot be written: %s; this shard ends now, its worlds' logs end with what was synced", error
-    )
-    logging.shutdown()
-    os._exit(1)
 
 
 async def main(control_fd: int) -> None:
@@ -382,3 +384,6 @@ async def main(control_fd: int) -> None:
     gc.collect()
     gc.freeze()
     await shard.stopped
+    if shard.failed is not None:
+        logging.shutdown()
+        os._exit(1)  # at once: nothing that waits for the disk may leave

@@ -1,0 +1,68 @@
+"""Promise: one event is one line, tracebacks are for level debug only, and JSON logs are one object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from server.logs import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def log_an_error(text: str) -> None:
+    log = logging.getLogger("worldline.test")
+    try:
+        raise ValueError("seven\nlines")
+    except ValueError:
+        log.exception("it failed: %s", text)
+
+
+def test_text_is_one_line_with_level_process_and_logger(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("text", "info", "shard-03")
+    log_an_error("a name\r\nwith a break")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("error   shard-03   worldline.test: it failed: a name with a break: ValueError: seven lines")
+
+
+def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", "info", "gateway-00")
+    logging.getLogger("worldline.test").warning("%d clients", 5)
+    log_an_error("x")
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first["time"].endswith("Z")
+    del first["time"]
+    assert first == {
+        "level": "warning",
+        "process": "gateway-00",
+        "logger": "worldline.test",
+        "message": "5 clients",
+    }
+    assert second["message"] == "it failed: x: ValueError: seven lines" and "traceback" not in second
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_traceback_is_shown_at_level_debug_only(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert log_format in ("text", "json")
+    configure_logging("json" if log_format == "json" else "text", "debug", "supervisor")
+    log_an_error("x")
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("text", "warning", "supervisor")
+    logging.getLogger("worldline.test").info("quiet")
+    logging.getLogger("websockets.server").info("connection open")
+    assert capsys.readouterr().err == ""
+    assert sys.stderr is not None
