@@ -21,8 +21,11 @@ from games.nearest import did_you_mean
 from games.toml_lines import line_of
 
 MAX_PLAYERS: Final = 1000
+"""Of one world: every player's observation is computed by the one process that runs it."""
 MAX_TICK_HZ: Final = 1000.0
+"""A tick shorter than a millisecond is below what a scheduler can keep."""
 LARGEST: Final = 1e15
+"""Of min and max: whole numbers up to here are exact in doubles, with room for one digit behind the point."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _BY_TYPE: Final[dict[str, tuple[str, ...]]] = {
@@ -48,15 +51,16 @@ def read_manifest(source: bytes, path: str) -> Manifest:
         line = source.count(b"\n", 0, error.start) + 1
         raise GameError(path, line, "this is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(path, str(error)) from None
+        raise _syntax_error(path, text, str(error)) from None
     return _Reader(path, text).manifest(table)
 
 
-def _syntax_error(path: str, message: str) -> GameError:
-    found = re.search(r" \(at line (\d+), column \d+\)", message)
+def _syntax_error(path: str, text: str, message: str) -> GameError:
+    found = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)", message)
     if found is None:
         return GameError(path, None, f"this is not TOML: {message}")
-    return GameError(path, int(found.group(1)), f"this is not TOML: {message.replace(found.group(), '')}")
+    line = int(found.group(1)) if found.group(1) else len(text.splitlines())
+    return GameError(path, line, f"this is not TOML: {message.replace(found.group(), '')}")
 
 
 class _Reader:

@@ -1,9 +1,9 @@
 """One child process of the supervisor: a shard or a gateway, with the control link to it.
 
 A child is started with one end of a socket pair as its control link. It is *lost* when that link has ended: everything
-it ever sent has been read by then, so whatever it reported before it died is known before its loss is. It is *gone* when
-the kernel says that the process has ended as well (a pidfd becomes readable, at once): only then may another take its
-place.
+it ever sent has been read by then, so whatever it reported before it died is known before its loss is. It is *gone*
+when the kernel says that the process has ended as well (a pidfd becomes readable, at once): only then may another take
+its place.
 
 Not here: what to do about a death (``server/slots.py``), and what is said over the link (``server/messages.py``).
 """
@@ -147,7 +147,8 @@ async def spawn(
 ) -> Child:
     """Start ``python -m server.KIND`` and attach to it. Raises OSError if the machine cannot start a process.
 
-    ``on_message`` is called for each of its messages in order, then ``on_lost`` once. ``pass_fds`` are inherited by the child under their numbers. The child dies with the thread that calls this.
+    ``on_message`` is called for each of its messages in order, then ``on_lost`` once. ``pass_fds`` are inherited by
+    the child under their numbers. The child dies with the thread that calls this.
     """
     ours, theirs = socket.socketpair()
     try:

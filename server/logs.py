@@ -1,7 +1,7 @@
 """How a process of the server logs: one line of text or one JSON object per event, on standard error.
 
-A traceback is written only at level debug: else an error is one line that says what and where. Nothing of a client's
-text is interpreted: line breaks in a message become spaces, so one event is always one line.
+A traceback is written only at level debug: else an error is one line that says what and where, even one that ends the
+process. Nothing of a client's text is interpreted: line breaks in a message become spaces, so one event is one line.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 import traceback
+from types import TracebackType
 from typing import Final, Literal
 
 import msgspec
@@ -77,7 +78,7 @@ class JsonFormatter(_Formatter):
 def configure_logging(log_format: Literal["text", "json"], level: str, process: str) -> None:
     """Send the logs of this process to standard error.
 
-    ``level`` is one of `LEVELS`; ``process`` is this process's name (``supervisor``, ``gateway-0``, ``shard-1``).
+    ``level`` is one of `LEVELS`; ``process`` is this process's name (``supervisor``, ``gateway-00``, ``shard-01``).
     """
     tracebacks = level == "debug"
     handler = logging.StreamHandler(sys.stderr)
@@ -90,3 +91,9 @@ def configure_logging(log_format: Literal["text", "json"], level: str, process: 
     root.setLevel(LEVELS[level])
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))
+    sys.excepthook = _log_last
+
+
+def _log_last(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python would print as a traceback when an exception ends the process."""
+    logging.getLogger("worldline").critical("this process ends", exc_info=(kind, error, trace))

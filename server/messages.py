@@ -202,7 +202,7 @@ class PlayerStanding(Message):
     """A player's part of a `WorldPulse`."""
 
     player: str
-    score: float
+    score: protocol.Number
     connected: bool
 
 

@@ -99,10 +99,12 @@ class Slot:
 
     async def _keep(self) -> None:
         policy = RestartPolicy()
-        while not self._stopping:
+        while True:
             lived_s = 0.0
             try:
                 child = self.child = await self._start_child()
+                if self._stopping:  # killed while it started
+                    child.kill()
             except OSError as error:
                 self.last_ending = str(error)
                 _log.error("%s could not be started: %s", self.name, error)

@@ -42,7 +42,7 @@ class Events(msgspec.Struct, frozen=True):
 
 
 class InputOutcome(msgspec.Struct, frozen=True):
-    """What became of an input at ``tick``. ``result`` is one MessagePack value, or None."""
+    """What became of an input at ``tick``."""
 
     player: str
     seq: int
@@ -51,9 +51,15 @@ class InputOutcome(msgspec.Struct, frozen=True):
     code: str | None
     message: str | None
     hint: str | None
-    result: msgspec.Raw | None
+    packed_result: bytes
+    """What the game answered, as one MessagePack value; empty if nothing."""
     digest: bytes
     """`input_digest` of what was sent: the same seq with another digest is another input."""
+
+    @property
+    def result(self) -> msgspec.Raw | None:
+        """What the game answered, ready to be put into a message; None if nothing."""
+        return msgspec.Raw(self.packed_result) if self.packed_result else None
 
 
 class PlayerState(msgspec.Struct):

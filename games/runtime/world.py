@@ -34,6 +34,7 @@ MAX_FAILED_TICKS: Final = 100
 """So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
 MAX_TEXT: Final = 1200
 """Characters of an observation's text."""
+NIL: Final = b"\xc0"
 COMPARED_OBSERVATIONS: Final = 20
 """The first so many observations of a version of a game are compared before and after: none may change the world."""
 
@@ -97,6 +98,8 @@ class World:
         self.finished: Any = None
         self.faulted: WorldFaulted | None = None
         self.setup_lines: list[DebugLine] = []
+        self.observations_computed = 0
+        """How often `observe` had to ask the game, and did not know the answer already."""
         self._host = host
         self._joins = 0
         self._chain = b""
@@ -317,7 +320,7 @@ class World:
         return result
 
     def _take_outcome(self, effect: effects.Outcome, digest: bytes, result: TickResult) -> None:
-        value = None if bytes(effect.result) == b"\xc0" else effect.result.copy()
+        answer = bytes(effect.result)
         outcome = InputOutcome(
             effect.player,
             effect.seq,
@@ -326,7 +329,7 @@ class World:
             effect.code,
             effect.message,
             effect.hint,
-            value,
+            b"" if answer == NIL else answer,
             digest,
         )
         self.players[effect.player].add_outcome(outcome)

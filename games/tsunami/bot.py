@@ -32,6 +32,8 @@ OVERHEAD_S: Final = 8.0
 """What a trip costs besides walking: thoughts at both ends."""
 NEARLY_THERE_S: Final = 8.0
 """A walk that takes no longer than this needs no further word."""
+PERSEVERANCE: Final = 1.5
+"""What the relic counts for that one is walking to: to change one's mind at every step gets nowhere."""
 RIVAL_SHARE: Final = 0.2
 """What a relic counts for that somebody with free hands reaches earlier."""
 
@@ -119,7 +121,7 @@ def _fetch(seen: Facts) -> Decision | None:
     walking_to = (seen.get("walking") or {}).get("to")
     best: Facts | None = None
     for relic in seen["relics"]:
-        # A walk that was begun is given up later than it would be begun: no dithering.
+        # A walk that was begun is given up later than it would be begun.
         needed_s = HOPELESS_SPARE_S if relic["id"] == walking_to else START_SPARE_S
         in_time = relic["safe"] and relic.get("spare_s", needed_s) >= needed_s
         if in_time and _worth_it(seen, relic) and (best is None or _gain(seen, relic) > _gain(seen, best)):
@@ -170,6 +172,8 @@ def _worth_it(seen: Facts, relic: Facts) -> bool:
 def _gain(seen: Facts, relic: Facts) -> float:
     """Coins per second that a second of this trip brings, on average: some trips fail, and rivals may be faster."""
     gain = float(relic["value"] / (relic["home_s"] + OVERHEAD_S)) * _chance(relic.get("spare_s", CERTAIN_SPARE_S))
+    if (seen.get("walking") or {}).get("to") == relic["id"]:
+        gain *= PERSEVERANCE
     beaten = any(_reaches_in_s(other, relic) < relic["walk_s"] for other in seen["players"] if "carrying" not in other)
     return gain * RIVAL_SHARE if beaten else gain
 

@@ -12,6 +12,7 @@ local GROVES, TREES = 48, 20 -- trees per grove
 -- Where things stand: inside the part of the land that a wave crosses, clear of its ends.
 local FROM_X, TO_X = rules.WAVE_FROM + 2, rules.WAVE_TO - 2
 local EDGE_Z = 110
+local TAGS = { "land" }
 local FOOTPRINT = 1.5 -- so near to a walker a fence falls
 
 local STANDING = {
@@ -48,8 +49,8 @@ local function scatter(world, kind, count, place, spread, size_x, size_z)
   for _ = 1, count do
     local x = within(place.x + (world.random() * 2 - 1) * spread, FROM_X, TO_X)
     local z = within(place.z + (world.random() * 2 - 1) * spread, -EDGE_Z, EDGE_Z)
-    local node = world.scene:spawn(kind, { x = x, z = z, sx = size_x, sz = size_z, tags = { "land" } }, place)
-    node:set(FLAT[kind])
+    local sy, colour = FLAT[kind].sy, FLAT[kind].colour
+    world.scene:spawn(kind, { x = x, z = z, sx = size_x, sy = sy, sz = size_z, colour = colour, tags = TAGS }, place)
   end
 end
 

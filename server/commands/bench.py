@@ -15,6 +15,8 @@ from server.commands.output import CommandError, print_line
 if TYPE_CHECKING:
     from server.bench.report import BenchReport
 
+LEAST_COLUMNS = 130  # what the widest table needs
+
 
 @click.command("bench")
 @click.option("--agents", default=100, show_default=True, type=click.IntRange(1, 10_000), help="How many agents play.")
@@ -111,19 +113,21 @@ def _print(report: BenchReport) -> None:
 
 def _print_section(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table; its first column is text, the others are numbers."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_header=any(headings))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=any(headings))
     for number, heading in enumerate(headings):
         wide = len(headings) == 2  # a name and a text
         table.add_column(heading, justify="left" if number == 0 or wide else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    # In a pipe nothing is cut off to fit a window that is not there.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    # A figure that is cut off is worth nothing: rather let a narrow terminal wrap the lines.
+    console = Console(highlight=False)
+    console.width = max(console.width, LEAST_COLUMNS)
+    console.print(table)
+    console.print()
 
 
 def _write(report: BenchReport, out: Path) -> None:

@@ -31,9 +31,14 @@ def program_as_started(argv0: str, folder: Path) -> str:
     return _from(folder, started)
 
 
+def shown_folder(folder: Path) -> str:
+    """A folder as a person writes it: relative ones begin with ``./``."""
+    return str(folder) if folder.is_absolute() or str(folder).startswith(".") else f"./{folder}"
+
+
 def next_steps(program: str, *, data: Path, port: int, game: str, world: str | None) -> list[str]:
     """The lines to print when the demo has ended. ``world``: one that was played, None if there was none."""
-    kept = [] if data == Path(DEFAULT_DATA) else ["--data", str(data)]
+    kept = [] if data == Path(DEFAULT_DATA) else ["--data", shown_folder(data)]
     at = [] if port == DEFAULT_PORT else ["--port", str(port)]
     url = [] if port == DEFAULT_PORT else ["--url", f"ws://127.0.0.1:{port}/ws"]
     steps: list[tuple[Sequence[str], str]] = []

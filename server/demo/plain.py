@@ -10,12 +10,17 @@ def status_line(picture: Picture) -> str:
     if not picture.worlds:
         return f"{picture.up_s:.0f} s · no world yet"
     first, players = picture.worlds[0], sum(len(row.players) for row in picture.worlds)
-    parts = [f"{picture.up_s:.0f} s", f"{len(picture.worlds)} worlds", f"{players} players", _world(first)]
+    parts = [f"{picture.up_s:.0f} s", counted(len(picture.worlds), "world"), counted(players, "player"), _world(first)]
     if first.hz is not None:
         slowest = min(row.hz for row in picture.worlds if row.hz is not None)
         parts.append(f"slowest world {slowest:.1f} Hz")
     parts += [f"leading {player.name} with {player.score:g}" for player in best_players(first, 1)]
     return " · ".join(parts)
+
+
+def counted(count: int, what: str) -> str:
+    """``1 world``, ``2 worlds``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def event_line(line: Line) -> str:

@@ -27,7 +27,7 @@ from server.config import DEFAULT_PORT, ServeConfig
 from server.demo.display import Display, PlainDisplay, StandardErrorCatcher, TerminalDisplay
 from server.demo.feed import WORLDS_FOLLOWED, Feed
 from server.demo.model import Line, Picture, Scene, WorldRow, world_rows
-from server.demo.next_steps import next_steps
+from server.demo.next_steps import next_steps, shown_folder
 from server.logs import configure_logging
 from server.supervisor import ServerStatistics, Supervisor
 
@@ -82,6 +82,7 @@ class _Demo:
         self._started_s = time.monotonic()
         self._lines: deque[Line] = deque(maxlen=LINES_KEPT)
         self._lines_ever = 0
+        self._errors: deque[str] = deque(maxlen=LINES_KEPT)
         self._feed = Feed(options.data)
         self._earlier: ServerStatistics | None = None
         self._later: ServerStatistics | None = None
@@ -89,7 +90,7 @@ class _Demo:
         self._worlds: list[str] = []
         self._stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         # Before anything is started: children write to the standard error that they inherit.
         self._catcher = StandardErrorCatcher(self._on_error_line) if terminal else None
         configure_logging("text", "warning", "supervisor")
@@ -111,7 +112,9 @@ class _Demo:
             await asyncio.wait([stop, starting], return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                self._title = f"worldline {version()} · {self._supervisor.url} · data {self._options.data}"
+                self._title = (
+                    f"worldline {version()} · {self._supervisor.url} · data {shown_folder(self._options.data)}"
+                )
                 print(self._title, flush=True)
                 await self._play(stop)
         finally:
@@ -121,21 +124,23 @@ class _Demo:
             await self._supervisor.stop()
 
     def give_back(self) -> None:
-        """Give standard error back; call it when everything has stopped."""
+        """Give standard error back, with what it was not given meanwhile; call it when everything has stopped."""
         if self._catcher is not None:
             self._catcher.close()
+            for text in self._errors:
+                print(text, file=sys.stderr)
 
     def last_words(self) -> list[str]:
-        """What to print at the end: what was wrong with the server, if anything was, and what to do next."""
-        errors = [line.text for line in self._lines if line.kind == "server"] if self._terminal else []
+        """What to print at the end: where the logs are, and what to do next. Nothing if nothing was started."""
         if not self._title:
-            return errors
+            return []
         options = self._options
         world = self._worlds[0] if self._worlds else None
         # A port that the system picked is free again: the next server takes the usual one.
         port = options.port or DEFAULT_PORT
         steps = next_steps(options.program, data=options.data, port=port, game=options.game, world=world)
-        return [*errors, f"stopped; the logs of {len(self._worlds)} worlds are kept in {options.data}", *steps]
+        logs = "log of 1 world is" if len(self._worlds) == 1 else f"logs of {len(self._worlds)} worlds are"
+        return [f"stopped; the {logs} kept in {shown_folder(options.data)}", *steps]
 
     async def _play(self, stop: asyncio.Future[Any]) -> None:
         failed: asyncio.Future[Any] = asyncio.ensure_future(self._supervisor.failed())
@@ -156,6 +161,12 @@ class _Demo:
             failed.cancel()
             await asyncio.gather(reading, failed, return_exceptions=True)
             await self._stop_bots(bots)
+
+    def _on_signal(self) -> None:
+        """The first one stops everything in order, the second one at once."""
+        if self._stop.is_set():
+            self._supervisor.kill()
+        self._stop.set()
 
     def _over(self) -> bool:
         seconds = self._options.seconds
@@ -198,6 +209,7 @@ class _Demo:
             await asyncio.sleep(READINGS_EVERY_S)
 
     def _on_error_line(self, text: str) -> None:
+        self._errors.append(text)
         self._add(Line(text=text, kind="server", notable=True))
 
     def _add(self, line: Line) -> None:

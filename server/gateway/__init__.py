@@ -9,8 +9,11 @@
 `connection`   one WebSocket: opcodes, outbox, closing
 `catalogue`    the games, as `games` and `rules` tell them
 `backends`     the links to supervisor and shards, and who waits for which answer
+`replies`      a message → bytes, and what gives way when it is too much
+`fanout`       who drives which player, and pushes to many
 `gateway`      puts these together
 `sweeper`      pings idle connections, closes silent and stalled ones
+`drain`        stopping without leaving anybody hanging
 `http`         plain HTTP on the same port
 ============== ================================================================
 """

@@ -21,8 +21,11 @@ class Catalogue:
     def __init__(self, games: Mapping[str, GameCode]) -> None:
         self._games = dict(sorted(games.items()))
         self._rules: dict[str, protocol.RulesReply] = {}
-        self.first_inputs = {name: next(iter(code.manifest.inputs), "") for name, code in self._games.items()}
-        """One input's name by game, for hints."""
+        self.working_inputs = {
+            name: {known: _working_args(code, known) for known in code.manifest.inputs}
+            for name, code in self._games.items()
+        }
+        """By game: each input with args that fit its declaration, for hints."""
 
     def __contains__(self, game: str) -> bool:
         return game in self._games
@@ -73,6 +76,14 @@ class Catalogue:
             )
             for name, code in self._games.items()
         ]
+
+
+def _working_args(code: GameCode, name: str) -> dict[str, Any]:
+    """The least that an input takes."""
+    try:
+        return dict(code.manifest.check_input(name, {}))
+    except ArgumentProblem as problem:
+        return problem.suggestion or {}
 
 
 def _refusal(problem: ArgumentProblem, request: protocol.Input) -> protocol.Error:

@@ -29,10 +29,13 @@ _ARGS_DEPTH: Final = 2  # `args` is an object within an object
 
 
 class Examples(msgspec.Struct, kw_only=True):
-    """What works here and now for one client: the values that hints are made of. None: there is none."""
+    """What works here and now for one client: the values that hints are made of. None: there is none.
+
+    ``inputs`` are the game's inputs, each with args that fit its declaration.
+    """
 
     game: str
-    input: str
+    inputs: dict[str, dict[str, Any]]
     world: str | None = None
     player: str | None = None
     free_id: int = 1
@@ -168,31 +171,60 @@ def _convert(
     for field in msgspec.structs.fields(kind):
         if field.name not in fields:
             if field.required:
-                raise _missing(kind, field.name, number, examples)
+                raise _missing(kind, field.name, fields, number, examples)
             continue
         try:
             msgspec.convert(fields[field.name], field.type)
         except msgspec.ValidationError:
-            raise _wrong(kind, field.name, fields[field.name], number, examples) from None
+            raise _wrong(kind, field.name, fields, number, examples) from None
     return kind(**fields)
 
 
-def _missing(kind: type[protocol.Request], name: str, number: int | None, examples: MakeExamples) -> refusals.Refused:
+def _missing(
+    kind: type[protocol.Request], name: str, fields: dict[str, Any], number: int | None, examples: MakeExamples
+) -> refusals.Refused:
     message = f"{kind.__struct_config__.tag} needs {name}: {_wanted(kind, name)[0]}"
-    if name == "world" and examples().world is None and number is not None:
-        return refusals.join_first(message, examples().game, number)
-    return refusals.invalid(name, message, _example(kind, name, examples), re=number)
+    return _mend(kind, name, message, fields, number, examples, None)
 
 
 def _wrong(
-    kind: type[protocol.Request], name: str, value: Any, number: int | None, examples: MakeExamples
+    kind: type[protocol.Request], name: str, fields: dict[str, Any], number: int | None, examples: MakeExamples
 ) -> refusals.Refused:
     wanted, valid = _wanted(kind, name)
-    message = f"{name} must be {wanted}, got {shown(value)}"
-    if name == "world" and examples().world is None and number is not None:
+    message = f"{name} must be {wanted}, got {shown(fields[name])}"
+    return _mend(kind, name, message, fields, number, examples, valid)
+
+
+def _mend(
+    kind: type[protocol.Request],
+    name: str,
+    message: str,
+    fields: dict[str, Any],
+    number: int | None,
+    examples: MakeExamples,
+    valid: list[str] | None,
+) -> refusals.Refused:
+    """The refusal of field ``name``, with something that works: a value for it, or where that says too little a whole
+    message."""
+    if number is not None and name == "world" and examples().world is None:
         return refusals.join_first(message, examples().game, number)
+    if number is not None and kind is protocol.Input and name in ("name", "args"):
+        return refusals.input_like(path=name, message=message, example=_working_input(fields, number, examples()))
     example = valid[0] if valid else _example(kind, name, examples)
     return refusals.invalid(name, message, example, re=number, valid=valid)
+
+
+def _working_input(fields: dict[str, Any], number: int, known: Examples) -> protocol.Input:
+    """An input that the game would take: the one that was meant, if its name is one of the game's."""
+    given = fields.get("name")
+    name = given if isinstance(given, str) and given in known.inputs else next(iter(known.inputs), "")
+    world = fields.get("world")
+    return protocol.Input(
+        id=number,
+        world=world if isinstance(world, str) else known.world or "",
+        name=name,
+        args=known.inputs.get(name, {}),
+    )
 
 
 def _wanted(kind: type[protocol.Request], name: str) -> tuple[str, list[str] | None]:
@@ -228,8 +260,6 @@ def _example(kind: type[protocol.Request], name: str, examples: MakeExamples) ->
         "game": known.game,
         "world": known.world,
         "player": known.player,
-        "name": known.input,
-        "args": {},
         "seq": None,
         "since": 1,
         "seen_tick": 0,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from server.gateway.decoding import Encoding
+from server.gateway.replies import encode
 from server.gateway.session import Session
+from worldline import protocol
 
 
 class Fanout:
@@ -34,3 +39,16 @@ class Fanout:
     def sessions_in(self, world: str) -> list[Session]:
         """Who drives players in ``world``, each once."""
         return list(dict.fromkeys(self._drivers.get(world, {}).values()))
+
+
+def spread(sessions: Iterable[Session], message: protocol.Reply) -> None:
+    """Send one push to many, encoded once for each encoding. Who is behind gets only the end of a world."""
+    encoded: dict[Encoding, bytes] = {}
+    for session in sessions:
+        connection = session.connection
+        if session.gone or (connection.full and not isinstance(message, protocol.Closed)):
+            continue
+        data = encoded.get(connection.encoding)
+        if data is None:
+            data = encoded[connection.encoding] = encode(message, connection.encoding)
+        connection.send_now(data)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import secrets
 import socket
 import time
@@ -29,8 +28,9 @@ from server.gateway import http, refusals, requests, sweeper
 from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
 from server.gateway.connection import GatewayConnection, close_reason
-from server.gateway.decoding import Encoding, decode
-from server.gateway.fanout import Fanout
+from server.gateway.decoding import decode
+from server.gateway.drain import come_back_ms, drain
+from server.gateway.fanout import Fanout, spread
 from server.gateway.limits import GatewayLimits
 from server.gateway.refusals import Refused
 from server.gateway.replies import encode, fitting, without_waiting
@@ -114,12 +114,13 @@ class Gateway:
         self.sessions.add(session)
         handled = 0
         try:
-            while True:
+            while not session.flooded:
                 data, text_frame = await connection.receive()
                 await self._handle(session, data, text_frame)
                 handled += 1
                 if handled % FRAMES_PER_TURN == 0:
                     await asyncio.sleep(0)
+            await connection.wait_closed()
         except ConnectionClosed:
             _log.debug("%s has gone", connection.peer)
         finally:
@@ -143,7 +144,7 @@ class Gateway:
                     data,
                     text_frame=text_frame,
                     encoding=session.connection.encoding,
-                    examples=partial(session.examples, self._catalogue.example, self._catalogue.first_inputs),
+                    examples=partial(session.examples, self._catalogue.example, self._catalogue.working_inputs),
                 )
             except Refused:
                 await session.admission.malformed()
@@ -242,6 +243,7 @@ class Gateway:
         if session.flood is not None and session.flood.refused(self._loop.time()):
             wait_ms = round(self._limits.flood_s * 1000)
             text = f"{self._limits.flood_refusals} refusals in {self._limits.flood_s:g} s"
+            session.flooded = True
             session.connection.close_soon(protocol.CLOSE_FLOODING, close_reason(text, wait_ms))
 
     def _send(self, session: Session, message: protocol.Reply) -> None:
@@ -250,7 +252,12 @@ class Gateway:
         connection = session.connection
         if connection.full:
             message = without_waiting(message)
-        connection.send_now(fitting(message, connection.encoding, self._limits.max_reply_bytes))
+        try:
+            data = fitting(message, connection.encoding, self._limits.max_reply_bytes)
+        except (TypeError, ValueError, RecursionError):
+            # A game's data may hold what cannot be written; its request still gets its one reply.
+            data = encode(_internal(message.re), connection.encoding)
+        connection.send_now(data)
 
     # --- supervisor ----------------------------------------------------------------------------------
 
@@ -355,7 +362,7 @@ class Gateway:
             self._world_closed(message)
             return
         if push.player is None:
-            self._spread(self._fanout.sessions_in(push.world), message)
+            spread(self._fanout.sessions_in(push.world), message)
             return
         session = self._fanout.driver(push.world, push.player)
         if session is None:
@@ -363,61 +370,27 @@ class Gateway:
         if isinstance(message, protocol.Closed):
             session.drop_seat(push.world, push.player)
             self._fanout.remove(push.world, push.player)
-        self._spread([session], message)
+        spread([session], message)
 
     def _world_closed(self, closed: protocol.Closed) -> None:
         """Tell everyone who plays there, and free their seats. Told once, however many sources say so."""
         sessions = self._fanout.remove_world(closed.world)
         for session in sessions:
             session.end_world(closed.world, closed.reason)
-        self._spread(sessions, closed)
-
-    def _spread(self, sessions: list[Session], message: protocol.Reply) -> None:
-        """Send one push to many, encoded once for each encoding. Pushes that cannot be read in time are dropped."""
-        encoded: dict[Encoding, bytes] = {}
-        for session in sessions:
-            connection = session.connection
-            if session.gone or (connection.full and not isinstance(message, protocol.Closed)):
-                continue
-            data = encoded.get(connection.encoding)
-            if data is None:
-                data = encoded[connection.encoding] = encode(message, connection.encoding)
-            connection.send_now(data)
+        spread(sessions, closed)
 
     # --- time ----------------------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._limits.sweep_every_s)
-            sweeper.sweep(list(self.sessions), self._loop.time(), self._limits, self._come_back_ms())
-
-    def _come_back_ms(self) -> int:
-        """When a client shall connect again: its own time, so that not all come at once."""
-        least_ms = self._limits.restart_after_ms
-        return random.randint(least_ms, 2 * least_ms)
+            sweeper.sweep(list(self.sessions), self._loop.time(), self._limits, come_back_ms(self._limits))
 
     async def _drain(self) -> None:
-        """Stop: refuse what is new, let open requests finish for a moment, close every connection, then be done."""
         assert self._server is not None
-        _log.info("draining %d connections", len(self.sessions))
-        notice = protocol.Notice(
-            code="draining",
-            message="the server is about to stop; connections close in a moment",
-            retry_after_ms=self._limits.restart_after_ms,
-        )
-        self._spread(list(self.sessions), notice)
-        give_up_at_s = self._loop.time() + self._limits.drain_s
-        while self._backends.open_questions and self._loop.time() < give_up_at_s:
-            await asyncio.sleep(0.02)
+        await drain(self.sessions, self._backends, self._limits)
         if self._sweeping is not None:
             self._sweeping.cancel()
-        closing = [
-            session.connection.close_soon(
-                protocol.CLOSE_RESTART, close_reason("the server restarts", self._come_back_ms())
-            )
-            for session in list(self.sessions)
-        ]
-        await asyncio.gather(*(task for task in closing if task is not None), return_exceptions=True)
         self._server.close(close_connections=False)
         if not self.stopped.done():
             self.stopped.set_result(None)

@@ -107,6 +107,15 @@ def invalid(path: str, message: str, example: Any, *, re: int | None = None, val
     )
 
 
+def input_like(path: str, message: str, example: protocol.Input) -> Refused:
+    """Name or args of an input are wrong; ``example`` is a whole input that works."""
+    return Refused(
+        protocol.Error(
+            re=example.id, code="invalid_args", message=message, hint=f"this works: {quoted(example)}", path=path
+        )
+    )
+
+
 def join_first(message: str, game: str, re: int) -> Refused:
     """The request needs a world, and this client plays in none."""
     return Refused(

@@ -7,7 +7,7 @@ because a session can outlive its connection.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -43,7 +43,8 @@ class WorldEnd(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """The state of one conversation. ``agent`` is None until hello."""
+    """The state of one conversation. ``agent`` is None until hello; ``gone``: its connection has ended; ``flooded``: it
+    is being closed for too many refusals, and nothing more is read from it."""
 
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
         self.connection = connection
@@ -53,6 +54,7 @@ class Session:
         self.id: str | None = None
         self.name = ""
         self.gone = False
+        self.flooded = False
         self.open_ids: set[int] = set()
         self._seats: dict[str, dict[str, Seat]] = {}
         self._ends: OrderedDict[str, WorldEnd] = OrderedDict()
@@ -133,14 +135,14 @@ class Session:
         number = max(self.open_ids, default=0) + 1
         return number if number <= protocol.MAX_INTEGER else next(n for n in range(1, 100) if n not in self.open_ids)
 
-    def examples(self, game: str, input_of: dict[str, str]) -> Examples:
-        """What works for this client now. ``input_of``: an input's name by game."""
+    def examples(self, game: str, inputs_of: dict[str, dict[str, dict[str, Any]]]) -> Examples:
+        """What works for this client now. ``inputs_of``: by game, each input with args that fit."""
         seat = next(iter(self.seats()), None)
         if seat is not None:
             game = seat.game
         return Examples(
             game=game,
-            input=input_of.get(game, ""),
+            inputs=inputs_of.get(game, {}),
             world=seat.world if seat is not None else None,
             player=seat.player if seat is not None else None,
             free_id=self.free_id(),

@@ -393,10 +393,13 @@ class WorldHost:
 
     def _observation(self, player: str, since: int, form: protocol.Format) -> protocol.Observation:
         """Raises ObservationFailed, WorldFaulted."""
+        computed = self.world.observations_computed
         began_s = time.monotonic()
         seen = replies.observation(self.world, player, since=since, form=form, status=self.status)
-        size_bytes = len(seen.data) if isinstance(seen.data, msgspec.Raw) else 0
-        self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
+        if self.world.observations_computed > computed:
+            size_bytes = len(seen.data) if isinstance(seen.data, msgspec.Raw) else 0
+            size_bytes += len(seen.text or "")
+            self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
         self._history.observed(player)
         return seen
 

@@ -83,6 +83,7 @@ class Shard:
         self._gateways: set[Link[Any]] = set()
         self._reads: deque[tuple[Link[Any], messages.ObservePlayer | messages.AskView]] = deque()
         self._serving_reads = False
+        self._openings: deque[messages.OpenWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
         self._draining = False
         self.stopped: asyncio.Future[None] = self._loop.create_future()
@@ -255,7 +256,8 @@ class Shard:
         """Carry out an order of the supervisor."""
         match message:
             case messages.OpenWorld():
-                self._open_world(message)
+                self._openings.append(message)
+                self._loop.call_soon(self._open_next)
             case messages.CloseWorld():
                 host = self._hosts.get(message.world)
                 if host is not None:
@@ -268,6 +270,16 @@ class Shard:
                 self._loop.create_task(self._drain())
             case _:
                 _log.error("a shard has no use for %s", type(message).__name__)
+
+    def _open_next(self) -> None:
+        """Make one world per turn of the loop: loading takes milliseconds, and the ticks of others come first."""
+        if self._draining:
+            return
+        deadline_s = self._scheduler.next_deadline_s()
+        if deadline_s is not None and time.monotonic() >= deadline_s:
+            self._loop.call_soon(self._open_next)
+        else:
+            self._open_world(self._openings.popleft())
 
     def _open_world(self, message: messages.OpenWorld) -> None:
         code = self._games[message.game]

@@ -26,7 +26,7 @@ def note(seq: int, status: str = "applied") -> records.OutcomeNote:
     return records.OutcomeNote("p_1", seq, status, None if status == "applied" else "too_far")  # type: ignore[arg-type]
 
 
-async def write_log(data: Path, *body: records.Record) -> None:
+async def write_log(data: Path, *body: records.Tick | records.Beat | records.Close) -> None:
     """A closed log with two outcomes: seq 1 applied at tick 10, seq 2 rejected at tick 30."""
     genesis = records.Genesis(world=WORLD, game="tsunami", digest="d", seed=1, engine="e", created_ms=1)
     log = WorldLog.create(genesis, shard=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -13,9 +14,10 @@ from server.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -65,4 +67,13 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
     logging.getLogger("worldline.test").info("quiet")
     logging.getLogger("websockets.server").info("connection open")
     assert capsys.readouterr().err == ""
-    assert sys.stderr is not None
+
+
+@pytest.mark.parametrize(("level", "traceback"), [("info", False), ("debug", True)])
+def test_an_exception_that_ends_a_process_is_one_line_too(level: str, traceback: bool) -> None:
+    script = f"from server.logs import configure_logging; configure_logging('text', '{level}', 'shard-09'); 1 / 0"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    first, *more = ended.stderr.splitlines()
+    assert "critical shard-09" in first and first.endswith("this process ends: ZeroDivisionError: division by zero")
+    assert bool(more) == traceback and ("Traceback" in ended.stderr) == traceback

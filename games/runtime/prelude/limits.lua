@@ -44,9 +44,15 @@ function limits.pcall(f, ...)
   return settled(depth, pcall(f, ...))
 end
 
--- `xpcall`, but for errors of resources.
+-- `xpcall`, but for errors of resources: those do not reach the handler, which could make something else of them.
 function limits.xpcall(f, handler, ...)
-  return settled(depth, xpcall(f, handler, ...))
+  local function handle(problem)
+    if blame.is_resource_error(problem) then
+      return problem
+    end
+    return handler(problem)
+  end
+  return settled(depth, xpcall(f, handle, ...))
 end
 
 -- `coroutine.resume`, at most 50 deep.

@@ -17,7 +17,7 @@ from server.gateway.refusals import Refused
 from tests.server.gateway.hints import mended
 from worldline import protocol
 
-EXAMPLES = Examples(game="tsunami", input="move", world="w_1", player="p_1", free_id=5)
+EXAMPLES = Examples(game="tsunami", inputs={"move": {"x": 1}}, world="w_1", player="p_1", free_id=5)
 ENCODINGS: tuple[Encoding, ...] = ("json", "msgpack")
 
 
@@ -126,7 +126,7 @@ def test_without_a_world_the_hint_says_how_to_get_one(encoding: Encoding) -> Non
             data,
             text_frame=encoding == "json",
             encoding=encoding,
-            examples=lambda: Examples(game="tsunami", input="move"),
+            examples=lambda: Examples(game="tsunami", inputs={"move": {"x": 1}}),
         )
     error = json.loads(msgspec.json.encode(refused.value.error))
     assert mended({}, error) == {"type": "join", "id": 1, "game": "tsunami"}

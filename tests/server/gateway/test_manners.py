@@ -19,7 +19,7 @@ async def test_without_hello_a_connection_is_closed_1008(tmp_path: Path) -> None
 
 
 async def test_silence_is_closed_4008_and_pongs_are_no_silence(tmp_path: Path) -> None:
-    limits = GatewayLimits(ping_every_s=0.1, silence_s=0.5, sweep_every_s=0.05)
+    limits = GatewayLimits(ping_every_s=0.1, silence_s=1.0, sweep_every_s=0.05)
     async with running_edge(tmp_path, limits) as edge, talking(edge) as thinking, talking(edge) as silent:
         silent.connection.transport.pause_reading()  # so its library answers no ping
         await eventually(lambda: len(edge.gateway.sessions) == 1, "the silent one is closed")

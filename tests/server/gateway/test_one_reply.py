@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from server import messages
 from server.gateway.limits import GatewayLimits
 from tests.server.gateway.stand_in import joined, observation, running_edge, talking
@@ -142,3 +145,20 @@ async def test_the_cursor_follows_what_this_connection_has_seen(tmp_path: Path) 
         await client.hear()
         await client.send({"type": "observe", "id": 3, "world": "w_1"})
         assert (await edge.told(messages.ObservePlayer)).since == 42
+
+
+async def test_what_cannot_be_written_is_an_internal_error_with_a_reference(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running_edge(tmp_path) as edge, talking(edge) as client:
+        await edge.seat(client)
+        await client.send({"type": "observe", "id": 1, "world": "w_1"})
+        question = await edge.told(messages.ObservePlayer)
+        seen = observation()
+        seen.data = msgspec.msgpack.Ext(5, b"no game's data holds this")
+        edge.shard_link.send(messages.Answer(request=question.request, message=seen))
+        reply = await client.hear()
+        assert (reply["re"], reply["code"]) == (1, "internal")
+        assert reply["retry_after_ms"] > 0
+        assert reply["data"]["reference"] in caplog.text
+        assert (await client.ask(type="ping", id=1))["type"] == "pong"

@@ -1,0 +1,184 @@
+"""Re-execute a world from its log, and check that it is the same world.
+
+A `Replay` starts from the genesis record with the code and the engine that the data folder keeps by digest, applies
+the records one by one, and compares the fingerprint of each with what the world really did. The first difference is
+`Diverged`, with the place in the log. Every checksum of the log is checked on the way (`eventlog.LogDamaged`).
+
+The rule, per record with a fingerprint: first run empty ticks up to the record's tick (for a tick record that ran, and
+for a fault: up to the tick before), then compare, then apply the record's entries. The tick of a fault is never run:
+what it left behind in the middle cannot be reproduced, so a fault repeats the fingerprint of the record before it.
+
+Not here: starting in the middle (there are no snapshots yet), and any clock: a replay runs as fast as it can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from eventlog import frame, records
+from eventlog.reader import StoredRecord, read_world
+from eventlog.store import Store
+from games.code import Engine, GameCode
+from games.errors import WorldFaulted
+from games.runtime.effects import Input, Join, Leave
+from games.runtime.world import World
+
+
+class ReplayError(Exception):
+    """The base of what goes wrong with a replay; damage to the log itself is `eventlog.errors.LogDamaged`."""
+
+
+class Diverged(ReplayError):
+    """The re-executed world did something else than the recorded one.
+
+    ``tick`` is the tick of the first record that differs, ``file`` and ``offset`` (in bytes) its place in the log;
+    what differs happened after the record before it. ``expected`` is the recorded fingerprint, ``got`` the new one.
+    """
+
+    def __init__(self, world: str, tick: int, file: str, offset: int, expected: bytes, got: bytes) -> None:
+        super().__init__(
+            f"{world}@{tick} diverged: the log says {expected.hex()}, re-execution {got.hex()} ({file}, byte {offset}) "
+            f"→ look between this record and the one before it with `worldline log show {world}`"
+        )
+        self.world = world
+        self.tick = tick
+        self.file = file
+        self.offset = offset
+        self.expected = expected
+        self.got = got
+
+
+class CannotReplay(ReplayError):
+    """The log holds something that this version cannot re-execute, or a world that breaks where it did not before."""
+
+    def __init__(self, world: str, tick: int, reason: str) -> None:
+        super().__init__(f"{world}@{tick} cannot be re-executed: {reason} → use the version of Worldline that wrote it")
+        self.world = world
+        self.tick = tick
+
+
+class Replay:
+    """A world on its way through its log; made by `replay`.
+
+    ``world`` is the re-executed world, ``genesis`` its first record, ``records_done`` how many records were executed.
+    """
+
+    def __init__(self, data: Path, world: str) -> None:
+        store = Store.read_only(data)
+        self._faulted_ticks = {
+            stored.record.tick for stored in read_world(data, world) if isinstance(stored.record, records.Fault)
+        }
+        self._stored = read_world(data, world)
+        first = next(self._stored, None)
+        if first is None or not isinstance(first.record, records.Genesis):
+            raise CannotReplay(world, 0, "its log does not begin with a genesis record")
+        self.genesis = first.record
+        self.records_done = 1
+        self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
+        self.world = World.load(
+            GameCode.from_files(self.genesis.game, store.get_code(self.genesis.digest)),
+            world_id=self.genesis.world,
+            seed=self.genesis.seed,
+            settings=self.genesis.settings,
+            engine=Engine.from_files(store.get_engine(self.genesis.engine)),
+        )
+
+    def step(self) -> StoredRecord | None:
+        """Execute and check the next record, and return it; None at the end of the log.
+
+        Raises `Diverged` or `CannotReplay`, and `eventlog.errors.LogDamaged` where the log is damaged.
+        """
+        stored = next(self._stored, None)
+        if stored is None:
+            return None
+        match stored.record:
+            case records.Tick() as record:
+                self._check(stored, record.fingerprint, record.tick - 1 if record.ran else record.tick)
+                self._apply(record)
+            case records.Beat() | records.Close() as record:
+                self._check(stored, record.fingerprint, record.tick)
+            case records.Fault() as record:
+                self._check_fault(stored, record)
+            case records.Genesis() | records.Open() | records.Checkpoint():
+                pass  # Nothing happens in the world: a shard opened it, or a snapshot was taken.
+        self.records_done += 1
+        return stored
+
+    def run(self) -> Replay:
+        """Execute everything that is left; returns itself. Raises what `step` raises."""
+        while self.step() is not None:
+            pass
+        return self
+
+    def close(self) -> None:
+        """Let the world go."""
+        self.world.close()
+
+    def _check(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
+        """Run the empty ticks before a record and compare what happened since the record before it."""
+        try:
+            self._run_empty(tick)
+        except WorldFaulted as fault:
+            raise CannotReplay(
+                self.genesis.world, self.world.tick, f"it breaks now, but did not then: {fault}"
+            ) from fault
+        self._compare(stored, expected, tick)
+
+    def _check_fault(self, stored: StoredRecord, record: records.Fault) -> None:
+        """Run up to the tick that broke; the record claims nothing new."""
+        with contextlib.suppress(WorldFaulted):  # entries between ticks may have been what broke it
+            self._run_empty(record.tick - 1)
+        if record.fingerprint != self._fingerprint:
+            raise self._diverged(stored, record.tick - 1, record.fingerprint, self._fingerprint)
+
+    def _run_empty(self, tick: int) -> None:
+        # A world that ends sooner than it did stands still, and is found by its tick.
+        if tick > self.world.tick and self.world.finished is None:
+            self.world.run_empty(tick - self.world.tick)
+
+    def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
+        self._fingerprint = self.world.fingerprint()
+        if self.world.tick != tick or self._fingerprint != expected:
+            raise self._diverged(stored, tick, expected, self._fingerprint)
+
+    def _diverged(self, stored: StoredRecord, tick: int, expected: bytes, got: bytes) -> Diverged:
+        return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
+
+    def _apply(self, record: records.Tick) -> None:
+        if record.ran and record.tick in self._faulted_ticks:
+            return
+        entries = [self._runnable(record.tick, entry) for entry in record.entries]
+        try:
+            if record.ticks > 1:
+                self.world.run_empty(record.ticks)
+            else:
+                self.world.apply(entries, step=record.ran)
+        except WorldFaulted as fault:
+            # Entries between ticks may be what broke the world; then the log says so in a fault of the next tick.
+            if record.tick + 1 not in self._faulted_ticks:
+                raise CannotReplay(
+                    self.genesis.world, record.tick, f"it breaks now, but did not then: {fault}"
+                ) from fault
+        except ValueError as error:
+            raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
+
+    def _runnable(self, tick: int, entry: records.Entry) -> Join | Leave | Input:
+        match entry:
+            case records.JoinEntry():
+                return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
+            case records.LeaveEntry():
+                return Leave(player=entry.player, reason=entry.reason)
+            case records.InputEntry():
+                return Input(player=entry.player, seq=entry.seq, name=entry.name, args=entry.args)
+            case other:
+                raise CannotReplay(self.genesis.world, tick, f"it has a {type(other).__name__}")
+
+
+def replay(data: Path, world: str) -> Replay:
+    """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from its genesis.
+
+    The log of a running world may be read: the replay ends with the last record that is there. Raises `CannotReplay`,
+    and the errors of ``eventlog`` for a world or code that is not there.
+    """
+    return Replay(data, world)

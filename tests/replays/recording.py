@@ -1,0 +1,160 @@
+"""Plays a world and writes its log, in the order in which a shard does: the record first, then what it says.
+
+The real log and journal are written into a real data folder. `Recording.lie` makes the one mistake that a log can hold
+without its checksums noticing: it says something else than what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from eventlog import records
+from eventlog.journal import Journal
+from eventlog.store import Store
+from eventlog.worldlog import WorldLog
+from games.code import Engine, GameCode
+from games.errors import WorldFaulted
+from games.runtime.effects import Input, Join, Leave
+from games.runtime.world import World
+
+WORLD: Final = "w_0123456789"
+TIME_MS: Final = 1_795_400_000_000
+BEAT_TICKS: Final = 60
+
+
+class Recording:
+    """A world that is played and written down; made by `start`, ended by `close`."""
+
+    def __init__(self, data: Path, code: GameCode, *, seed: int, settings: dict[str, Any]) -> None:
+        """Must be made on a running event loop: the journal needs one."""
+        self._store = Store.open(data)
+        engine = Engine.current()
+        self._store.put_code(code.digest, code.files)
+        self._store.put_engine(engine.digest, engine.files)
+        self._journal = Journal.open(data, 0, on_failure=self._disk_failed)
+        self.world = World.load(code, world_id=WORLD, seed=seed, settings=settings)
+        genesis = records.Genesis(
+            world=WORLD,
+            game=code.name,
+            digest=code.digest,
+            seed=seed,
+            settings=settings,
+            engine=engine.digest,
+            created_ms=TIME_MS,
+        )
+        self._log = WorldLog.create(genesis, shard=0)
+        self._journal.append([self._log.head])
+        self._notes: list[records.OutcomeNote] = []
+        self._seqs: dict[str, int] = {}
+        self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
+        self.lie: dict[str, Any] | None = None
+        """Args that are written instead of those of the next input."""
+
+    # --- playing -------------------------------------------------------------------------------------
+
+    def join(self) -> str:
+        """Seat a player between two ticks."""
+        player, seat = self.world.next_player_id(), self.world.free_seat()
+        assert seat is not None
+        self._seqs[player] = 1
+        self._apply([Join(player=player, seat=seat, agent=f"a_{player}", name=f"agent {player}")], ran=False)
+        return player
+
+    def leave(self, player: str) -> None:
+        """Take a player out in the next tick."""
+        self._apply([Leave(player=player, reason="left")], ran=True)
+
+    def input(self, player: str, name: str, args: dict[str, Any]) -> None:
+        """Apply an input in the next tick."""
+        seq = self._seqs[player]
+        self._seqs[player] = seq + 1
+        self._apply([Input(player=player, seq=seq, name=name, args=args)], ran=True)
+
+    def run(self, ticks: int) -> None:
+        """Let ticks pass in which nobody does anything, with a beat every second."""
+        for _ in range(ticks):
+            if self.world.tick % BEAT_TICKS == 0:
+                self._append_beat()
+            self.world.apply([], step=True)
+
+    def run_until_it_breaks(self) -> WorldFaulted:
+        """Let ticks pass until the game has broken the world, and write the fault down: that tick counts as not run."""
+        tick = self.world.tick
+        try:
+            while True:
+                tick = self.world.tick + 1
+                self.run(1)
+        except WorldFaulted as fault:
+            record = records.Fault(
+                tick=tick,
+                kind=fault.kind,
+                fingerprint=self._fingerprint,
+                outcomes=self._take_notes(),
+            )
+            self._journal.append([self._log.append(record)])
+            return fault
+
+    async def close(self, *, reason: str | None = "test") -> None:
+        """Write the last record (None: the world has one already) and make everything durable."""
+        if reason is not None:
+            record = records.Close(
+                tick=self.world.tick,
+                reason=reason,
+                result=self.world.finished,
+                fingerprint=self._next_fingerprint(),
+                outcomes=self._take_notes(),
+            )
+            self._journal.append([self._log.append(record)])
+        await self._journal.close()
+        self._store.close()
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def _apply(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
+        record = records.Tick(
+            tick=self.world.tick + 1 if ran else self.world.tick,
+            ran=ran,
+            time_ms=TIME_MS,
+            entries=[self._log_entry(entry) for entry in entries],
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_notes(),
+        )
+        self._journal.append([self._log.append(record)])
+        result = self.world.apply(entries, step=ran)
+        self._notes = [
+            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
+            for outcome in result.outcomes
+        ]
+
+    def _next_fingerprint(self) -> bytes:
+        self._fingerprint = self.world.fingerprint()
+        return self._fingerprint
+
+    def _append_beat(self) -> None:
+        tick = self.world.tick
+        record = records.Beat(
+            tick=tick, until=tick + 90, fingerprint=self._next_fingerprint(), outcomes=self._take_notes()
+        )
+        self._journal.append([self._log.append(record)])
+
+    def _log_entry(self, entry: Join | Leave | Input) -> records.Entry:
+        match entry:
+            case Join():
+                return records.JoinEntry(entry.player, entry.seat, entry.agent, entry.name, "s_0123456789")
+            case Leave():
+                return records.LeaveEntry(entry.player, entry.reason)
+            case Input():
+                args, self.lie = (entry.args if self.lie is None else self.lie), None
+                return records.InputEntry(
+                    player=entry.player, seq=entry.seq, name=entry.name, args=args, received_ms=TIME_MS
+                )
+
+    def _take_notes(self) -> list[records.OutcomeNote]:
+        notes, self._notes = self._notes, []
+        return notes
+
+    @staticmethod
+    def _disk_failed(error: Exception) -> None:
+        raise AssertionError("the disk failed") from error

@@ -1,0 +1,191 @@
+"""`worldline demo` shows a game that moves, stops cleanly, and its last lines work when they are copied."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from server.commands import COMMANDS
+from tests.system.family import Family, nobody_left_behind, run
+
+ADDRESS: Final = re.compile(r"worldline \S+ · ws://127\.0\.0\.1:(\d+)/ws · data (\S+)")
+COLUMNS, ROWS = 120, 40
+SHOWN_WITHIN_S: Final = 60.0
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A demo of some seconds without a terminal: its folder and all that it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    ended = run(folder, "demo", "--seconds", "8", "--port", "0", "--agents", "4", "--shards", "1")
+    assert ended.returncode == 0, ended.stderr
+    return folder, ended.stdout
+
+
+def test_the_first_line_says_where_to_connect(shown: tuple[Path, str]) -> None:
+    match = ADDRESS.match(shown[1])
+    assert match is not None, shown[1]
+    assert int(match[1]) > 0
+
+
+def test_ticks_move_and_players_play(shown: tuple[Path, str]) -> None:
+    lines = shown[1].splitlines()
+    ticks = [int(match[1]) for line in lines if (match := re.search(r"· w_\w+ tick (\d+)", line))]
+    assert len(ticks) >= 2, shown[1]
+    assert ticks == sorted(ticks)
+    assert ticks[-1] > ticks[0]
+    assert any(re.search(r"@\d+ bot-\d joined on seat \d", line) for line in lines), shown[1]
+    assert any(re.search(r"@\d+ bot-\d \w+ .*applied", line) for line in lines), shown[1]
+
+
+def test_the_data_are_kept_where_it_says(shown: tuple[Path, str]) -> None:
+    folder, text = shown
+    match = ADDRESS.match(text)
+    assert match is not None
+    assert list((folder / match[2] / "worlds").glob("w_*/0001.wlog"))
+    assert not list((folder / match[2] / "journal").rglob("*.journal")), "the server was stopped cleanly"
+
+
+def test_the_next_steps_exist(shown: tuple[Path, str]) -> None:
+    folder, text = shown
+    steps = [line.strip().split("   ")[0] for line in text.split("\nnext:\n")[1].splitlines()]
+    assert len(steps) >= 4
+    said = [shlex.split(step) for step in steps]
+    names = [next(word for word in words if word in COMMANDS) for words in said]
+    assert {"log", "serve", "bot", "bench"} == set(names)
+    for words, name in zip(said, names, strict=True):
+        asked = words[words.index(name) :]
+        # Readers of the log run as they stand; the others would not end by themselves, so their spelling is checked.
+        ended = run(folder, *(asked if name == "log" else [*asked, "--help"]))
+        assert ended.returncode == 0, f"{asked}: {ended.stderr}"
+        assert ended.stdout.strip()
+
+
+def test_a_data_folder_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    lock = (data / "LOCK").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    ended = run(tmp_path, "demo", "--port", "0", "--data", str(data))
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("error: ")
+    assert len(ended.stderr.splitlines()) == 1
+    assert "--data" in ended.stderr
+
+
+class Terminal:
+    """A demo in a pseudo terminal."""
+
+    def __init__(self, cwd: Path, family: Family, *arguments: str) -> None:
+        self._side, inner = pty.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.text = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "server.commands", "demo", *arguments],
+            cwd=cwd,
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env={**family.environment, "TERM": "xterm-256color"},
+            start_new_session=True,
+        )
+        os.close(inner)
+
+    def read_until(self, pattern: str) -> re.Match[str]:
+        """Read what is drawn until ``pattern`` is in it."""
+        deadline_s = time.monotonic() + SHOWN_WITHIN_S
+        while time.monotonic() < deadline_s:
+            match = re.search(pattern, self.text)
+            if match is not None:
+                return match
+            if not self._read_some(deadline_s - time.monotonic()):
+                break
+        raise AssertionError(f"{pattern!r} was not shown:\n{self.text[-3000:]}")
+
+    def read_to_the_end(self) -> int:
+        """Read until the command has ended; its exit code."""
+        while self._read_some(SHOWN_WITHIN_S):
+            pass
+        return self.process.wait(SHOWN_WITHIN_S)
+
+    def close(self) -> None:
+        """End the command, if it still runs, and the terminal."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._side)
+
+    def _read_some(self, within_s: float) -> bool:
+        readable, _, _ = select.select([self._side], [], [], max(0.0, within_s))
+        try:
+            data = os.read(self._side, 65_536) if readable else b""
+        except OSError:
+            return False  # how Linux says that the other side of a terminal is closed
+        # Colours and cursor movements are left out: what remains is what a person reads.
+        self.text += re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|[()][A-B])", "", data.decode(errors="replace"))
+        return bool(data)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_on_a_terminal_the_map_is_shown_until_it_is_stopped(tmp_path: Path, ending: signal.Signals) -> None:
+    with nobody_left_behind() as family:
+        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        try:
+            terminal.read_until(ADDRESS.pattern)
+            terminal.read_until(r"w_\w+ at tick \d+")
+            terminal.read_until(r"⌂")
+            terminal.read_until(r"1 bot-\d \d")
+            terminal.read_until(r"joined on seat")
+            assert "◆" in terminal.text
+            drawn_until = len(terminal.text)
+            terminal.process.send_signal(ending)
+            assert terminal.read_to_the_end() == 0
+            end = terminal.text[drawn_until:]
+            assert "next:" in end
+            assert "Traceback" not in terminal.text
+        finally:
+            terminal.close()
+
+
+def test_ctrl_c_ends_the_whole_group_cleanly(tmp_path: Path) -> None:
+    """A terminal sends SIGINT to all processes at once: server, bots and view must not end each other's way."""
+    with nobody_left_behind() as family:
+        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        try:
+            terminal.read_until(r"joined on seat")
+            os.killpg(terminal.process.pid, signal.SIGINT)
+            assert terminal.read_to_the_end() == 0
+            assert "Traceback" not in terminal.text
+            assert "error" not in terminal.text
+        finally:
+            terminal.close()
+    assert not list((tmp_path / "worldline-data" / "journal").rglob("*.journal"))
+
+
+def test_when_it_is_killed_nobody_stays_and_the_next_one_says_what_to_do(tmp_path: Path) -> None:
+    with nobody_left_behind() as family:
+        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        try:
+            terminal.read_until(r"joined on seat")
+            terminal.process.kill()
+            terminal.process.wait()
+        finally:
+            terminal.close()
+    ended = run(tmp_path, "demo", "--port", "0")
+    assert ended.returncode == 1
+    assert re.fullmatch(r"error: .*worldline-data.* → .*--data.*\n", ended.stderr)
