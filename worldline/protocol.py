@@ -31,6 +31,8 @@ MAX_NOTE_BYTES: Final = 16_384
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
 MAX_NESTING: Final = 32
 
+Number = int | float
+"""On the wire whole numbers have no fraction: 60, not 60.0. (A field of type float would get it back when decoded.)"""
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
@@ -41,30 +43,30 @@ WorldStatus = Literal["waiting", "running", "finished", "closed", "faulted"]
 ``faulted`` (the game broke: its log stays readable)."""
 
 
-class Request(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
-    """What every request carries."""
+class Request(msgspec.Struct, tag_field="type", omit_defaults=True):
+    """What every request carries. (Keyword-only in the kinds below, so that ``id`` comes first on the wire.)"""
 
     id: Natural
 
 
-class Hello(Request, tag="hello"):
+class Hello(Request, tag="hello", kw_only=True):
     """The first message of a connection, within ten seconds."""
 
     name: Name | None = None
     client: Name | None = None
 
 
-class Games(Request, tag="games"):
+class Games(Request, tag="games", kw_only=True):
     """Which games can be played here."""
 
 
-class Rules(Request, tag="rules"):
+class Rules(Request, tag="rules", kw_only=True):
     """How one game is played: its SKILL.md and the JSON Schemas of its inputs, events and observation."""
 
     game: Ident
 
 
-class Worlds(Request, tag="worlds"):
+class Worlds(Request, tag="worlds", kw_only=True):
     """Which worlds exist, newest first. ``limit`` and ``next`` page through them."""
 
     game: Ident | None = None
@@ -74,7 +76,7 @@ class Worlds(Request, tag="worlds"):
     next: Ident | None = None
 
 
-class Join(Request, tag="join"):
+class Join(Request, tag="join", kw_only=True):
     """Take a seat, in ``world`` or by ``game``: the player you already have in a running world of that game,
     else a free seat, else a new world. Safe to repeat."""
 
@@ -83,7 +85,7 @@ class Join(Request, tag="join"):
     observe: bool = False
 
 
-class Input(Request, tag="input"):
+class Input(Request, tag="input", kw_only=True):
     """Do something in a world. ``seq`` (1, 2, 3 … per player) makes it safely repeatable."""
 
     world: Ident
@@ -96,7 +98,7 @@ class Input(Request, tag="input"):
     observe: bool = False
 
 
-class Observe(Request, tag="observe"):
+class Observe(Request, tag="observe", kw_only=True):
     """What a player of yours may know now, and the events since ``since`` (or since your last look)."""
 
     world: Ident
@@ -105,14 +107,14 @@ class Observe(Request, tag="observe"):
     format: Format = "both"
 
 
-class Leave(Request, tag="leave"):
+class Leave(Request, tag="leave", kw_only=True):
     """Give a seat back."""
 
     world: Ident
     player: Ident | None = None
 
 
-class Ping(Request, tag="ping"):
+class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
 
@@ -124,7 +126,7 @@ REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag
 # --- replies -----------------------------------------------------------------------------------------
 
 
-class Reply(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
+class Reply(msgspec.Struct, tag_field="type", omit_defaults=True):
     """What every reply carries. ``re`` is absent on pushes and where no id could be read.
     ``ignored`` names fields of the request that the server does not know, ``hint`` what to do about it."""
 
@@ -136,7 +138,7 @@ class Reply(msgspec.Struct, kw_only=True, tag_field="type", omit_defaults=True):
 class Limits(msgspec.Struct, kw_only=True):
     """What this connection may do. ``rate_hz`` is null when limits are off."""
 
-    rate_hz: float | None
+    rate_hz: Number | None
     burst: int | None
     max_open_requests: int
     max_message_bytes: int
@@ -145,7 +147,7 @@ class Limits(msgspec.Struct, kw_only=True):
     silence_s: int
 
 
-class Welcome(Reply, tag="welcome"):
+class Welcome(Reply, tag="welcome", kw_only=True):
     """Who you are here, and what the limits are. ``features`` names optional parts of the protocol."""
 
     session: str
@@ -167,26 +169,26 @@ class GameSummary(msgspec.Struct, kw_only=True):
     summary: str
     max_players: int
     clock: str
-    tick_hz: float
+    tick_hz: Number
     players: int
     worlds: int
     digest: str
 
 
-class GamesReply(Reply, tag="games"):
+class GamesReply(Reply, tag="games", kw_only=True):
     """The games of this server."""
 
     games: list[GameSummary]
 
 
-class RulesReply(Reply, tag="rules"):
+class RulesReply(Reply, tag="rules", kw_only=True):
     """How a game is played. ``inputs``, ``events``, ``settings`` are JSON Schemas by name, ``observation`` is one."""
 
     game: str
     title: str
     clock: str
-    tick_hz: float
-    grace_s: float
+    tick_hz: Number
+    grace_s: Number
     markdown: str
     inputs: dict[str, Any]
     events: dict[str, Any]
@@ -202,7 +204,7 @@ class PlayerSummary(msgspec.Struct, kw_only=True):
     agent: str
     name: str
     seat: int
-    score: float
+    score: Number
     connected: bool
 
 
@@ -219,7 +221,7 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     digest: str
 
 
-class WorldsReply(Reply, tag="worlds"):
+class WorldsReply(Reply, tag="worlds", kw_only=True):
     """A page of worlds; send ``next`` again for the page after it."""
 
     worlds: list[WorldSummary]
@@ -235,7 +237,7 @@ class EventItem(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Any = None
 
 
-class Observation(Reply, tag="observation"):
+class Observation(Reply, tag="observation", kw_only=True):
     """What a player may know at ``tick``: the game's ``data`` and ``text``, and events since ``since``.
 
     ``cursor`` is the n to pass as ``since`` next time; ``missed`` counts events that were no longer kept.
@@ -245,20 +247,20 @@ class Observation(Reply, tag="observation"):
     world: str
     player: str
     tick: int
-    game_time_s: float
+    game_time_s: Number
     status: WorldStatus
     cursor: int
     missed: int
     events: list[EventItem]
-    score: float
-    total_reward: float
+    score: Number
+    total_reward: Number
     data: Any = None
     text: str | None = None
     ended: Literal["terminated", "truncated"] | None = None
     result: Any = None
 
 
-class Joined(Reply, tag="joined"):
+class Joined(Reply, tag="joined", kw_only=True):
     """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event."""
 
     world: str
@@ -270,12 +272,12 @@ class Joined(Reply, tag="joined"):
     status: WorldStatus
     tick: int
     clock: str
-    tick_hz: float
+    tick_hz: Number
     digest: str
     observation: Observation | None = None
 
 
-class Outcome(Reply, tag="outcome"):
+class Outcome(Reply, tag="outcome", kw_only=True):
     """What became of an input: final, durable, in the log at ``tick``.
 
     ``applied``, or ``rejected`` by the game's rules with the game's ``code``, ``message`` and ``hint``.
@@ -299,20 +301,20 @@ class Outcome(Reply, tag="outcome"):
         return self.status == "applied"
 
 
-class Left(Reply, tag="left"):
+class Left(Reply, tag="left", kw_only=True):
     """The seat is free again."""
 
     world: str
     player: str
 
 
-class Pong(Reply, tag="pong"):
+class Pong(Reply, tag="pong", kw_only=True):
     """The answer to `Ping`."""
 
     server_time_ms: int
 
 
-class Error(Reply, tag="error"):
+class Error(Reply, tag="error", kw_only=True):
     """The request was refused: nothing happened. ``retry_after_ms`` present = the same request may succeed later,
     absent = change the request. ``path`` says where in the request, ``valid`` what would be accepted there."""
 
@@ -327,14 +329,14 @@ class Error(Reply, tag="error"):
 # --- pushes ------------------------------------------------------------------------------------------
 
 
-class Started(Reply, tag="started"):
+class Started(Reply, tag="started", kw_only=True):
     """A world you sit in has enough players: it runs."""
 
     world: str
     tick: int
 
 
-class Closed(Reply, tag="closed"):
+class Closed(Reply, tag="closed", kw_only=True):
     """A world you sit in has ended, or (with ``player``) your player in it has."""
 
     world: str
@@ -343,14 +345,14 @@ class Closed(Reply, tag="closed"):
     result: Any = None
 
 
-class Notice(Reply, tag="notice"):
+class Notice(Reply, tag="notice", kw_only=True):
     """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
     speed because its machine is overloaded; ``draining``: the server is about to stop."""
 
     code: Literal["draining", "clock_slow"]
     message: str
     world: str | None = None
-    rate: float | None = None
+    rate: Number | None = None
     retry_after_ms: int | None = None
 
 

@@ -1,0 +1,1 @@
+"""The tests, by package; tests/system runs the whole server."""

@@ -1,0 +1,134 @@
+"""Promise: whatever is appended, in whatever groups, segments and files it ends up, reads back as it was appended."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eventlog import records
+from eventlog.journal import JournalOptions
+from eventlog.reader import read_world
+from eventlog.store import Store
+from tests.eventlog.building import NEVER_S, Appendable, Recording, fingerprint, input_entry, plain
+
+WORLDS = ("w_a", "w_b", "w_c")
+
+options = st.builds(
+    JournalOptions,
+    segment_bytes=st.sampled_from([8 * 1024, 24 * 1024, 8 * 1024 * 1024]),
+    group_bytes=st.sampled_from([1, 700, 1024 * 1024]),
+    flush_bytes=st.sampled_from([1, 900, 64 * 1024]),
+    flush_after_s=st.sampled_from([0.0, NEVER_S]),
+    seal_after_s=st.sampled_from([0.0, NEVER_S]),
+    segments_per_retirement=st.integers(1, 3),
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+arguments = st.dictionaries(st.text(max_size=8), values, max_size=3)
+steps = st.one_of(
+    st.tuples(st.just("tick"), st.sampled_from(WORLDS), st.lists(arguments, max_size=4)),
+    st.tuples(st.just("long"), st.sampled_from(WORLDS), st.integers(0, 9000)),
+    st.tuples(st.just("beat"), st.sampled_from(WORLDS), st.integers(0, 90)),
+    st.tuples(st.just("range"), st.sampled_from(WORLDS), st.integers(2, 1000)),
+    st.tuples(st.just("retire"), st.sampled_from(WORLDS), st.none()),
+    st.tuples(st.sampled_from(["wait", "turn", "read", "crash"]), st.none(), st.none()),
+)
+
+
+class Model:
+    """A dict of lists, beside the real thing."""
+
+    def __init__(self, data: Path, recording: Recording) -> None:
+        self.data = data
+        self.recording = recording
+        self.retired: set[str] = set()
+        self.copies = 0
+
+    async def take(self, action: str, world: str | None, detail: object) -> None:
+        """Do one step."""
+        if world is not None:
+            self.append(action, world, detail)
+        elif action == "wait":
+            await self.recording.journal.append(()).wait()
+        elif action == "turn":
+            await self.recording.turn()
+        else:
+            await self.recording.journal.append(()).wait()
+            data = self.data if action == "read" else self.crashed()
+            for name, written in self.recording.written.items():
+                assert plain(read_world(data, name)) == written
+            listed = {info.world: info.status for info in Store.read_only(data).worlds()}
+            assert listed == {name: "closed" if name in self.retired else "open" for name in self.recording.written}
+
+    def append(self, action: str, world: str, detail: object) -> None:
+        """Append a record that the step describes, after the world's beginning if need be."""
+        if world in self.retired:
+            return
+        if world not in self.recording.written:
+            self.recording.create(world)
+        self.recording.append(world, self.record(action, self.recording.logs[world].last_tick, detail))
+        if action == "retire":
+            self.retired.add(world)
+            self.recording.journal.retire_world(world)
+
+    @staticmethod
+    def record(action: str, reached: int, detail: object) -> Appendable:
+        """The record that a step asks for."""
+        tick = reached + 1
+        if action == "beat":
+            assert isinstance(detail, int)
+            return records.Beat(tick=tick, until=tick + detail, fingerprint=fingerprint(tick))
+        if action == "retire":
+            return records.Close(tick=tick, reason="idle", fingerprint=fingerprint(tick))
+        if action == "range":
+            assert isinstance(detail, int)
+            return records.Tick(tick=tick, ticks=detail, time_ms=tick, fingerprint=fingerprint(tick))
+        args = [{"long": "x" * detail}] if isinstance(detail, int) else detail
+        assert isinstance(args, list)
+        entries: list[records.Entry] = [input_entry(tick, args=each) for each in args]
+        return records.Tick(tick=tick, time_ms=tick, entries=entries, fingerprint=fingerprint(tick))
+
+    def crashed(self) -> Path:
+        """A copy of what is on the disk now: what a reader finds after kill -9."""
+        while True:
+            self.copies += 1
+            copy = self.data.with_name(f"crashed-{self.copies}")
+            try:
+                # Journals before files, as every reader looks: a file may grow while we copy.
+                for name in ("journal", "worlds"):
+                    shutil.copytree(self.data / name, copy / name)
+            except (shutil.Error, FileNotFoundError):
+                continue  # a segment was removed while we copied: that is no moment at which a crash could be
+            return copy
+
+
+async def run(data: Path, with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]) -> None:
+    """Play a script, then close and read again."""
+    recording = Recording(data, options=with_options, file_bytes=file_bytes)
+    model = Model(data, recording)
+    for action, world, detail in script:
+        await model.take(action, world, detail)
+    await recording.journal.close()
+    recording.check()
+    assert list((data / "journal").iterdir()) == []
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    with_options=options,
+    file_bytes=st.sampled_from([500, 4000, 8 * 1024 * 1024]),
+    script=st.lists(steps, max_size=40),
+)
+def test_what_is_read_is_what_was_appended(
+    with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder) / "data", with_options, file_bytes, script))
