@@ -3,7 +3,7 @@
 `Disk` names the calls that write; each returns when the operating system has done it, or raises OSError. Reading
 goes straight to the file system: a reader has to cope with whatever it finds.
 
-Invariant: nothing above this file calls ``os`` to change anything.
+Invariant: journals and world files are changed only through a `Disk`.
 """
 
 from __future__ import annotations

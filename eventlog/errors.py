@@ -93,6 +93,15 @@ class RecordTooLarge(EventLogError):
         self.tick = tick
 
 
+class RecordInvalid(EventLogError):
+    """A record holds a value that its readers would refuse; nothing was appended."""
+
+    def __init__(self, world: str, tick: int, reason: str) -> None:
+        super().__init__(f"a record of {world} at tick {tick} cannot be written: {reason} → end this world")
+        self.world = world
+        self.tick = tick
+
+
 class LogLocked(EventLogError):
     """Another process writes to this journal folder."""
 

@@ -313,7 +313,7 @@ class Journal:
     def _seal(self) -> None:
         """After a while without a group: write an empty one, if the last was not one already."""
         self._seal_timer = None
-        if self._failure is not None or self._ended is not None or self._sealed:
+        if self._failure is not None or self._ended is not None:
             return
         idle_s = self._loop.time() - self._last_group_s
         if self._in_flight is not None or self._pending or idle_s < self._options.seal_after_s:

@@ -127,13 +127,10 @@ def _check(segments: list[_Segment]) -> list[Piece]:
             if index == len(segments) - 1 and not any(segment.data[limits.SEGMENT_HEADER_BYTES :]):
                 break  # a crash while the segment was being made: no group was ever written to it
             raise _damaged(segments, segment, 0, number, "the segment header is not intact")
-        if index == 0:
+        before = segments[index - 1] if index else None
+        if before is None:
             number, crc = header.last_group, header.last_crc
-        elif header.segment != _number(segments[index - 1]) + 1 or (header.last_group, header.last_crc) != (
-            number,
-            crc,
-        ):
-            before = segments[index - 1]
+        elif (header.segment, header.last_group, header.last_crc) != (_number(before) + 1, number, crc):
             reason = f"{segment.path.name} follows group {header.last_group}, which is not here"
             raise _damaged(segments, before, before.end, number, reason)
         position = limits.SEGMENT_HEADER_BYTES

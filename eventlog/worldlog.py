@@ -1,7 +1,7 @@
 """A world's log while it is written: frames records in memory, chains them, rotates files. No I/O.
 
-The bytes leave as `Piece`s, which a `Journal` makes durable and then writes to the world's files. The way back,
-`read_world` and `follow_world`, is written in ``reader.py`` and named here, too: who uses a log needs this module only.
+The bytes leave as `Piece`s, which a `Journal` makes durable and then writes to the world's files. Reading them is
+``reader.py``.
 
 Invariant: pieces are contiguous. Each begins at the byte where the one before ended, or at byte 0 of the next file.
 """
@@ -11,12 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from eventlog import frame, limits, records
-from eventlog.errors import RecordTooLarge
+from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import Piece
-from eventlog.reader import StoredRecord, follow_world, read_world
 from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Record, Tick
-
-__all__ = ["Piece", "StoredRecord", "WorldLog", "follow_world", "read_world"]
 
 _TICK: Final = records.KIND_OF[Tick]
 
@@ -50,7 +47,7 @@ class WorldLog:
     ) -> WorldLog:
         """Begin the log of a new world, written by ``shard``; its files grow up to ``file_bytes``.
 
-        Raises `RecordTooLarge` if the genesis (its settings) is.
+        Raises `RecordTooLarge`, `RecordInvalid` if the genesis (its settings) is.
         """
         log = cls(genesis.world, epoch=epoch, file_bytes=file_bytes)
         first_bytes = log._begin_file(epoch_before=0)
@@ -63,8 +60,8 @@ class WorldLog:
     def append(self, record: Tick | Beat | Checkpoint | Fault | Close) -> Piece:
         """Frame ``record`` as the next one. The piece holds a file header, too, when a new file begins with it.
 
-        Raises `RecordTooLarge`, and then nothing has changed. A tick that goes back, a second genesis or an open are
-        mistakes of the caller (AssertionError).
+        Raises `RecordTooLarge` and `RecordInvalid`, and then nothing has changed. A tick that goes back, a second
+        genesis or an open are mistakes of the caller (AssertionError).
         """
         kind = records.KIND_OF[type(record)]
         assert kind >= _TICK, "genesis and open are written by create"
@@ -78,7 +75,12 @@ class WorldLog:
         return Piece(self.world, self.epoch, self.file, offset, self._frame(record, kind, tick, payload))
 
     def _encode(self, record: Record, tick: int) -> bytes:
-        payload = records.encode(record)
+        try:
+            payload = records.encode(record)
+            # What a reader would refuse must never be written: a world that cannot be read again is lost.
+            records.decode(payload)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:  # msgspec's own are ValueErrors
+            raise RecordInvalid(self.world, tick, str(error)) from error
         if len(payload) > limits.MAX_RECORD_BYTES:
             raise RecordTooLarge(self.world, tick, len(payload), limits.MAX_RECORD_BYTES)
         return payload

@@ -61,6 +61,7 @@ class Slot:
         self._start_child = start_child
         self._on_given_up = on_given_up
         self._stopping = False
+        self._killed = False
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._keeping = asyncio.create_task(self._keep(), name=f"keep {name}")
 
@@ -75,7 +76,7 @@ class Slot:
         child = self.child
         if child is None or child.gone.done():
             await self._end_keeping()
-            return True
+            return not self._killed
         # One that is still starting would not hear it: it is told as soon as it is ready.
         await asyncio.wait([child.ready], timeout=within_s)
         child.send(Drain())
@@ -89,7 +90,7 @@ class Slot:
 
     def kill(self) -> None:
         """Kill the child now, and start no other."""
-        self._stopping = True
+        self._stopping = self._killed = True
         if self.child is not None:
             self.child.kill()
 

@@ -289,3 +289,10 @@ def test_the_reference_has_every_option_and_no_other(name: str) -> None:
     rows = [line for line in section[1].splitlines() if line.startswith("| `")]
     named = {option for line in rows for option in re.findall(r"--[a-z-]+", line.split("|")[1])}
     assert named == options(importlib.import_module(COMMANDS[name].module).command)
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        if page != ROOT / "docs/README.md":
+            assert f"]({page.relative_to(ROOT / 'docs')})" in index, f"docs/README.md does not list {page.name}"

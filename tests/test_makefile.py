@@ -1,4 +1,4 @@
-"""Promise: on a machine where Worldline cannot run, `make` says so in one line that names what to do. `make` alone lists
+"""Promise: on a machine where Worldline cannot run, `make` says so in one line that names what to do; `make` lists
 the targets, and each of them is documented."""
 
 from __future__ import annotations

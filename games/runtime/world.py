@@ -232,6 +232,7 @@ class World:
         compare = _compared[self.code.digest] < COMPARED_OBSERVATIONS
         if not wants_data and not wants_text:
             return None, ""
+        self.observations_computed += 1
         try:
             ok, *rest = self._host.observe(player.id.encode(), wants_data, wants_text, compare)
         except luajit21.LuaError as error:

@@ -9,10 +9,11 @@ from pathlib import Path
 from eventlog import records
 from eventlog.disk import Disk
 from eventlog.journal import Durability, Journal, JournalOptions
+from eventlog.piece import Piece
 from eventlog.reader import StoredRecord, read_world
 from eventlog.records import Genesis, Record
 from eventlog.ticket import Ticket
-from eventlog.worldlog import Piece, WorldLog
+from eventlog.worldlog import WorldLog
 
 Appendable = records.Tick | records.Beat | records.Checkpoint | records.Fault | records.Close
 SHARD = 3

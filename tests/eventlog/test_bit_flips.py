@@ -177,6 +177,7 @@ async def test_segments_and_groups_that_are_missing_or_swapped_are_damage(tmp_pa
     other[last_group], other[2 * 4096 : 3 * 4096] = other[2 * 4096 : 3 * 4096], other[last_group]
     wrong: dict[str, list[bytes | None]] = {
         "a lost last group of a full segment": [bytes(first), contents[1], contents[2]],
+        "a lost last group before a segment without any": [bytes(first), contents[1][:4096], None],
         "two groups in each other's place": [contents[0], bytes(other), contents[2]],
         "a lost segment": [contents[0], None, contents[2]],
         "a doubled segment": [contents[0], contents[0], contents[2]],

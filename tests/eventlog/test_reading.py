@@ -9,10 +9,21 @@ import msgspec
 import pytest
 
 from eventlog import frame, limits, records
-from eventlog.errors import FormatTooNew, LogDamaged, RecordTooLarge, UnknownWorld
+from eventlog.errors import FormatTooNew, LogDamaged, RecordInvalid, RecordTooLarge, UnknownWorld
+from eventlog.piece import Piece
 from eventlog.reader import follow_world, read_world
-from eventlog.worldlog import Piece, WorldLog
-from tests.eventlog.building import SHARD, Recording, every_kind, fingerprint, genesis, input_entry, plain, tick_record
+from eventlog.worldlog import WorldLog
+from tests.eventlog.building import (
+    SHARD,
+    Appendable,
+    Recording,
+    every_kind,
+    fingerprint,
+    genesis,
+    input_entry,
+    plain,
+    tick_record,
+)
 
 
 def write(data: Path, *pieces: Piece) -> Path:
@@ -203,6 +214,28 @@ async def test_the_largest_record_goes_through_journal_and_file(tmp_path: Path) 
     await recording.journal.close()
     recording.check()
     assert len(list(recording.folder("w_one").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        tick_record(5, input_entry(5, seen_tick=-1)),
+        tick_record(5, input_entry(5, seq=0)),
+        tick_record(5, input_entry(5, args={"x": object()})),
+        tick_record(5, input_entry(5, args={"x": 2**64})),
+        tick_record(5, input_entry(5, args={"x": "\ud800"})),
+        records.Beat(tick=5, until=9, fingerprint=b"short"),
+        records.Close(tick=5, reason=7, fingerprint=fingerprint(5)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_record_that_readers_would_refuse_is_never_written(tmp_path: Path, bad: Appendable) -> None:
+    log = WorldLog.create(genesis(), shard=SHARD)
+    before = (log.file, log.offset, log.crc, log.last_tick)
+    with pytest.raises(RecordInvalid, match="w_one at tick 5 cannot be written"):
+        log.append(bad)
+    assert (log.file, log.offset, log.crc, log.last_tick) == before
+    write(tmp_path, log.head, log.append(tick_record(5)))
+    assert plain(read_world(tmp_path, "w_one"))[-1] == tick_record(5)
 
 
 def test_ticks_never_go_back_in_a_writer() -> None:

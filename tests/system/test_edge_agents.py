@@ -54,7 +54,9 @@ async def test_both_subprotocols_say_the_same(server: RunningServer) -> None:
 
 async def test_whole_numbers_are_written_without_a_fraction(server: RunningServer) -> None:
     async with edge_client(server.url) as client:
-        await client.send({"type": "join", "id": 1, "game": "tsunami", "observe": True})
+        world = (await client.ask({"type": "join", "id": 1, "game": "tsunami"}))["world"]
+        move = {"type": "input", "id": 2, "world": world, "name": "move", "args": {"x": 300.5, "z": 0}, "observe": True}
+        await client.send(move)
         text = await client.connection.recv(decode=True)
         fractions: list[str] = []
 
@@ -63,7 +65,7 @@ async def test_whole_numbers_are_written_without_a_fraction(server: RunningServe
             return float(number)
 
         json.loads(text, parse_float=note)
-        assert fractions
+        assert "300.5" in fractions
         assert not [number for number in fractions if float(number).is_integer()]
         worlds = await client.ask({"type": "worlds", "id": 3})
         assert isinstance(worlds["worlds"][0]["players"][0]["score"], int)

@@ -9,6 +9,7 @@ local blame = import("blame")
 local order = {}
 
 local next, type, rawget, setmetatable = next, type, rawget, setmetatable
+local new_table = require("table.new")
 
 -- Up to here an insertion sort beats a merge sort, and finding a cached order costs more than sorting again.
 local SMALL = 8
@@ -148,7 +149,7 @@ local function sorted_keys(t, run, keys)
   for key in next, t do
     local kind = type(key)
     if kind == "string" then
-      strings = strings or {}
+      strings = strings or new_table(SMALL, 0)
       others = others + 1
       strings[others] = key
     elseif kind == "number" then
@@ -231,20 +232,15 @@ function order.keys(t, passing)
   return run, keys, count
 end
 
-local function step(walk)
+-- Goes on from walk.at to the next key that still has a value.
+local function search(walk)
   local t, at, run, keys = walk.t, walk.at, walk.run, walk.keys
-  while at < run do
+  while at < walk.last do
     at = at + 1
-    local value = rawget(t, at)
-    if value ~= nil then
-      walk.at = at
-      return at, value
+    local key = at
+    if at > run then
+      key = keys[at - run]
     end
-  end
-  local last = run + walk.count
-  while at < last do
-    at = at + 1
-    local key = keys[at - run]
     local value = rawget(t, key)
     if value ~= nil then
       walk.at = at
@@ -255,12 +251,30 @@ local function step(walk)
   return nil
 end
 
+-- The next key and its value. The usual case has no loop inside: LuaJIT compiles the game's own loop then.
+local function step(walk)
+  local at = walk.at + 1
+  if at > walk.last then
+    return nil
+  end
+  local key = at
+  if at > walk.run then
+    key = walk.keys[at - walk.run]
+  end
+  local value = rawget(walk.t, key)
+  if value == nil then
+    return search(walk)
+  end
+  walk.at = at
+  return key, value
+end
+
 -- `pairs`: the keys are those present when the loop starts. One that is nil by the time it is reached is skipped, one
 -- that is added is not visited.
 function order.pairs(t)
   blame.check_plain_table(t, "pairs")
   local run, keys, count = order.keys(t)
-  return step, { t = t, at = 0, run = run, keys = keys, count = count }, nil
+  return step, { t = t, at = 0, run = run, keys = keys, last = run + count }, nil
 end
 
 local RANK = { number = 1, string = 2, boolean = 3 }
