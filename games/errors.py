@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-FaultKind = Literal["tick_failed", "observe_writes", "resource", "engine"]
-"""``tick_failed``: game.tick raised too often in a row. ``observe_writes``: looking changed the world.
+FaultKind = Literal["tick_failed", "observe_writes", "result", "resource", "engine"]
+"""``tick_failed``: game.tick raised too often in a row. ``observe_writes``: looking changed the world. ``result``: what
+the game finished with does not fit into the log.
 ``resource``: out of memory or stack. ``engine``: a bug of Worldline's own Lua code."""
 
 

@@ -160,7 +160,7 @@ class Lobby:
     def _place_in(self, world: str, agent: str, now_s: float) -> Place | Refusal:
         entry = self._worlds.get(world)
         if entry is None or entry.opening:
-            return refusals.unknown_world(world, self.nearest_worlds(world), self._games)
+            return refusals.unknown_world(world, self.nearest_worlds(world))
         if entry.ended:
             return refusals.world_ended(entry.world, entry.game.name, entry.status, entry.reason)
         if entry.seats_free > 0 or agent in entry.reserved_until_s or entry.seats(agent):

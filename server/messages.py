@@ -323,7 +323,7 @@ class ConfigureShard(Message, tag="configure_shard"):
     log_format: Literal["text", "json"]
     log_level: str
     eager: bool = False
-    """Compute every player's observation in every tick: the control of ``worldline bench --eager``, never for players."""
+    """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 
 
 class ShardUp(Message, tag="shard_up"):
@@ -365,7 +365,7 @@ class WorldsFound(Message, tag="worlds_found"):
 
 
 class WorldFound(Message, tag="world_found"):
-    """The answer to `AskWorld`: its summary and why it ended, or ``nearest`` existing names (at most 20, nearest first)."""
+    """The answer to `AskWorld`: its summary and why it ended, or the ``nearest`` existing names (at most 20)."""
 
     request: int
     world: protocol.WorldSummary | None = None

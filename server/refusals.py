@@ -1,15 +1,19 @@
-"""How the lobby says no: each refusal names what happened, where in the request, and what to send instead.
+"""How the server says no to a place in a world: what happened, where in the request, and what to send instead.
 
-Pure functions from facts to `protocol.Error`. A hint holds a value that works when it is sent back, where there is one.
+Pure functions from facts to `protocol.Error`, for the lobby, the shards and the gateways alike. In a hint, text between
+backquotes is JSON that works: an object with ``type`` is a whole message to send instead (with an ``id`` that is free),
+anything else is a value for the error's ``path``.
 
-Not here: when to refuse (``server/lobby.py``), and the refusals of gateways and shards.
+Not here: when to refuse (``server/lobby.py``), and what only a gateway or only a shard refuses.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from worldline import protocol
 
@@ -19,6 +23,11 @@ SHARD_RETRY_MS: Final = 1000  # a shard is restarted within about a second
 DRAINING_RETRY_MS: Final = 5000  # a server that is stopped on purpose is usually started again soon
 
 
+def quoted(value: Any) -> str:
+    """Return ``value`` as JSON between backquotes: something that works when it is sent back."""
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
 def nearest_names(name: str, names: Iterable[str]) -> list[str]:
     """Return at most 20 of ``names``, those most like ``name`` first, the others in order."""
     known = sorted(names)
@@ -26,43 +35,40 @@ def nearest_names(name: str, names: Iterable[str]) -> list[str]:
     return (near + [other for other in known if other not in near])[:NAMES_LIMIT]
 
 
-def unknown_game(game: str, games: Iterable[str]) -> protocol.Error:
+def unknown_game(game: str, games: Iterable[str], *, path: str = "game") -> protocol.Error:
     """No game of this name is installed."""
     valid = nearest_names(game, games)
     return protocol.Error(
         code="unknown_game",
         message=f"there is no game {game!r} here",
-        hint=f'did you mean "{valid[0]}"?' if valid else "this server has no games",
-        path="game",
+        hint=f"did you mean {quoted(valid[0])}?" if valid else "this server has no games",
+        path=path,
         valid=valid,
     )
 
 
-def unknown_world(world: str, valid: list[str], games: Iterable[str]) -> protocol.Error:
+def unknown_world(world: str, valid: list[str], re: int = 1) -> protocol.Error:
     """No world of this name is listed; ``valid`` are those that are, nearest first."""
-    if valid:
-        hint = f'did you mean "{valid[0]}"?'
-    else:
-        game = min(games, default=None)
-        hint = f'join by game instead, with "game":"{game}"' if game else "this server has no games"
+    hint = f"did you mean {quoted(valid[0])}?" if valid else f"see which there are: {quoted(protocol.Worlds(id=re))}"
     return protocol.Error(
         code="unknown_world",
         message=f"there is no world {world!r} here",
-        hint=f"{hint} (worlds that ended long ago are listed by `worldline log ls`)",
+        hint=f"{hint} (worlds that ended long ago are listed by: worldline log ls)",
         path="world",
-        valid=valid,
+        valid=valid[:NAMES_LIMIT],
     )
 
 
-def world_ended(world: str, game: str, status: protocol.WorldStatus, reason: str | None) -> protocol.Error:
-    """The world takes nobody any more."""
+def world_ended(world: str, game: str, status: str, reason: str | None, re: int = 1) -> protocol.Error:
+    """The world takes nothing more; ``reason`` says why, where it is known."""
+    faulted = status == "faulted"
     why = reason or status
     return protocol.Error(
-        code="world_faulted" if status == "faulted" else "world_closed",
-        message=f"world {world} has ended ({why})",
-        hint=f'join by game instead, with "game":"{game}": you get a world with a free seat',
+        code="world_faulted" if faulted else "world_closed",
+        message=f"world {world} has {'stopped' if faulted else 'ended'}: {why}",
+        hint=f"play on in another: {quoted(protocol.Join(id=re, game=game))}",
         path="world",
-        data={"status": status, "reason": why},
+        data={"reason": why},
     )
 
 
@@ -71,7 +77,7 @@ def world_full(world: str, game: str, max_players: int) -> protocol.Error:
     return protocol.Error(
         code="world_full",
         message=f"all {max_players} seats of world {world} are taken",
-        hint=f'join by game instead, with "game":"{game}": you get a world with a free seat',
+        hint=f"join by game instead: {quoted(protocol.Join(id=1, game=game))}",
         path="world",
     )
 

@@ -12,6 +12,7 @@ from games.code import GameCode
 from games.errors import ArgumentProblem
 from server import messages
 from server.gateway import refusals
+from server.refusals import quoted
 from worldline import protocol
 
 
@@ -94,7 +95,7 @@ def _refusal(problem: ArgumentProblem, request: protocol.Input) -> protocol.Erro
         works = protocol.Input(
             id=request.id, world=request.world, player=request.player, name=name, args=problem.suggestion
         )
-        hint = f"this works: {refusals.quoted(works)}"
+        hint = f"this works: {quoted(works)}"
     return protocol.Error(
         re=request.id,
         code=problem.kind,

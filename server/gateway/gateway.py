@@ -43,6 +43,9 @@ from worldline import protocol
 # A reader that finds its queue full of frames handles so many before others get their turn.
 FRAMES_PER_TURN: Final = 16
 
+_PLACE_LOST: Final = ("world_closed", "world_faulted", "world_full", "unknown_world")
+"""What a shard may answer to a join when the lobby's news of the world is older than the shard's."""
+
 _log = logging.getLogger("worldline.gateway")
 # The library narrates every connection at level info.
 _library_log = logging.getLogger("websockets.server")
@@ -223,7 +226,10 @@ class Gateway:
 
     def _answer_lost(self, waiting: Waiting) -> None:
         game = waiting.game or self._catalogue.example
-        self._reply(waiting, refusals.shard_lost(waiting.world or "", game, waiting.request.id))
+        if _any_world_will_do(waiting.request):
+            self._reply(waiting, refusals.place_lost(game, waiting.request.id))
+        else:
+            self._reply(waiting, refusals.shard_lost(waiting.world or "", game, waiting.request.id))
 
     def _reply(self, waiting: Waiting, message: protocol.Reply) -> None:
         """The one reply to a request."""
@@ -344,6 +350,9 @@ class Gateway:
             case protocol.Left():
                 session.drop_seat(answer.world, answer.player)
                 self._fanout.remove(answer.world, answer.player)
+            case protocol.Error() if answer.code in _PLACE_LOST and _any_world_will_do(waiting.request):
+                assert waiting.game is not None
+                answer = refusals.place_lost(waiting.game, waiting.request.id)
         self._reply(waiting, answer)
 
     def _on_shard_lost(self, shard: int) -> None:
@@ -401,3 +410,8 @@ def _internal(number: int | None) -> protocol.Error:
     reference = secrets.token_hex(4)
     _log.exception("internal error, reference %s", reference)
     return refusals.internal(reference, number)
+
+
+def _any_world_will_do(request: protocol.Request) -> bool:
+    """Whether this is a join by game: the same request can get another world."""
+    return isinstance(request, protocol.Join) and request.game is not None

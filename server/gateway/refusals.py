@@ -3,7 +3,8 @@
 In a hint, text between backquotes is JSON that works: an object with ``type`` is a whole message to send instead,
 anything else is a value for the error's ``path``. An error means: nothing happened.
 
-Not here: the errors of shards (``server/shard/replies.py``) and of the lobby.
+Not here: the errors of shards (``server/shard/replies.py``), and those about places in worlds that gateways share with
+shards and the lobby (``server/refusals.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
-from server.refusals import NAMES_LIMIT, nearest_names
+from server import refusals as shared
+from server.refusals import nearest_names, quoted
 from worldline import protocol
 
 SHOWN_CHARACTERS: Final = 60  # of a client's own value, when a message repeats it
@@ -33,11 +35,6 @@ class Refused(Exception):
     def unreadable(self) -> bool:
         """Whether the frame could not be read as a request at all."""
         return self.error.code == "malformed"
-
-
-def quoted(value: Any) -> str:
-    """``value`` as JSON between backquotes: something that works when sent back."""
-    return f"`{msgspec.json.encode(value).decode()}`"
 
 
 def shown(value: Any) -> str:
@@ -185,29 +182,16 @@ def id_in_use(number: int, free: int) -> Refused:
 
 def unknown_game(name: str, known: Iterable[str], re: int, path: str = "game") -> Refused:
     """There is no such game here."""
-    valid = nearest_names(name, known)
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="unknown_game",
-            message=f"there is no game {shown(name)} here",
-            hint=f"did you mean {quoted(valid[0])}?" if valid else "this server has no games",
-            path=path,
-            valid=valid,
-        )
-    )
+    error = shared.unknown_game(name, known, path=path)
+    error.re = re
+    return Refused(error)
 
 
 def unknown_world(name: str, near: list[str], re: int) -> protocol.Error:
     """There is no such world here, and there was none that is still remembered."""
-    return protocol.Error(
-        re=re,
-        code="unknown_world",
-        message=f"there is no world {shown(name)} here",
-        hint=f"did you mean {quoted(near[0])}?" if near else f"see which exist: {quoted(protocol.Worlds(id=re))}",
-        path="world",
-        valid=near[:NAMES_LIMIT],
-    )
+    error = shared.unknown_world(name, near, re)
+    error.re = re
+    return error
 
 
 def unknown_player(name: str, world: str, mine: list[str], re: int) -> Refused:
@@ -240,14 +224,19 @@ def not_joined(world: str, re: int) -> protocol.Error:
 
 def world_ended(world: str, status: str, reason: str, game: str, re: int) -> protocol.Error:
     """The world takes nothing more."""
-    faulted = status == "faulted"
+    error = shared.world_ended(world, game, status, reason, re)
+    error.re = re
+    return error
+
+
+def place_lost(game: str, re: int) -> protocol.Error:
+    """The world that the lobby chose has ended or filled up before the agent was seated."""
     return protocol.Error(
         re=re,
-        code="world_faulted" if faulted else "world_closed",
-        message=f"world {world} has {'stopped' if faulted else 'ended'}: {reason}",
-        hint=f"play on in another: {quoted(protocol.Join(id=re, game=game))}",
-        path="world",
-        data={"reason": reason},
+        code="overloaded",
+        message=f"the world of {game} that was chosen for you has just gone",
+        hint=f"send the same again in {MOMENT_MS} ms: you get another",
+        retry_after_ms=MOMENT_MS,
     )
 
 

@@ -26,12 +26,13 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
 from games.errors import ArgumentProblem, ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome, input_digest
 from games.runtime.world import Entry, TickResult, World
-from server import messages
+from server import messages, refusals
 from server.link import Link
 from server.shard import replies
 from server.shard.history import History
@@ -42,6 +43,7 @@ from worldline import protocol
 RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
 
 _log = logging.getLogger("worldline.shard")
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Surroundings(Protocol):
@@ -80,6 +82,7 @@ class WorldHost:
     def __init__(self, world: World, history: History, surroundings: Surroundings, *, eager: bool) -> None:
         self.world = world
         self.id = world.id
+        self.game = world.code.name
         self.manifest = world.code.manifest
         self.meters = Meters()
         self.status: protocol.WorldStatus = "waiting"
@@ -117,7 +120,7 @@ class WorldHost:
         if waiting is not None:
             waiting.askers.append(asker)
         elif len(self.world.players) + self._inbox.joins_waiting >= self.manifest.max_players:
-            self._refuse_join(asker, message.agent, replies.world_full(self.id, self.manifest.max_players))
+            self._refuse_join(asker, message.agent, refusals.world_full(self.id, self.game, self.manifest.max_players))
         elif self._inbox.full:
             self._refuse_join(asker, message.agent, self._overloaded())
         else:
@@ -155,6 +158,7 @@ class WorldHost:
                     seen_tick=message.seen_tick,
                     received_ms=_now_ms(),
                     askers=[asker],
+                    size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
                 )
             )
 
@@ -263,7 +267,7 @@ class WorldHost:
         meters = self.meters
         return messages.WorldStatistics(
             world=self.id,
-            game=self.world.code.name,
+            game=self.game,
             tick_hz=self.manifest.tick_hz,
             tick=self.world.tick,
             players=len(self.world.players),
@@ -356,7 +360,7 @@ class WorldHost:
         if self._fault is not None:  # an observation broke the world
             self._end_faulted(self._fault)
         elif result.finished is not None:
-            self._end("finished", "finished", result.finished, self._history.close("finished", result.finished))
+            self._end_finished(result.finished)
 
     def _repeated(
         self, asker: InputAsker, message: messages.PlayerInput, args: dict[str, Any], seq: int, expected: int
@@ -420,10 +424,18 @@ class WorldHost:
 
     # --- the end -------------------------------------------------------------------------------------
 
+    def _end_finished(self, result: Any) -> None:
+        try:
+            record = self._history.close("finished", result)
+        except (RecordTooLarge, RecordInvalid) as error:
+            self._end_faulted(WorldFaulted(self.id, self.world.tick, "result", f"world.finish: {error}"))
+        else:
+            self._end("finished", "finished", result, record)
+
     def _end_faulted(self, fault: WorldFaulted, also_refuse: Sequence[Pending] = ()) -> None:
         """The game broke: the tick that it broke in, or that would be next, does not count as run."""
         tick = self._next_tick
-        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.world.code.name, tick, fault.message)
+        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message)
         inputs = [pending for pending in also_refuse if isinstance(pending, PendingInput)]
         record = self._history.fault(tick, fault.kind, inputs[-1] if inputs else None)
         self._end("faulted", fault.message, None, record, also_refuse)
@@ -438,7 +450,7 @@ class WorldHost:
     ) -> None:
         self.status, self.end_reason = status, reason
         self.ticket = self._surroundings.journal([record])
-        refusal = replies.world_ended(self.id, status, reason)
+        refusal = refusals.world_ended(self.id, self.game, status, reason)
         for pending in (*also_refuse, *self._inbox.drain()):
             self._refuse_pending(pending, refusal)
         closed = protocol.Closed(world=self.id, reason=reason, result=result)

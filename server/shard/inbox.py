@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from server.link import Link
 
 INBOX_LIMIT: Final = 256  # entries per world and tick: more than 8 players at 10 inputs/s can need in a long pause
+INBOX_LIMIT_BYTES: Final = 2 * 2**20  # of args and notes: one tick's record must fit into the log (4 MiB)
 
 
 class Asker(NamedTuple):
@@ -72,6 +73,8 @@ class PendingInput:
     seen_tick: int | None
     received_ms: int
     askers: list[InputAsker]
+    size_bytes: int
+    """Of args and note, as the log will hold them."""
 
 
 Pending = PendingJoin | PendingLeave | PendingInput
@@ -83,6 +86,7 @@ class Inbox:
     def __init__(self) -> None:
         self._queue: deque[Pending] = deque()
         self._inputs: dict[str, dict[int, PendingInput]] = {}
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -90,19 +94,21 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether nothing more can be taken before the next tick."""
-        return len(self._queue) >= INBOX_LIMIT
+        return len(self._queue) >= INBOX_LIMIT or self._bytes >= INBOX_LIMIT_BYTES
 
     def put(self, pending: Pending) -> None:
         """Queue ``pending``. The caller has asked `full`; leaves that the server decides are always taken."""
         self._queue.append(pending)
         if isinstance(pending, PendingInput):
             self._inputs.setdefault(pending.player, {})[pending.seq] = pending
+            self._bytes += pending.size_bytes
 
     def drain(self) -> list[Pending]:
         """Take everything, in order of arrival."""
         drained = list(self._queue)
         self._queue.clear()
         self._inputs.clear()
+        self._bytes = 0
         return drained
 
     def expected_seq(self, player: str, next_seq: int) -> int:

@@ -1,6 +1,7 @@
-"""What a world's results look like on the wire, and the refusals of a shard.
+"""What a world's results look like on the wire, and what only a shard refuses.
 
-Pure functions: from the runtime's results to the structs of ``worldline.protocol``.
+Pure functions: from the runtime's results to the structs of ``worldline.protocol``. Hints are written as in
+``server/refusals.py``, which has the refusals that shards share with others.
 """
 
 from __future__ import annotations
@@ -96,48 +97,12 @@ def joined(
 # --- refusals ----------------------------------------------------------------------------------------
 
 
-def world_ended(world: str, status: protocol.WorldStatus, reason: str) -> protocol.Error:
-    """The world takes nothing more."""
-    if status == "faulted":
-        return protocol.Error(
-            code="world_faulted",
-            message=f"world {world} has stopped: {reason}",
-            hint="join the game again to get another world; this one's log stays readable",
-            data={"reason": reason},
-        )
-    return protocol.Error(
-        code="world_closed",
-        message=f"world {world} has ended ({reason})",
-        hint="join the game again to get another world",
-        data={"reason": reason},
-    )
-
-
-def unknown_world(world: str) -> protocol.Error:
-    """This shard has no such world."""
-    return protocol.Error(
-        code="unknown_world",
-        message=f"there is no world {world} here",
-        hint='ask for {"type":"worlds"} and use one of its ids',
-        valid=[],
-    )
-
-
 def not_joined(player: str, world: str) -> protocol.Error:
     """The world has no such player (any more)."""
     return protocol.Error(
         code="not_joined",
         message=f"{player} has no seat in world {world}",
         hint="join the world, or its game, first",
-    )
-
-
-def world_full(world: str, max_players: int) -> protocol.Error:
-    """Every seat is taken."""
-    return protocol.Error(
-        code="world_full",
-        message=f"all {max_players} seats of world {world} are taken",
-        hint="join by game instead of by world: you get a world with a free seat",
     )
 
 

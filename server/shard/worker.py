@@ -34,12 +34,11 @@ from games.code import Engine, GameCode, find_games
 from games.errors import GameError, ObservationFailed, WorldFaulted
 from games.runtime.sandbox import lua_version
 from games.runtime.world import World
-from server import messages, version
+from server import messages, refusals, version
 from server.histogram import Histogram
 from server.link import Link, attach, serve_unix
 from server.logs import configure_logging
 from server.process import cpu_seconds, resident_bytes
-from server.shard import replies
 from server.shard.history import History
 from server.shard.host import WorldHost
 from server.shard.outbox import Outbox
@@ -79,7 +78,7 @@ class Shard:
         self._scheduler = Scheduler()
         self._timer: asyncio.TimerHandle | None = None
         self._hosts: dict[str, WorldHost] = {}
-        self._ended: OrderedDict[str, tuple[protocol.WorldStatus, str]] = OrderedDict()
+        self._ended: OrderedDict[str, tuple[str, protocol.WorldStatus, str]] = OrderedDict()
         self._gateways: set[Link[Any]] = set()
         self._reads: deque[tuple[Link[Any], messages.ObservePlayer | messages.AskView]] = deque()
         self._serving_reads = False
@@ -132,7 +131,7 @@ class Shard:
         """Tick this world no more, and let it go once its last record is durable."""
         self._scheduler.remove(host.id)
         del self._hosts[host.id]
-        self._ended[host.id] = (host.status, host.end_reason)
+        self._ended[host.id] = (host.game, host.status, host.end_reason)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
 
@@ -243,7 +242,7 @@ class Shard:
         host = self._hosts.get(world)
         if host is None:
             ended = self._ended.get(world)
-            error = replies.unknown_world(world) if ended is None else replies.world_ended(world, *ended)
+            error = refusals.unknown_world(world, []) if ended is None else refusals.world_ended(world, *ended)
             link.send(messages.Answer(request=request, message=error))
         return host
 
@@ -369,6 +368,13 @@ class Shard:
             self.stopped.set_result(None)
 
 
+def _die_of_mistake(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An exception that nobody expected: the worlds here may be half-way through a tick, so none of them goes on."""
+    _log.critical("this shard made a mistake and ends: %s", context["message"], exc_info=context.get("exception"))
+    logging.shutdown()
+    os._exit(1)
+
+
 async def main(control_fd: int) -> None:
     """Run a shard until it is told to drain, or until its supervisor is gone."""
     shard: Shard | None = None
@@ -386,6 +392,7 @@ async def main(control_fd: int) -> None:
         _log.error("the supervisor is gone: this shard ends")
         os._exit(1)
 
+    asyncio.get_running_loop().set_exception_handler(_die_of_mistake)
     supervisor = await attach(socket.socket(fileno=control_fd), messages.FromSupervisor, on_message, on_lost)
     config = await configured
     configure_logging(config.log_format, config.log_level, f"shard-{config.shard:02}")

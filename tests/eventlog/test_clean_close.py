@@ -23,7 +23,7 @@ class RetirementWatch(WatchedDisk):
 
     def before(self, call: str, path: Path) -> None:
         super().before(call, path)
-        if call == "create":
+        if call in ("create", "make_folder") and not path.exists():
             self._unsynced_folders.add(path.parent)
         if call in ("create", "write"):
             self._unsynced.add(path)
@@ -42,7 +42,7 @@ class RetirementWatch(WatchedDisk):
                 held = path.read_bytes()[entry.offset : entry.offset + len(entry.data)]
                 assert held == entry.data, f"{path} lacks bytes of the removed {segment.name}"
                 assert path not in self._unsynced
-                assert path.parent not in self._unsynced_folders
+                assert self._unsynced_folders.isdisjoint((path.parent, path.parent.parent))
 
 
 async def test_a_clean_close_leaves_no_journal_and_complete_files(tmp_path: Path) -> None:

@@ -2,7 +2,17 @@
 
 from typing import Any, cast
 
-from server.shard.inbox import INBOX_LIMIT, Asker, Inbox, InputAsker, JoinAsker, PendingInput, PendingJoin, PendingLeave
+from server.shard.inbox import (
+    INBOX_LIMIT,
+    Asker,
+    Inbox,
+    InputAsker,
+    JoinAsker,
+    Pending,
+    PendingInput,
+    PendingJoin,
+    PendingLeave,
+)
 
 NOBODY = Asker(cast(Any, None), 0)
 
@@ -17,7 +27,12 @@ def a_join(agent: str) -> PendingJoin:
 
 def test_what_comes_first_is_applied_first() -> None:
     inbox = Inbox()
-    arrived = [a_join("a_1"), an_input("p_1", 1), PendingLeave(None, "p_1", "timeout"), an_input("p_2", 1)]
+    arrived: list[Pending] = [
+        a_join("a_1"),
+        an_input("p_1", 1),
+        PendingLeave(None, "p_1", "timeout"),
+        an_input("p_2", 1),
+    ]
     for pending in arrived:
         inbox.put(pending)
     assert inbox.drain() == arrived

@@ -6,16 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
 from server import messages
 from server.link import FRAME_LIMIT_BYTES, LINK_LIMIT_BYTES, Link, attach, connect_unix, serve_unix
-
-
-@pytest.fixture
-def event_loop_policy() -> uvloop.EventLoopPolicy:
-    """The loop that the server runs on: its transports are not those of asyncio."""
-    return uvloop.EventLoopPolicy()
 
 
 class End:

@@ -214,12 +214,11 @@ def test_an_unknown_name_is_answered_with_the_nearest(asked: dict[str, Any], exp
     assert error.retry_after_ms is None
 
 
-def test_an_unknown_world_where_there_is_none_points_to_a_game_that_works() -> None:
+def test_an_unknown_world_where_there_is_none_points_to_the_list() -> None:
     driver = Driver()
     error = refusal(driver.place("a_ada", world="w_x"))
     assert error.valid == []
-    assert '"game":"duel"' in (error.hint or "") and "worldline log ls" in (error.hint or "")
-    driver.world_for("a_ada", "duel")
+    assert '`{"type":"worlds","id":1}`' in (error.hint or "") and "worldline log ls" in (error.hint or "")
 
 
 def test_at_most_twenty_valid_names_are_listed() -> None:

@@ -1,11 +1,9 @@
 -- Blame: errors that name the game's own line, and what counts as an object of the engine.
 -- An engine error that names a line of the engine helps nobody who writes a game.
 
-local import = ...
-
 local blame = {}
 
-local getinfo, error, getmetatable, type = debug.getinfo, error, getmetatable, type
+local getinfo, raw_metatable, error, type = debug.getinfo, debug.getmetatable, error, type
 local sub, format, find = string.sub, string.format, string.find
 
 -- Deeper than any sane game; a fault with no line beats one that hangs.
@@ -38,8 +36,6 @@ function blame.register(metatable, noun)
   metatable.__metatable = false
   engine_objects[metatable] = noun
 end
-
-local raw_metatable = debug.getmetatable
 
 -- What the engine calls this value, or nil if it is none of the engine's.
 function blame.noun(value)

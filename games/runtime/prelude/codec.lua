@@ -1,7 +1,7 @@
 -- Codec: Lua values as MessagePack. Everything that crosses between Lua and Python crosses as such bytes; decode.lua is
 -- the way back.
 -- Equal values give equal bytes in every process: map keys in `pairs` order, whole numbers (up to 2^53) as integers.
--- An empty table is [] unless it came from world.map{}; other tables with exactly the keys 1..n are arrays; keys of maps
+-- An empty table is [] unless it came from world.map{}; others with exactly the keys 1..n are arrays; keys of maps
 -- become strings; engine handles become their id; invalid UTF-8 becomes U+FFFD; NaN and infinities become nil.
 
 local import = ...

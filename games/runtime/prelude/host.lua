@@ -21,12 +21,14 @@ local world = import("world")
 
 local host = {}
 
-local xpcall, error, type, rawget, sub, gsub = xpcall, error, type, rawget, string.sub, string.gsub
+local xpcall, error, type, rawget, gsub = xpcall, error, type, rawget, string.gsub
 local raw_metatable, traceback = debug.getmetatable, debug.traceback
 
 local JOIN, LEAVE, INPUT = 1, 2, 3 -- kinds of entries, as in games/runtime/effects.py
 -- A tick that raises is a bug of the game that may pass; this many in a row will not.
 local MAX_FAILED_TICKS = 100
+-- All that an agent is told: the traceback goes to the developers.
+local GAME_ERROR = "the game's own code failed on this input; it is logged for its author"
 
 local tick, tick_hz, dt = 0, 60, 1 / 60
 local failed_ticks = 0
@@ -111,7 +113,7 @@ local function input(entry)
   end
   if not ok then
     fail_game("inputs." .. name, result)
-    effects.outcome(id, seq, "rejected", "game_error", "the game's own code failed on this input; it is logged for its author")
+    effects.outcome(id, seq, "rejected", "game_error", GAME_ERROR)
   end
 end
 
@@ -133,7 +135,7 @@ function host.add(file, source)
   return sandbox.add(file, source)
 end
 
--- Runs main.lua and checks what it returns. config: {inputs, events, settings, seed, tick_hz}. Returns nil or a problem.
+-- Runs main.lua and checks what it returns. config: inputs, events, settings, seed, tick_hz. Returns nil or a problem.
 function host.load(config)
   config = decode(config)
   tick_hz, dt = config.tick_hz, 1 / config.tick_hz

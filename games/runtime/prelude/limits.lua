@@ -7,8 +7,8 @@ local blame = import("blame")
 
 local limits = {}
 
-local error, pcall, xpcall, type, select = error, pcall, xpcall, type, select
-local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
+local error, pcall, xpcall = error, pcall, xpcall
+local create, resume = coroutine.create, coroutine.resume
 
 local MAX_NESTED = 50
 

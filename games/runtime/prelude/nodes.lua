@@ -52,12 +52,16 @@ local function is_node(value)
 end
 
 local PROPERTIES = {
-  "alive", "colour", "data", "id", "kind", "label", "name", "parent", "rot", "shape", "sx", "sy", "sz", "tags", "x", "y",
-  "z",
+  "alive", "colour", "data", "id", "kind", "label", "name", "parent", "rot", "shape", "sx", "sy", "sz", "tags",
+  "x", "y", "z",
 }
 
+local function unknown_property(key)
+  return "a node has no " .. tostring(key) .. nearest.hint(key, PROPERTIES) .. ": keep data of your own in node.data"
+end
+
 local function no_property(key)
-  blame.fail("a node has no " .. tostring(key) .. nearest.hint(key, PROPERTIES) .. ": keep data of your own in node.data")
+  blame.fail(unknown_property(key))
 end
 
 local function fail_dead(node, what)
@@ -148,7 +152,7 @@ local function problem(slot, key, value)
       return "node.tags wants a list of texts"
     end
   else
-    return "a node has no " .. tostring(key) .. nearest.hint(key, PROPERTIES) .. ": keep data of your own in its data"
+    return unknown_property(key)
   end
 end
 

@@ -13,7 +13,7 @@ local text = import("text")
 local sandbox = {}
 
 local type, rawget, rawset, setmetatable, getmetatable = type, rawget, rawset, setmetatable, getmetatable
-local setfenv, loadstring, pcall, sub, find = setfenv, loadstring, pcall, string.sub, string.find
+local setfenv, loadstring, sub = setfenv, loadstring, string.sub
 
 local function copy(source, names)
   local result = {}
@@ -117,7 +117,8 @@ local function make_strict(globals, state)
     end,
     __newindex = function(_, name, value)
       if state.loaded then
-        blame.fail("global " .. text.tostring(name) .. " would be lost when a world is restored: use world.state or a local")
+        local shown = text.tostring(name)
+        blame.fail("global " .. shown .. " would be lost when a world is restored: use world.state or a local")
       end
       rawset(globals, name, value)
     end,
@@ -152,7 +153,8 @@ local results, loading = {}, {}
 -- `require`: runs a module of the game's own folder once and returns what it returned (or true).
 function sandbox.require(name)
   if type(name) ~= "string" or not chunks[name] or name == "main" then
-    blame.fail("there is no module " .. text.tostring(name) .. " in this game (require wants a file's name without .lua)")
+    local shown = text.tostring(name)
+    blame.fail("there is no module " .. shown .. " in this game (require wants a file's name without .lua)")
   end
   if results[name] == nil then
     if loading[name] then

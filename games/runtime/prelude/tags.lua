@@ -8,7 +8,7 @@ local store = import("store")
 
 local tags = {}
 
-local next, type, concat, setmetatable = next, type, table.concat, setmetatable
+local type, concat, setmetatable = type, table.concat, setmetatable
 
 local MAX_LENGTH = 64
 

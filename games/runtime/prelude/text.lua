@@ -7,8 +7,9 @@ local limits = import("limits")
 
 local text = {}
 
-local type, select, native_tostring, rawget = type, select, tostring, rawget
-local format, find, rep, match, gmatch, gsub = string.format, string.find, string.rep, string.match, string.gmatch, string.gsub
+local type, select, native_tostring = type, select, tostring
+local format, find, rep = string.format, string.find, string.rep
+local match, gmatch, gsub = string.match, string.gmatch, string.gsub
 
 local MAX_REP_BYTES = 1048576
 -- Some patterns need time that grows with the square of the subject, or worse.
@@ -39,11 +40,6 @@ end
 
 local tostring = text.tostring
 
-local function is_shown_with_address(value)
-  local kind = type(value)
-  return kind == "table" or kind == "function" or kind == "thread" or kind == "userdata"
-end
-
 -- Patterns that were looked at and hold no %p. Emptied when there are too many.
 local checked_patterns, checked_count = {}, 0
 local REMEMBERED_PATTERNS = 512
@@ -61,6 +57,7 @@ local function check_pattern(pattern)
   end
 end
 
+-- What native string.format would show with its address, as our own text.
 local function printable(value)
   local kind = type(value)
   if kind == "table" or kind == "function" or kind == "thread" or kind == "userdata" then
