@@ -36,6 +36,7 @@ def run_child(main: Callable[[int], Awaitable[None]]) -> None:
     """Run a child's ``main(control_fd)`` on uvloop. Its command line is: control socket's fd, parent's pid."""
     control_fd, parent_pid = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent_pid)
+    _allow_many_files()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -44,6 +45,12 @@ def run_child(main: Callable[[int], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(start())
+
+
+def _allow_many_files() -> None:
+    """A shard holds one file open for each world, a gateway one socket for each client: take all the kernel grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def resident_bytes() -> int:

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from server.shard.inbox import (
     INBOX_LIMIT,
+    INBOX_LIMIT_BYTES,
     Asker,
     Inbox,
     InputAsker,
@@ -17,8 +18,8 @@ from server.shard.inbox import (
 NOBODY = Asker(cast(Any, None), 0)
 
 
-def an_input(player: str, seq: int) -> PendingInput:
-    return PendingInput(player, seq, "move", {}, None, None, 0, [InputAsker(NOBODY, False, 1)])
+def an_input(player: str, seq: int, size_bytes: int = 10) -> PendingInput:
+    return PendingInput(player, seq, "move", {}, None, None, 0, [InputAsker(NOBODY, False, 1)], size_bytes)
 
 
 def a_join(agent: str) -> PendingJoin:
@@ -59,6 +60,16 @@ def test_a_full_inbox_says_so() -> None:
         assert not inbox.full
         inbox.put(an_input("p_1", seq))
     assert inbox.full
+
+
+def test_an_inbox_full_of_bytes_says_so() -> None:
+    inbox = Inbox()
+    for seq in range(1, INBOX_LIMIT_BYTES // 65_536 + 1):
+        assert not inbox.full
+        inbox.put(an_input("p_1", seq, size_bytes=65_536))
+    assert inbox.full
+    inbox.drain()
+    assert not inbox.full
 
 
 def test_who_is_about_to_come_or_go_is_known() -> None:
