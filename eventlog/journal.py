@@ -149,7 +149,8 @@ class Journal:
         if any(folder.glob("*.journal")):
             os.close(lock_descriptor)
             raise JournalLeftBehind(folder)
-        disk.sync_folder(folder.parent)
+        for parent in (folder.parent, data):
+            disk.sync_folder(parent)
         return cls(
             data,
             shard,
@@ -227,6 +228,7 @@ class Journal:
             self._files.finish(world)
         for world in list(self._retiring):
             self._finish(world)
+        self._files.sync_folders()
         for segment in self._segments:
             self._writer.submit(SegmentRemoval(segment))
         self._writer.submit(FolderRemoval(self.folder))
@@ -368,6 +370,7 @@ class Journal:
         done = self._retiring.pop(world, None)
         if done is not None:
             self._files.finish(world)
+            self._files.sync_folders()
             self._finishing.add(done)
             self._writer.submit(Signal(functools.partial(self._finished, done)))
 

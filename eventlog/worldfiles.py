@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eventlog import frame
 from eventlog.piece import Piece
-from eventlog.writer import WorldFile, WorldSync, WorldWrite, Writer
+from eventlog.writer import FolderSync, WorldFile, WorldSync, WorldWrite, Writer
 
 
 class OpenWorld:
@@ -44,6 +44,8 @@ class WorldFiles:
         self._waiting: dict[OpenWorld, None] = {}
         """Worlds with buffered bytes, the one that waits longest first."""
         self._unsynced: dict[WorldFile, None] = {}
+        self._unsynced_folders: dict[Path, None] = {}
+        """Folders with a new entry. What all worlds share is synced once for all that wait, not once for each."""
 
     def add(self, world: OpenWorld, piece: Piece, now_s: float) -> None:
         """Take a durable piece."""
@@ -64,6 +66,10 @@ class WorldFiles:
         assert world.target is not None
         self._writer.submit(WorldWrite(world.target, world.offset, b"".join(world.chunks)))
         self._unsynced[world.target] = None
+        if world.offset == 0:
+            self._unsynced_folders[world.target.path.parent] = None
+            if world.target.path.name == frame.file_name(1):
+                self._unsynced_folders[self._folder] = None
         world.offset += world.buffered_bytes
         world.chunks.clear()
         world.buffered_bytes = 0
@@ -78,7 +84,7 @@ class WorldFiles:
         return None
 
     def finish(self, world: OpenWorld) -> None:
-        """Submit what is buffered, sync the world's file, close it."""
+        """Submit what is buffered, sync the world's file, close it; `sync_folders` makes its name durable, too."""
         self.flush(world)
         if world.target is not None:
             self._unsynced.pop(world.target, None)
@@ -86,15 +92,22 @@ class WorldFiles:
             world.target = None
 
     def sync_all(self) -> None:
-        """Submit all buffers and sync every file that was written to since its last sync."""
+        """Submit all buffers and sync every file, and folder, that was written to since its last sync."""
         for world in list(self._waiting):
             self.flush(world)
         for file in self._unsynced:
             self._writer.submit(WorldSync(file, close=False))
         self._unsynced.clear()
+        self.sync_folders()
+
+    def sync_folders(self) -> None:
+        """Sync every folder that got an entry since its last sync."""
+        for folder in self._unsynced_folders:
+            self._writer.submit(FolderSync(folder))
+        self._unsynced_folders.clear()
 
     def _next_file(self, world: OpenWorld, piece: Piece) -> None:
         self.finish(world)
         path = self._folder / world.world / frame.file_name(piece.file)
-        world.target = WorldFile(path, first=piece.file == 1)
+        world.target = WorldFile(path)
         world.offset = 0

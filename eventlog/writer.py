@@ -63,15 +63,13 @@ class SegmentFile:
 
 
 class WorldFile:
-    """A world's file on disk. ``unsynced_folders``, those with a new entry, belongs to the loop's thread."""
+    """A world's file on disk."""
 
-    __slots__ = ("descriptor", "path", "unsynced_folders")
+    __slots__ = ("descriptor", "path")
 
-    def __init__(self, path: Path, *, first: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.descriptor = -1
-        folder = path.parent
-        self.unsynced_folders: tuple[Path, ...] = (folder, folder.parent) if first else (folder,)
 
 
 class GroupWrite:
@@ -127,23 +125,31 @@ class WorldWrite:
 
 
 class WorldSync:
-    """Make a world's file, and the folders that name it, durable; close it if nothing more will be written."""
+    """Make a world's file durable, and close it if nothing more will be written."""
 
-    __slots__ = ("close", "file", "folders")
+    __slots__ = ("close", "file")
 
     def __init__(self, file: WorldFile, *, close: bool) -> None:
         self.file = file
         self.close = close
-        self.folders = file.unsynced_folders
-        file.unsynced_folders = ()
 
     def run(self, disk: Disk) -> None:
         disk.sync(self.file.descriptor)
-        for folder in self.folders:
-            disk.sync_folder(folder)
         if self.close:
             disk.close(self.file.descriptor)
             self.file.descriptor = -1
+
+
+class FolderSync:
+    """Make the names in a folder durable."""
+
+    __slots__ = ("folder",)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, disk: Disk) -> None:
+        disk.sync_folder(self.folder)
 
 
 class SegmentRemoval:
