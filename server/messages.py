@@ -317,6 +317,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     shard: int
     data: str
     socket_path: str
+    call_page_path: str
+    """Where it notes its calls into Lua (``server/callpage.py``)."""
     game_folders: list[str]
     durability: Literal["durable", "written"]
     limits: bool

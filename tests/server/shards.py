@@ -11,6 +11,7 @@ from typing import Any
 
 from eventlog.disk import Disk
 from server import messages
+from server.callpage import CallReader
 from server.link import Link, attach, connect_unix
 from server.shard.worker import Shard
 from tests.eventlog.disks import GatedDisk
@@ -91,10 +92,12 @@ async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool =
     """Run a shard on a data folder inside ``folder``, whose path must be short."""
     data = folder / "data"
     ours, theirs = socket.socketpair()
+    CallReader(folder / "shard.page")
     config = messages.ConfigureShard(
         shard=0,
         data=str(data),
         socket_path=str(folder / "shard.sock"),
+        call_page_path=str(folder / "shard.page"),
         game_folders=[str(GAMES)],
         durability="durable",
         limits=False,
