@@ -319,7 +319,6 @@ class ConfigureShard(Message, tag="configure_shard"):
     socket_path: str
     call_page_path: str
     """Where it notes its calls into Lua (``server/callpage.py``)."""
-    game_folders: list[str]
     durability: Literal["durable", "written"]
     limits: bool
     log_format: Literal["text", "json"]
@@ -384,10 +383,14 @@ class GameCounts(Message, tag="game_counts"):
 
 
 class OpenWorld(Message, tag="open_world"):
-    """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`."""
+    """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`.
+
+    The code is named by its digest and read from the data folder: what a log names is what was run.
+    """
 
     world: str
     game: str
+    digest: str
     seed: int
 
 

@@ -27,7 +27,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from eventlog.store import Store
-from games.code import Engine, GameCode
+from games.code import GameCode
 from server import messages
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, cpu_seconds_of
 from server.children import Child, spawn
@@ -147,12 +147,10 @@ class Supervisor:
         return await asyncio.shield(self._failed)
 
     def _keep_code(self, store: Store, games: dict[str, GameCode]) -> None:
-        """Put the code of every game and the engine into the data folder: logs name them by digest."""
-        engine = Engine.current()
+        """Put the code of every game into the data folder: logs name it by digest, and shards run it from there."""
         try:
             for code in games.values():
                 store.put_code(code.digest, code.files)
-            store.put_engine(engine.digest, engine.files)
         except OSError as error:
             raise StartError(
                 f"cannot write to {self.config.data}: {error.strerror}", "make room, or use another --data"
@@ -223,7 +221,6 @@ class Supervisor:
                 data=str(self.config.data.resolve()),
                 socket_path=self._socket_path(number),
                 call_page_path=str(page_path),
-                game_folders=self._game_folders(),
                 durability=self.config.durability,
                 limits=self.config.limits,
                 log_format=self.config.log,

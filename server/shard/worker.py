@@ -26,11 +26,13 @@ import msgspec
 
 from eventlog import records
 from eventlog.disk import Disk
+from eventlog.errors import EventLogError
 from eventlog.journal import Journal
 from eventlog.piece import Piece
+from eventlog.store import Store
 from eventlog.ticket import Ticket
 from eventlog.worldlog import WorldLog
-from games.code import Engine, GameCode, find_games
+from games.code import Engine, GameCode
 from games.errors import GameError, ObservationFailed, WorldFaulted
 from games.runtime.sandbox import lua_version
 from games.runtime.world import World
@@ -63,8 +65,10 @@ class Shard:
         self._config = config
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
-        self._games: dict[str, GameCode] = find_games([Path(folder) for folder in config.game_folders])
+        self._store = Store.attach(Path(config.data))
+        self._codes: dict[str, GameCode] = {}
         self._engine = Engine.current()
+        self._store.put_engine(self._engine.digest, self._engine.files)
         self._sync_seconds = Histogram()
         self._journal = Journal.open(
             Path(config.data),
@@ -287,12 +291,19 @@ class Shard:
         else:
             self._open_world(self._openings.popleft())
 
+    def _code(self, game: str, digest: str) -> GameCode:
+        """A game's code by its digest. Raises GameError, EventLogError."""
+        code = self._codes.get(digest)
+        if code is None:
+            code = self._codes[digest] = GameCode.from_files(game, self._store.get_code(digest))
+        return code
+
     def _open_world(self, message: messages.OpenWorld) -> None:
-        code = self._games[message.game]
         try:
+            code = self._code(message.game, message.digest)
             with self._calls.during(message.world, 0, "setup"):
                 world = World.load(code, world_id=message.world, seed=message.seed, engine=self._engine)
-        except GameError as error:
+        except (GameError, EventLogError) as error:
             _log.error("world %s of %s could not be made: %s", message.world, message.game, error)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eventlog.disk import Disk
+from eventlog.store import Store
+from games.code import GameCode
 from server import messages
 from server.callpage import CallReader
 from server.link import Link, attach, connect_unix
@@ -73,7 +75,9 @@ class RunningShard:
 
     async def open(self, game: str = "echo") -> None:
         """Make the world."""
-        self.control.send(messages.OpenWorld(world=WORLD, game=game, seed=1))
+        self.code = GameCode.load(GAMES / game)
+        Store.attach(self.data).put_code(self.code.digest, self.code.files)
+        self.control.send(messages.OpenWorld(world=WORLD, game=game, digest=self.code.digest, seed=1))
         await self.report(messages.WorldOpened)
 
     async def join(self, agent: str = "a_1", **fields: Any) -> protocol.Joined:
@@ -98,7 +102,6 @@ async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool =
         data=str(data),
         socket_path=str(folder / "shard.sock"),
         call_page_path=str(folder / "shard.page"),
-        game_folders=[str(GAMES)],
         durability="durable",
         limits=False,
         log_format="text",
