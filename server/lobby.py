@@ -23,7 +23,8 @@ from typing import Final
 import msgspec
 
 from server import refusals
-from server.messages import WorldPulse
+from server.messages import SessionPlayer, WorldPulse
+from server.sessions import SessionBook
 from worldline import protocol
 
 RESERVATION_S: Final = 30.0  # a gateway that placed an agent tells the shard at once; longer means that it is gone
@@ -130,6 +131,7 @@ class Lobby:
         self._ended: deque[str] = deque()  # in order of end
         self._shards: dict[int, int] = {}  # unfinished worlds by shard
         self._expiries: deque[tuple[float, str, str]] = deque()  # (when, world, agent), soonest first
+        self._sessions = SessionBook()
 
     # --- placement -----------------------------------------------------------------------------------
 
@@ -237,11 +239,12 @@ class Lobby:
         if entry is not None and entry.opening:
             self._forget(entry)
 
-    def player_joined(self, world: str, player: str, agent: str, name: str, seat: int) -> None:
+    def player_joined(self, world: str, player: str, agent: str, session: str, name: str, seat: int) -> None:
         """The shard has seated an agent. Its reservation, if it still has one, is used up."""
         entry = self._unfinished.get(world)
         if entry is None:
             return
+        self._sessions.seated(session, world, player)
         entry.reserved_until_s.pop(agent, None)
         entry.players[player] = protocol.PlayerSummary(
             player=player, agent=agent, name=name, seat=seat, score=0, connected=True
@@ -257,8 +260,9 @@ class Lobby:
         if entry is not None:
             entry.reserved_until_s.pop(agent, None)
 
-    def player_left(self, world: str, player: str) -> None:
+    def player_left(self, world: str, player: str, reason: str, tick: int) -> None:
         """A seat is free again."""
+        self._sessions.unseated(world, player, reason, tick)
         entry = self._unfinished.get(world)
         if entry is not None:
             entry.players.pop(player, None)
@@ -271,6 +275,7 @@ class Lobby:
         entry.status, entry.tick, entry.reason = status, tick, reason
         if not entry.ended:
             return
+        self._sessions.world_ended(world, reason or status, tick)
         self._unlist(entry)
         entry.reserved_until_s.clear()
         self._ended.append(world)
@@ -336,6 +341,18 @@ class Lobby:
         """Return the shard on which an unfinished world runs."""
         entry = self._unfinished.get(world)
         return None if entry is None or entry.opening else entry.shard
+
+    def session_players(self, session: str) -> list[SessionPlayer]:
+        """Return the players that a session has."""
+        return [
+            SessionPlayer(world=world, player=player, shard=entry.shard, tick=entry.tick)
+            for world, player in self._sessions.players(session)
+            if (entry := self._unfinished.get(world)) is not None
+        ]
+
+    def session_lost(self, session: str) -> list[protocol.LostPlayer]:
+        """Return the players that a session lost otherwise than by leaving, oldest first."""
+        return self._sessions.lost(session)
 
     def nearest_worlds(self, world: str) -> list[str]:
         """Return at most 20 listed worlds, those most like ``world`` first, unfinished before ended."""

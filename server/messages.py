@@ -67,11 +67,22 @@ class ObservePlayer(Message, tag="observe"):
     world: str
     player: str
     since: int
+    named: bool = False
+    """The client itself has named ``since``: it has everything before."""
     format: protocol.Format = "both"
 
 
 class LeaveWorld(Message, tag="leave"):
     """Take this player out. The answer is `protocol.Left`."""
+
+    request: int
+    world: str
+    player: str
+
+
+class AttachPlayer(Message, tag="attach"):
+    """The session of this player is back: it is driven from here now, and its grace ends. The answer is
+    `PlayerAttached` or `PlayerAbsent`."""
 
     request: int
     world: str
@@ -85,16 +96,19 @@ class PlayerDetached(Message, tag="detached"):
     player: str
 
 
-GatewayToShard = JoinWorld | PlayerInput | ObservePlayer | LeaveWorld | PlayerDetached
+GatewayToShard = JoinWorld | PlayerInput | ObservePlayer | LeaveWorld | AttachPlayer | PlayerDetached
 
 # --- shard → gateway ---------------------------------------------------------------------------------
+
+
+AnyAnswer = protocol.Joined | protocol.Outcome | protocol.Observation | protocol.Left | protocol.Error
 
 
 class Answer(Message, tag="answer"):
     """The one reply to a request of a gateway."""
 
     request: int
-    message: protocol.Joined | protocol.Outcome | protocol.Observation | protocol.Left | protocol.Error
+    message: AnyAnswer
 
 
 class Push(Message, tag="push"):
@@ -105,7 +119,24 @@ class Push(Message, tag="push"):
     player: str | None = None
 
 
-ShardToGateway = Answer | Push
+class PlayerAttached(Message, tag="attached"):
+    """The answer to `AttachPlayer`. ``since``: the first event that the next observation shall hold, so that what the
+    last connection may not have delivered comes again."""
+
+    request: int
+    player: protocol.ResumedPlayer
+    since: int
+
+
+class PlayerAbsent(Message, tag="absent"):
+    """The answer to `AttachPlayer` for a player that is gone: since which tick, and why."""
+
+    request: int
+    reason: str
+    tick: int
+
+
+ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent
 
 # --- gateway, shard → supervisor ---------------------------------------------------------------------
 
@@ -148,6 +179,13 @@ class AskGameCounts(Message, tag="ask_game_counts"):
     request: int
 
 
+class AskSession(Message, tag="ask_session"):
+    """Which players has this session, and which did it lose? Answered by `SessionFound`."""
+
+    request: int
+    session: str
+
+
 class ShardReady(Message, tag="shard_ready"):
     """The shard accepts gateways and worlds."""
 
@@ -171,6 +209,7 @@ class PlayerJoined(Message, tag="player_joined"):
     world: str
     player: str
     agent: str
+    session: str
     name: str
     seat: int
 
@@ -183,10 +222,12 @@ class JoinRefused(Message, tag="join_refused"):
 
 
 class PlayerLeft(Message, tag="player_left"):
-    """The seat is durably free."""
+    """The seat is durably free. ``reason``: left (its own request), timeout."""
 
     world: str
     player: str
+    reason: str
+    tick: int
 
 
 class WorldChanged(Message, tag="world_changed"):
@@ -282,6 +323,7 @@ ToSupervisor = (
     | AskWorlds
     | AskWorld
     | AskGameCounts
+    | AskSession
     | ShardReady
     | WorldOpened
     | WorldNotOpened
@@ -306,6 +348,8 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     game_folders: list[str]
     durability: Literal["durable", "written"]
     limits: bool
+    secret: bytes
+    """Signs resume tokens."""
     log_format: Literal["text", "json"]
     log_level: str
 
@@ -382,6 +426,23 @@ class GameCounts(Message, tag="game_counts"):
     worlds: dict[str, int]
 
 
+class SessionPlayer(Message):
+    """A player in a `SessionFound`. ``tick`` is the last that the lobby has heard of."""
+
+    world: str
+    player: str
+    shard: int
+    tick: int
+
+
+class SessionFound(Message, tag="session_found"):
+    """The answer to `AskSession`: what it has in worlds that run, and what it lost otherwise than by leaving."""
+
+    request: int
+    players: list[SessionPlayer]
+    lost: list[protocol.LostPlayer]
+
+
 class OpenWorld(Message, tag="open_world"):
     """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`.
 
@@ -428,6 +489,7 @@ FromSupervisor = (
     | WorldsFound
     | WorldFound
     | GameCounts
+    | SessionFound
     | OpenWorld
     | CloseWorld
     | AskView

@@ -19,8 +19,14 @@ from server.lobby import Lobby, OpenNew, Place, Refusal
 
 PAGE_LIMIT: Final = 100  # worlds on one page
 
-Question = messages.AskPlace | messages.AskWorlds | messages.AskWorld | messages.AskGameCounts
-QUESTIONS: Final = (messages.AskPlace, messages.AskWorlds, messages.AskWorld, messages.AskGameCounts)
+Question = messages.AskPlace | messages.AskWorlds | messages.AskWorld | messages.AskGameCounts | messages.AskSession
+QUESTIONS: Final = (
+    messages.AskPlace,
+    messages.AskWorlds,
+    messages.AskWorld,
+    messages.AskGameCounts,
+    messages.AskSession,
+)
 Report = (
     messages.WorldOpened
     | messages.WorldNotOpened
@@ -83,6 +89,10 @@ class Reception:
             case messages.AskGameCounts():
                 players, worlds = self._lobby.counts()
                 reply(messages.GameCounts(request=question.request, players=players, worlds=worlds))
+            case messages.AskSession():
+                players_of = self._lobby.session_players(question.session)
+                lost = self._lobby.session_lost(question.session)
+                reply(messages.SessionFound(request=question.request, players=players_of, lost=lost))
 
     def tell(self, report: Report) -> None:
         """Take in what a shard reports."""
@@ -93,11 +103,13 @@ class Reception:
                 self._lobby.not_opened(report.world)
                 self._refuse_waiting(report.world, report.reason)
             case messages.PlayerJoined():
-                self._lobby.player_joined(report.world, report.player, report.agent, report.name, report.seat)
+                self._lobby.player_joined(
+                    report.world, report.player, report.agent, report.session, report.name, report.seat
+                )
             case messages.JoinRefused():
                 self._lobby.join_refused(report.world, report.agent)
             case messages.PlayerLeft():
-                self._lobby.player_left(report.world, report.player)
+                self._lobby.player_left(report.world, report.player, report.reason, report.tick)
             case messages.WorldChanged():
                 self._lobby.changed(report.world, report.status, report.tick, report.reason)
             case messages.WorldPulse():

@@ -9,6 +9,8 @@ Not here: child processes (``server/supervisor.py``).
 from __future__ import annotations
 
 import errno
+import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -23,6 +25,7 @@ from games.errors import GameError
 
 BACKLOG: Final = 4096  # 1,000 connects in 0.4 s; with the default of 100 it takes 1.3 s
 SEND_BUFFER_BYTES: Final = 65_536  # else the kernel hides minutes of stale frames from the rules for slow readers
+SECRET_BYTES: Final = 32  # as long as the signatures that are made with it
 SOCKET_PATH_LIMIT: Final = 107  # bytes of a unix socket's path, without the zero at its end
 
 
@@ -94,6 +97,43 @@ def open_store(data: Path) -> Store:
         raise StartError(message, remedy or "use another --data") from error
     except OSError as error:
         raise StartError(f"cannot use {data} as data folder: {error.strerror}", "use another --data") from error
+
+
+def open_secret(data: Path) -> bytes:
+    """Return the data folder's secret, which signs resume tokens; make it if it is missing. The folder is locked by us.
+
+    It is on disk, complete and readable for its owner only, before anything is signed with it. Raises StartError.
+    """
+    path = data / "secret.key"
+    try:
+        if not path.exists():
+            _write_secret(path, secrets.token_bytes(SECRET_BYTES))
+        secret = path.read_bytes()
+    except OSError as error:
+        raise StartError(f"cannot use {path}: {error.strerror}", "give it back to this user, or remove it") from error
+    if len(secret) != SECRET_BYTES:
+        raise StartError(
+            f"{path} holds {len(secret)} bytes, not {SECRET_BYTES}",
+            "bring it back from a backup, or remove it: sessions from before cannot be resumed then",
+        )
+    return secret
+
+
+def _write_secret(path: Path, secret: bytes) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, secret)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def make_socket_folder() -> Path:

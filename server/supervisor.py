@@ -37,7 +37,15 @@ from server.lobby import Lobby, LobbyGame
 from server.process import cpu_seconds, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.slots import Slot
-from server.startup import StartError, listen, load_games, make_socket_folder, open_store, remove_socket_folder
+from server.startup import (
+    StartError,
+    listen,
+    load_games,
+    make_socket_folder,
+    open_secret,
+    open_store,
+    remove_socket_folder,
+)
 from worldline import protocol
 
 __all__ = ["ServerStatistics", "StartError", "Supervisor"]
@@ -75,6 +83,7 @@ class Supervisor:
         """False once `stop` had to kill a shard or saw it fail: its worlds are not closed then."""
         self._listener: socket.socket | None = None
         self._store: Store | None = None
+        self._secret = b""
         self._sockets: Path | None = None
         self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
         self._reception = Reception(self._lobby, self._order)
@@ -120,6 +129,7 @@ class Supervisor:
             self._listener = listen(self.config.host, self.config.port)
             self.port = self._listener.getsockname()[1]
             self._store = open_store(self.config.data)
+            self._secret = open_secret(self.config.data)
             self._keep_code(self._store, games)
             self._sockets = make_socket_folder()
             self._open_lobby(games, self._store)
@@ -241,6 +251,7 @@ class Supervisor:
                 game_folders=self._game_folders(),
                 durability=self.config.durability,
                 limits=self.config.limits,
+                secret=self._secret,
                 log_format=self.config.log,
                 log_level=self.config.log_level,
             )
@@ -317,7 +328,11 @@ class Supervisor:
     # --- messages ------------------------------------------------------------------------------------
 
     def _on_message(self, child: Child, message: messages.ToSupervisor) -> None:
-        if isinstance(message, QUESTIONS):
+        if isinstance(message, messages.AskSession):
+            # A shard reports a seat before its client can know of it. So that report is here, or has come with this
+            # question in the same turn of the loop: in the next turn it has been taken in.
+            asyncio.get_running_loop().call_soon(self._reception.ask, message, child.send)
+        elif isinstance(message, QUESTIONS):
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)

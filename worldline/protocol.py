@@ -50,10 +50,12 @@ class Request(msgspec.Struct, tag_field="type", omit_defaults=True):
 
 
 class Hello(Request, tag="hello", kw_only=True):
-    """The first message of a connection, within ten seconds."""
+    """The first message of a connection, within ten seconds. With ``resume``, the token of an earlier welcome, the
+    connection goes on with that session and drives its players."""
 
     name: Name | None = None
     client: Name | None = None
+    resume: str | None = None
 
 
 class Games(Request, tag="games", kw_only=True):
@@ -147,10 +149,39 @@ class Limits(msgspec.Struct, kw_only=True):
     silence_s: int
 
 
+class ResumedPlayer(msgspec.Struct, kw_only=True):
+    """A player that your session has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
+    ``driven``: a connection speaks for it; after a resume it is yours."""
+
+    world: str
+    game: str
+    player: str
+    seat: int
+    status: WorldStatus
+    tick: int
+    next_seq: int
+    cursor: int
+    driven: bool
+
+
+class LostPlayer(msgspec.Struct, kw_only=True):
+    """A player that your session had until ``tick``. ``reason`` as in `Closed`: timeout, finished, idle …"""
+
+    world: str
+    player: str
+    reason: str
+    tick: int
+
+
 class Welcome(Reply, tag="welcome", kw_only=True):
-    """Who you are here, and what the limits are. ``features`` names optional parts of the protocol."""
+    """Who you are here, and what the limits are. ``features`` names optional parts of the protocol.
+
+    ``resume`` is for the hello of a later connection; ``resumed`` says whether this one went on with an earlier
+    session, whose ``players`` are yours again; ``lost`` are those that ended otherwise than by leaving."""
 
     session: str
+    resume: str
+    resumed: bool
     agent: str
     name: str
     role: Literal["agent"]
@@ -159,6 +190,8 @@ class Welcome(Reply, tag="welcome", kw_only=True):
     server_time_ms: int
     features: list[str]
     limits: Limits
+    players: list[ResumedPlayer]
+    lost: list[LostPlayer]
 
 
 class GameSummary(msgspec.Struct, kw_only=True):
@@ -407,5 +440,6 @@ CLOSE_PROTOCOL: Final = 1008  # refused, do not retry
 CLOSE_TOO_BIG: Final = 1009  # mend the message
 CLOSE_FAULT: Final = 1011
 CLOSE_RESTART: Final = 1012  # come back after retry_after_ms
+CLOSE_TAKEN_OVER: Final = 4001  # a newer connection of the session has taken over: do not retry
 CLOSE_TOO_SLOW: Final = 4008  # too slow or silent: come back after retry_after_ms
 CLOSE_FLOODING: Final = 4029  # 100 refusals in 10 s

@@ -6,6 +6,8 @@
 `refusals`     every error of the gateway, with a hint that works
 `requests`     what a request needs: pure decisions, no I/O
 `session`      one client's conversation: seats, cursors, open requests
+`resume`       the signed token that lets a session go on
+`greeting`     hello and welcome: somebody new, or a session that goes on
 `connection`   one WebSocket: opcodes, outbox, closing
 `catalogue`    the games, as `games` and `rules` tell them
 `backends`     the links to supervisor and shards, and who waits for which answer

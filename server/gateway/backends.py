@@ -29,10 +29,12 @@ Question = (
     | messages.AskWorlds
     | messages.AskWorld
     | messages.AskGameCounts
+    | messages.AskSession
     | messages.JoinWorld
     | messages.PlayerInput
     | messages.ObservePlayer
     | messages.LeaveWorld
+    | messages.AttachPlayer
 )
 
 
@@ -46,6 +48,7 @@ class Waiting(msgspec.Struct, eq=False):
     asked: int = SUPERVISOR
     world: str | None = None
     game: str | None = None
+    player: str | None = None
 
 
 class _Shard:

@@ -50,6 +50,8 @@ class GatewayConnection(ServerConnection):
         self._outbox_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
+        self._may_read = asyncio.Event()
+        self._may_read.set()
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -78,14 +80,23 @@ class GatewayConnection(ServerConnection):
             self.cut_off("it pings and never reads")
 
     async def receive(self) -> tuple[bytes, bool]:
-        """The next message and whether it came in a text frame. Waits while the outbox is full.
+        """The next message and whether it came in a text frame. Waits while the outbox is full or reading is held.
 
         Raises `websockets.exceptions.ConnectionClosed`.
         """
+        await self._may_read.wait()
         if self.full_since_s is not None:
             await self._room.wait()
         data = await self.recv(decode=False)
         return data, self._opcodes.popleft()
+
+    def hold_reading(self) -> None:
+        """Take no further message until `go_on_reading`, or the end of the connection."""
+        self._may_read.clear()
+
+    def go_on_reading(self) -> None:
+        """Take messages again."""
+        self._may_read.set()
 
     # writing
 
@@ -140,6 +151,7 @@ class GatewayConnection(ServerConnection):
         self._outbox.clear()
         self._outbox_bytes = 0
         self._room.set()
+        self._may_read.set()
 
     def cut_off(self, why: str) -> None:
         """Drop the socket at once: the other side would not read a close frame."""

@@ -42,9 +42,13 @@ class Fanout:
 
 
 def spread(sessions: Iterable[Session], message: protocol.Reply) -> None:
-    """Send one push to many, encoded once for each encoding. Who is behind gets only the end of a world."""
+    """Send one push to many, encoded once for each encoding. Who is behind gets only the end of a world; who is not
+    welcomed yet gets it after the welcome."""
     encoded: dict[Encoding, bytes] = {}
     for session in sessions:
+        if session.returning is not None:
+            session.returning.pushes.append(message)
+            continue
         connection = session.connection
         if session.gone or (connection.full and not isinstance(message, protocol.Closed)):
             continue

@@ -1,8 +1,8 @@
 """The gateway: connections on one side, supervisor and shards on the other.
 
-One reader per connection; it never waits for a shard. Answers are written from the links' callbacks. Invariant: every
-request of a connected client gets exactly one reply - the answer, a refusal, or an error when the process that had the
-question is lost.
+One reader per connection; it waits for a shard only while its session is being resumed. Answers are written from the
+links' callbacks. Invariant: every request of a connected client gets exactly one reply - the answer, a refusal, or an
+error when the process that had the question is lost.
 
 Not here: what a frame means (``decoding``), what a request needs (``requests``), how bytes wait (``connection``).
 """
@@ -31,11 +31,11 @@ from server.gateway.connection import GatewayConnection, close_reason
 from server.gateway.decoding import decode
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.fanout import Fanout, spread
+from server.gateway.greeting import Greeting
 from server.gateway.limits import GatewayLimits
 from server.gateway.refusals import Refused
 from server.gateway.replies import encode, fitting, without_waiting
 from server.gateway.session import Session
-from server.identifiers import new_agent, new_session
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from worldline import protocol
@@ -71,6 +71,9 @@ class Gateway:
         self._requests = 0
         self._refusals: Counter[str] = Counter()
         self._version = f"worldline/{version()}"
+        self._greeting = Greeting(
+            config, limits, self._version, self._backends, self._fanout, self._reply, self._vanished
+        )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
     async def start(self, listening: socket.socket) -> None:
@@ -117,7 +120,7 @@ class Gateway:
         self.sessions.add(session)
         handled = 0
         try:
-            while not session.flooded:
+            while not (session.flooded or session.gone):
                 data, text_frame = await connection.receive()
                 await self._handle(session, data, text_frame)
                 handled += 1
@@ -130,15 +133,23 @@ class Gateway:
             self._vanished(session)
 
     def _vanished(self, session: Session) -> None:
-        """The connection is gone: its players are undriven from now on. Joins under way follow when they arrive."""
+        """The connection is gone, or taken over: its players are undriven from now on, until their session is back.
+
+        Joins under way follow when they arrive.
+        """
+        if session.gone:
+            return
         session.gone = True
         self.sessions.discard(session)
+        self._greeting.gone(session)
         for seat in session.seats():
             self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
         """Handle one frame: exactly one reply comes of it, now or when the answer comes."""
+        if session.gone:  # taken over while this frame came in
+            return
         self._requests += 1
         number: int | None = None
         try:
@@ -187,7 +198,7 @@ class Gateway:
         session.open_ids.add(request.id)
         try:
             if isinstance(request, protocol.Hello):
-                self._reply(waiting, self._welcome(session, request))
+                self._greeting.hello(waiting, request)
                 return
             step = requests.plan(request, session, self._catalogue, time.time_ns() // 1_000_000)
             if isinstance(step, requests.Ask):
@@ -197,22 +208,6 @@ class Gateway:
         except BaseException:
             session.open_ids.discard(request.id)
             raise
-
-    def _welcome(self, session: Session, hello: protocol.Hello) -> protocol.Welcome:
-        session.agent = new_agent()
-        session.id = new_session()
-        session.name = hello.name or f"guest-{session.agent[-4:]}"
-        return protocol.Welcome(
-            session=session.id,
-            agent=session.agent,
-            name=session.name,
-            role="agent",
-            durability=self._config.durability,
-            server=self._version,
-            server_time_ms=time.time_ns() // 1_000_000,
-            features=[],
-            limits=self._limits.announced(),
-        )
 
     # --- asking and answering ------------------------------------------------------------------------
 
@@ -225,6 +220,9 @@ class Gateway:
             self._answer_lost(waiting)
 
     def _answer_lost(self, waiting: Waiting) -> None:
+        if isinstance(waiting.request, protocol.Hello):
+            self._greeting.shard_lost(waiting)
+            return
         game = waiting.game or self._catalogue.example
         if _any_world_will_do(waiting.request):
             self._reply(waiting, refusals.place_lost(game, waiting.request.id))
@@ -289,6 +287,10 @@ class Gateway:
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
+            case messages.SessionFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._greeting.found(waiting, message)
             case messages.ShardUp():
                 self._backends.shard_up(message.shard, message.socket_path)
             case messages.ShardDown():
@@ -333,23 +335,34 @@ class Gateway:
         if waiting is None:
             _log.error("shard %d answered question %d, which nobody asked", shard, message.request)
             return
-        answer = message.message
+        match message:
+            case messages.PlayerAttached():
+                self._greeting.attached(waiting, shard, message)
+            case messages.PlayerAbsent():
+                self._greeting.absent(waiting, message.reason, message.tick)
+            case messages.Answer():
+                self._on_answer(shard, waiting, message.message)
+
+    def _on_answer(self, shard: int, waiting: Waiting, answer: messages.AnyAnswer) -> None:
         session = waiting.session
         match answer:
             case protocol.Joined():
-                if session.gone:
+                driver = self._greeting.living(session)
+                if driver is None:
                     self._backends.tell(shard, messages.PlayerDetached(world=answer.world, player=answer.player))
                     return
-                session.take_seat(answer, shard)
-                self._fanout.add(answer.world, answer.player, session)
+                driver.take_seat(answer.world, answer.game, answer.player, shard)
+                self._fanout.add(answer.world, answer.player, driver)
                 session.saw(answer.observation)
             case protocol.Outcome():
                 session.saw(answer.observation)
             case protocol.Observation():
                 session.saw(answer)
             case protocol.Left():
-                session.drop_seat(answer.world, answer.player)
-                self._fanout.remove(answer.world, answer.player)
+                driver = self._greeting.living(session)
+                if driver is not None:
+                    driver.drop_seat(answer.world, answer.player)
+                    self._fanout.remove(answer.world, answer.player)
             case protocol.Error() if answer.code in _PLACE_LOST and _any_world_will_do(waiting.request):
                 assert waiting.game is not None
                 answer = refusals.place_lost(waiting.game, waiting.request.id)

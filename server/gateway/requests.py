@@ -51,6 +51,7 @@ def plan(request: protocol.Request, session: Session, catalogue: Catalogue, now_
             observe = messages.ObservePlayer(
                 request=UNNUMBERED, world=seat.world, player=seat.player, since=since, format=request.format
             )
+            observe.named = request.since is not None
             return Ask(seat.shard, observe, seat.world, seat.game)
         case protocol.Leave():
             seat = session.pick(request.world, request.player, request.id)

@@ -1,7 +1,9 @@
-"""One client's conversation: who it is, which players it drives, and which of its requests are open.
+"""One client's conversation over one connection: who it is, which players it drives, which of its requests are open.
 
-Not here: the socket (``server/gateway/connection.py``). A session has one connection for now; they are two classes
-because a session can outlive its connection.
+A client that comes back on another connection goes on as the same session (`Session.id`), in a new object: open
+requests and cursors end with a connection, players do not.
+
+Not here: the socket (``server/gateway/connection.py``), and how a session goes on (``server/gateway/greeting.py``).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import msgspec
 from server.gateway import refusals
 from server.gateway.decoding import Examples
 from server.gateway.limits import Admission, FloodWindow, GatewayLimits
+from server.messages import SessionPlayer
 from worldline import protocol
 
 if TYPE_CHECKING:
@@ -42,9 +45,20 @@ class WorldEnd(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Returning(msgspec.Struct, eq=False):
+    """A session that is being resumed: what its welcome will say, which players' shards have not answered yet, and the
+    pushes that wait for the welcome."""
+
+    players: list[protocol.ResumedPlayer] = []
+    lost: list[protocol.LostPlayer] = []
+    awaited: dict[tuple[str, str], SessionPlayer] = {}
+    pushes: list[protocol.Reply] = []
+
+
 class Session:
-    """The state of one conversation. ``agent`` is None until hello; ``gone``: its connection has ended; ``flooded``: it
-    is being closed for too many refusals, and nothing more is read from it."""
+    """The state of one conversation. ``agent`` is None until hello; ``returning``: it is being resumed, and its welcome
+    has not been sent; ``gone``: its connection has ended or was taken over; ``flooded``: it is being closed for
+    too many refusals, and nothing more is read from it."""
 
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
         self.connection = connection
@@ -53,6 +67,7 @@ class Session:
         self.agent: str | None = None
         self.id: str | None = None
         self.name = ""
+        self.returning: Returning | None = None
         self.gone = False
         self.flooded = False
         self.open_ids: set[int] = set()
@@ -61,13 +76,13 @@ class Session:
 
     # seats
 
-    def take_seat(self, joined: protocol.Joined, shard: int) -> Seat:
-        """Note that this session drives the player of ``joined``. Repeating it keeps the cursor."""
-        players = self._seats.setdefault(joined.world, {})
-        seat = players.get(joined.player)
+    def take_seat(self, world: str, game: str, player: str, shard: int, *, cursor: int = 1) -> Seat:
+        """Note that this session drives a player. Repeating it keeps the cursor."""
+        players = self._seats.setdefault(world, {})
+        seat = players.get(player)
         if seat is None:
-            seat = players[joined.player] = Seat(joined.world, joined.game, joined.player, shard)
-        self._ends.pop(joined.world, None)
+            seat = players[player] = Seat(world, game, player, shard, cursor)
+        self._ends.pop(world, None)
         return seat
 
     def seat(self, world: str, player: str) -> Seat | None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -35,12 +36,14 @@ from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.link import Link
 from server.shard import replies
+from server.shard.heard import Heard
 from server.shard.history import History
 from server.shard.inbox import Asker, Inbox, InputAsker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
 from server.shard.meters import Meters
 from worldline import protocol
 
 RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
+DEPARTED_KEPT: Final = 64  # players that have left of whom the world can still say why
 
 _log = logging.getLogger("worldline.shard")
 _encode = msgspec.msgpack.Encoder().encode
@@ -94,6 +97,8 @@ class WorldHost:
         self._inbox = Inbox()
         self._drivers: dict[str, Driver] = {}
         self._player_of: dict[str, str] = {}
+        self._heard: dict[str, Heard] = {}
+        self._departed: OrderedDict[str, tuple[str, int]] = OrderedDict()  # (reason, tick) by player
         self._empty_since_s: float | None = time.monotonic()
         self._drained: list[Pending] = []
         self._entries: list[Entry] = []
@@ -113,7 +118,7 @@ class WorldHost:
         asker = JoinAsker(Asker(link, message.request), message.observe)
         player = self._player_of.get(message.agent)
         if player is not None:  # asked twice: the same seat, driven from here now
-            self._drivers[player] = Driver(link)
+            self._drive(player, link)
             self._answer_joined(asker, player)
             return
         waiting = self._inbox.join_of(message.agent)
@@ -130,6 +135,8 @@ class WorldHost:
         """Queue an input for the next tick; or say at once why not, or what became of it the first time."""
         asker = InputAsker(Asker(link, message.request), message.observe, message.since)
         player = self.world.players.get(message.player)
+        if player is not None and message.seen_tick is not None:
+            self._heard[message.player].saw(message.seen_tick)
         if player is None or self._inbox.leave_waiting(message.player):
             self._refuse(asker.asker, replies.not_joined(message.player, self.id))
             return
@@ -168,6 +175,8 @@ class WorldHost:
         if message.player not in self.world.players:
             self._refuse(asker, replies.not_joined(message.player, self.id))
             return
+        if message.named:
+            self._heard[message.player].named(message.since)
         try:
             self._answer(asker, self._observation(message.player, message.since, message.format))
         except ObservationFailed as failure:
@@ -183,17 +192,36 @@ class WorldHost:
         else:
             self._take(PendingLeave(asker, message.player, "left"))
 
-    def detached(self, player: str) -> None:
-        """Nobody speaks for this player any more: its grace begins."""
+    def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
+        """The player's session is back: it is driven from here now, and its grace is over."""
+        player = self.world.players.get(message.player)
+        if player is None:
+            reason, tick = self._departed.get(message.player, ("left", 0))
+            absent = messages.PlayerAbsent(request=message.request, reason=reason, tick=tick)
+            self._surroundings.send(link, absent, self.ticket)
+            return
+        self._drive(player.id, link)
+        attached = messages.PlayerAttached(
+            request=message.request,
+            player=replies.resumed(self.world, player.id, status=self.status),
+            since=self._heard[player.id].since,
+        )
+        self._surroundings.send(link, attached, self.ticket)
+
+    def detached(self, link: Link[Any], player: str) -> None:
+        """The gateway that spoke for this player has no connection for it any more: its grace begins."""
         driver = self._drivers.get(player)
-        if driver is not None and driver.detached_at_s is None:
+        if driver is not None and driver.link is link and driver.detached_at_s is None:
             driver.detached_at_s = time.monotonic()
+
+    def _drive(self, player: str, link: Link[Any]) -> None:
+        """``link`` speaks for this player now. A link that is lost already will not be reported lost again."""
+        self._drivers[player] = Driver(link, time.monotonic() if link.lost else None)
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""
-        for player, driver in self._drivers.items():
-            if driver.link is link:
-                self.detached(player)
+        for player in self._drivers:
+            self.detached(link, player)
 
     # --- the tick ------------------------------------------------------------------------------------
 
@@ -312,24 +340,33 @@ class WorldHost:
 
     def _seated(self, pending: PendingJoin) -> None:
         player = pending.player
-        self._drivers[player] = Driver(pending.askers[-1].asker.link)
+        self._drive(player, pending.askers[-1].asker.link)
         self._player_of[pending.agent] = player
+        self._heard[player] = Heard()
         self._empty_since_s = None
-        for asker in pending.askers:
-            self._answer_joined(asker, player)
         report = messages.PlayerJoined(
             world=self.id,
             player=player,
             agent=pending.agent,
+            session=pending.session,
             name=pending.name,
             seat=self.world.players[player].seat,
         )
+        # Before the answers: a client that knows of its seat, and asks the lobby for it, is never too early.
         self._surroundings.report(report, self.ticket)
+        for asker in pending.askers:
+            self._answer_joined(asker, player)
 
     def _unseated(self, pending: PendingLeave) -> None:
         player = pending.player
         self._drivers.pop(player, None)
+        self._heard.pop(player, None)
         self._history.left(player)
+        self._departed[player] = pending.reason, self.world.tick
+        if len(self._departed) > DEPARTED_KEPT:
+            self._departed.popitem(last=False)
+        report = messages.PlayerLeft(world=self.id, player=player, reason=pending.reason, tick=self.world.tick)
+        self._surroundings.report(report, self.ticket)
         self._player_of = {agent: driven for agent, driven in self._player_of.items() if driven != player}
         if not self._drivers:
             self._empty_since_s = time.monotonic()
@@ -338,7 +375,6 @@ class WorldHost:
         else:
             closed = protocol.Closed(world=self.id, player=player, reason=pending.reason)
             self._surroundings.push(messages.Push(world=self.id, player=player, message=closed), self.ticket)
-        self._surroundings.report(messages.PlayerLeft(world=self.id, player=player), self.ticket)
 
     # --- outcomes ------------------------------------------------------------------------------------
 
@@ -390,7 +426,7 @@ class WorldHost:
         self._answer(asker.asker, reply)
 
     def _answer_joined(self, asker: JoinAsker, player: str) -> None:
-        seen = self._try_observation(player, 1) if asker.observe else None
+        seen = self._try_observation(player, self._heard[player].since) if asker.observe else None
         self._answer(asker.asker, replies.joined(self.world, player, status=self.status, seen=seen))
 
     # --- observations --------------------------------------------------------------------------------
@@ -405,6 +441,8 @@ class WorldHost:
             size_bytes += len(seen.text or "")
             self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
         self._history.observed(player)
+        if player in self._heard:  # an eager world looks before its new players have been told of their seats
+            self._heard[player].shown(seen.tick, seen.cursor)
         return seen
 
     def _try_observation(self, player: str, since: int) -> protocol.Observation | None:

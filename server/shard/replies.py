@@ -94,6 +94,22 @@ def joined(
     )
 
 
+def resumed(world: World, player: str, *, status: protocol.WorldStatus) -> protocol.ResumedPlayer:
+    """A player as the welcome of its session tells it. It is driven from now on."""
+    state = world.players[player]
+    return protocol.ResumedPlayer(
+        world=world.id,
+        game=world.code.name,
+        player=player,
+        seat=state.seat,
+        status=status,
+        tick=world.tick,
+        next_seq=state.next_seq,
+        cursor=world.events(player, 1).cursor,
+        driven=True,
+    )
+
+
 # --- refusals ----------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import lupa
 import msgspec
@@ -58,6 +58,15 @@ CLOCK_SLOW_EVERY_S: Final = 10.0
 _log = logging.getLogger("worldline.shard")
 
 
+class Ended(NamedTuple):
+    """A world that has ended: why, and at which tick."""
+
+    game: str
+    status: protocol.WorldStatus
+    reason: str
+    tick: int
+
+
 class Shard:
     """One tick worker. Made by `main` once its configuration has come."""
 
@@ -84,7 +93,7 @@ class Shard:
         self._scheduler = Scheduler()
         self._timer: asyncio.TimerHandle | None = None
         self._hosts: dict[str, WorldHost] = {}
-        self._ended: OrderedDict[str, tuple[str, protocol.WorldStatus, str]] = OrderedDict()
+        self._ended: OrderedDict[str, Ended] = OrderedDict()
         self._gateways: set[Link[Any]] = set()
         self._reads: deque[tuple[Link[Any], messages.ObservePlayer | messages.AskView]] = deque()
         self._serving_reads = False
@@ -137,7 +146,7 @@ class Shard:
         """Tick this world no more, and let it go once its last record is durable."""
         self._scheduler.remove(host.id)
         del self._hosts[host.id]
-        self._ended[host.id] = (host.game, host.status, host.end_reason)
+        self._ended[host.id] = Ended(host.game, host.status, host.end_reason, host.world.tick)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
 
@@ -232,7 +241,10 @@ class Shard:
             return
         if isinstance(message, messages.PlayerDetached):
             if message.world in self._hosts:
-                self._hosts[message.world].detached(message.player)
+                self._hosts[message.world].detached(link, message.player)
+            return
+        if isinstance(message, messages.AttachPlayer):
+            self._attach(link, message)
             return
         host = self._host_or_refuse(link, message.request, message.world)
         if host is None:
@@ -248,12 +260,21 @@ class Shard:
                 case messages.LeaveWorld():
                     host.leave(link, message)
 
+    def _attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
+        host = self._hosts.get(message.world)
+        if host is not None:
+            host.attach(link, message)
+            return
+        ended = self._ended.get(message.world)
+        reason, tick = ("closed", 0) if ended is None else (ended.reason, ended.tick)
+        link.send(messages.PlayerAbsent(request=message.request, reason=reason, tick=tick))
+
     def _host_or_refuse(self, link: Link[Any], request: int, world: str) -> WorldHost | None:
         """The world's host; if it is not (or no longer) here, the request is answered with why."""
         host = self._hosts.get(world)
         if host is None:
             ended = self._ended.get(world)
-            error = refusals.unknown_world(world, []) if ended is None else refusals.world_ended(world, *ended)
+            error = refusals.unknown_world(world, []) if ended is None else refusals.world_ended(world, *ended[:3])
             link.send(messages.Answer(request=request, message=error))
         return host
 

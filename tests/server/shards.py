@@ -46,7 +46,8 @@ class RunningShard:
             self.pushes.append(message)
             self._reported.set()
         else:
-            self._answers[message.request].set_result(message.message)
+            is_answer = isinstance(message, messages.Answer)
+            self._answers[message.request].set_result(message.message if is_answer else message)
 
     async def report(self, kind: type[Any]) -> Any:
         """The first report of a kind, once it has come."""

@@ -43,7 +43,7 @@ class Driver:
         """Place and seat an agent; its world and player."""
         world = self.world_for(agent, game)
         player = f"p_{next(self.players)}"
-        self.lobby.player_joined(world, player, agent, agent.upper(), 1)
+        self.lobby.player_joined(world, player, agent, f"s_{agent}", agent.upper(), 1)
         return world, player
 
     def end(self, world: str, status: protocol.WorldStatus = "closed", reason: str = "idle") -> None:
@@ -77,7 +77,7 @@ def test_an_agent_that_asks_again_gets_the_same_place() -> None:
         driver.world_for(f"a_{number}")
     driver.world_for("a_last")  # in a second world
     assert driver.world_for("a_ada") == first
-    driver.lobby.player_joined(first, "p_1", "a_ada", "ada", 1)
+    driver.lobby.player_joined(first, "p_1", "a_ada", "s_1", "ada", 1)
     driver.now_s += 2 * RESERVATION_S
     assert driver.world_for("a_ada") == first
     assert driver.place("a_ada", world=first) == Place(world=first, game="tsunami", shard=0)
@@ -88,7 +88,7 @@ def test_who_plays_goes_back_to_that_world_even_if_an_older_one_has_room() -> No
     older = [driver.seat(f"a_{number}") for number in range(8)]
     world, _ = driver.seat("a_ada")
     assert world != older[0][0]
-    driver.lobby.player_left(*older[0])
+    driver.lobby.player_left(*older[0], "left", 5)
     assert driver.world_for("a_ada") == world
     assert driver.world_for("a_new") == older[0][0]
 
@@ -102,7 +102,7 @@ def test_the_oldest_world_with_a_free_seat_is_filled_first() -> None:
     driver = Driver()
     seated = [driver.seat(f"a_{number}", "duel") for number in range(6)]
     for number in (4, 2):
-        driver.lobby.player_left(*seated[number])
+        driver.lobby.player_left(*seated[number], "left", 5)
     assert driver.world_for("a_x", "duel") == seated[2][0]
     assert driver.world_for("a_y", "duel") == seated[4][0]
 
@@ -185,7 +185,7 @@ def test_the_shard_has_the_last_word_on_who_sits_where() -> None:
     driver.world_for("a_late", "duel")
     driver.now_s += RESERVATION_S  # a_late's reservation is over when the shard seats it after all
     assert driver.world_for("a_bob", "duel") == world
-    driver.lobby.player_joined(world, "p_2", "a_late", "late", 2)
+    driver.lobby.player_joined(world, "p_2", "a_late", "s_1", "late", 2)
     found = driver.lobby.find(world)
     assert found is not None
     assert [player.agent for player in found[0].players] == ["a_ada", "a_late"]
@@ -397,8 +397,8 @@ def test_reports_on_ended_worlds_change_nothing() -> None:
     driver.end(world, "finished", "rules")
     before = driver.lobby.find(world)
     driver.lobby.changed(world, "running", 5, None)
-    driver.lobby.player_left(world, player)
-    driver.lobby.player_joined(world, "p_9", "a_bob", "bob", 2)
+    driver.lobby.player_left(world, player, "left", 5)
+    driver.lobby.player_joined(world, "p_9", "a_bob", "s_1", "bob", 2)
     driver.lobby.pulse(WorldPulse(world=world, tick=1, players=[]))
     driver.lobby.opened(world, now_s=driver.now_s)
     driver.lobby.not_opened(world)

@@ -111,7 +111,7 @@ def test_reports_of_a_shard_show_in_the_answers() -> None:
     world = desk.opened_world()
     assert desk.worlds() == [world]
     desk.reception.tell(
-        messages.PlayerJoined(world=world, player="p_1", agent="a_first", name="first", seat=1),
+        messages.PlayerJoined(world=world, player="p_1", agent="a_first", session="s_first", name="first", seat=1),
     )
     desk.reception.tell(messages.WorldChanged(world=world, status="running", tick=0))
     standing = messages.PlayerStanding(player="p_1", score=3, connected=True)
@@ -123,7 +123,7 @@ def test_reports_of_a_shard_show_in_the_answers() -> None:
     assert isinstance(found, messages.WorldFound) and found.request == 50 and found.world is not None
     assert (found.world.status, found.world.tick, found.world.players[0].score) == ("running", 60, 3)
     assert counts == messages.GameCounts(request=51, players={"duel": 1}, worlds={"duel": 1})
-    desk.reception.tell(messages.PlayerLeft(world=world, player="p_1"))
+    desk.reception.tell(messages.PlayerLeft(world=world, player="p_1", reason="left", tick=70))
     desk.reception.tell(messages.WorldChanged(world=world, status="closed", tick=99, reason="idle"))
     desk.reception.ask(messages.AskWorld(request=52, world=world), desk.answers.append)
     ended = desk.answers.pop()

@@ -118,7 +118,7 @@ class LobbyMachine(RuleBasedStateMachine):
             return
         player = f"p_{next(self.numbers)}"
         self.seated[world][player] = agent
-        self.lobby.player_joined(world, player, agent, agent, len(self.seated[world]))
+        self.lobby.player_joined(world, player, agent, f"s_{agent}", agent, len(self.seated[world]))
         self.promised[world].pop(agent, None)
         if self.free(world) < 0:  # seated after its promise had run out: the youngest promise is broken
             self.promised[world].popitem()
@@ -129,7 +129,7 @@ class LobbyMachine(RuleBasedStateMachine):
         places = sorted((world, player) for world in self.unfinished() for player in self.seated[world])
         world, player = data.draw(st.sampled_from(places))
         del self.seated[world][player]
-        self.lobby.player_left(world, player)
+        self.lobby.player_left(world, player, "timeout", 5)
 
     @precondition(lambda self: self.opening)
     @rule(data=st.data(), fails=st.booleans())

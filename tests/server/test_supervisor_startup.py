@@ -14,6 +14,7 @@ from server.startup import (
     listen,
     load_games,
     make_socket_folder,
+    open_secret,
     open_store,
     remove_socket_folder,
 )
@@ -111,3 +112,20 @@ def test_a_games_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 def test_the_packaged_games_load() -> None:
     assert "tsunami" in load_games([])
+
+
+def test_the_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    secret = open_secret(tmp_path)
+    assert len(secret) == 32
+    assert open_secret(tmp_path) == secret
+    assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
+    (tmp_path / "other").mkdir()
+    assert open_secret(tmp_path / "other") != secret
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["secret.key"]
+
+
+def test_a_secret_that_was_cut_short_is_not_signed_with(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_bytes(b"short")
+    with pytest.raises(StartError, match="5 bytes, not 32 → "):
+        open_secret(tmp_path)
+    assert (tmp_path / "secret.key").read_bytes() == b"short"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -40,7 +40,13 @@ class Script:
         message.re = re
         await self.connection.send(msgspec.msgpack.encode(message))
 
-    async def greet(self) -> protocol.Hello:
+    async def greet(
+        self,
+        *,
+        resumed: bool = False,
+        players: Sequence[protocol.ResumedPlayer] = (),
+        lost: Sequence[protocol.LostPlayer] = (),
+    ) -> protocol.Hello:
         """Answer the client's hello."""
         hello = await self.hear(protocol.Hello)
         limits = protocol.Limits(
@@ -54,6 +60,8 @@ class Script:
         )
         welcome = protocol.Welcome(
             session="s_1",
+            resume="s_1.signed",
+            resumed=resumed,
             agent="a_1",
             name=hello.name or "guest",
             role="agent",
@@ -62,6 +70,8 @@ class Script:
             server_time_ms=1,
             features=[],
             limits=limits,
+            players=list(players),
+            lost=list(lost),
         )
         await self.say(welcome, hello.id)
         return hello

@@ -17,6 +17,8 @@ EXAMPLES = re.findall(r"^([→←]) (\{.*\})$", PAGE, re.MULTILINE)
 MESSAGES: list[type[msgspec.Struct]] = [*get_args(protocol.ClientMessage), *get_args(protocol.ServerMessage)]
 PARTS: list[type[msgspec.Struct]] = [
     protocol.Limits,
+    protocol.ResumedPlayer,
+    protocol.LostPlayer,
     protocol.GameSummary,
     protocol.PlayerSummary,
     protocol.WorldSummary,

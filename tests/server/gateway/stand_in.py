@@ -25,6 +25,7 @@ from server.link import Link, attach, serve_unix
 from worldline import protocol
 
 WITHIN_S = 10.0
+SECRET = b"k" * 32
 
 Expected = TypeVar("Expected", bound=messages.Message)
 
@@ -150,6 +151,7 @@ async def running_edge(folder: Path, limits: GatewayLimits | None = None) -> Asy
         game_folders=[],
         durability="durable",
         limits=True,
+        secret=SECRET,
         log_format="text",
         log_level="info",
     )

@@ -1,0 +1,178 @@
+"""Hello and welcome: somebody new, or a session that goes on where a connection was lost.
+
+A session that is resumed asks the lobby what it has, then each player's shard to let this gateway speak for it. Until
+all have answered, nothing more is read from its connection and its pushes wait: the welcome comes first. A connection
+that the session still has is closed with 4001, since a player is driven from one place at a time.
+
+Invariant: of the living connections of a gateway, at most one belongs to a session; a player that a shard was asked to
+attach is either driven by the session's living connection, or the shard is told that nobody drives it.
+
+Not here: what a token looks like (``resume``), and how long a player without a connection is kept (the shard knows).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from server import messages
+from server.gateway import resume
+from server.gateway.backends import SUPERVISOR, Backends, Waiting
+from server.gateway.connection import close_reason
+from server.gateway.fanout import Fanout, spread
+from server.gateway.limits import GatewayLimits
+from server.gateway.session import Returning, Session
+from server.identifiers import new_agent, new_session
+from server.sessions import LEFT
+from worldline import protocol
+
+_UNNUMBERED: Final = 0  # the table of open questions gives the number
+
+
+class Greeting:
+    """Greets for one gateway. ``reply`` sends a welcome; ``let_go`` is told of a connection that was taken over."""
+
+    def __init__(
+        self,
+        config: messages.ConfigureGateway,
+        limits: GatewayLimits,
+        version: str,
+        backends: Backends,
+        fanout: Fanout,
+        reply: Callable[[Waiting, protocol.Reply], None],
+        let_go: Callable[[Session], None],
+    ) -> None:
+        self._config = config
+        self._limits = limits
+        self._version = version
+        self._backends = backends
+        self._fanout = fanout
+        self._reply = reply
+        self._let_go = let_go
+        self._sessions: dict[str, Session] = {}
+
+    def hello(self, waiting: Waiting, hello: protocol.Hello) -> None:
+        """Greet a client; one that shows a good token once its players are here."""
+        session = waiting.session
+        identity = None
+        if hello.resume is not None:
+            identity = resume.read(hello.resume, self._config.secret, time.time())
+        if identity is None:
+            session.agent, session.id = new_agent(), new_session()
+            session.name = hello.name or f"guest-{session.agent[-4:]}"
+            self._sessions[session.id] = session
+            self._reply(waiting, self._welcome(session, None))
+            return
+        older = self._sessions.get(identity.session)
+        if older is not None:
+            self._let_go(older)
+            text = "a newer connection of this session has taken over"
+            older.connection.close_soon(protocol.CLOSE_TAKEN_OVER, close_reason(text))
+        session.agent, session.id, session.name = identity.agent, identity.session, identity.name
+        self._sessions[session.id] = session
+        session.returning = Returning()
+        session.connection.hold_reading()
+        self._backends.ask(SUPERVISOR, messages.AskSession(request=_UNNUMBERED, session=session.id), waiting)
+
+    def gone(self, session: Session) -> None:
+        """The session's connection has ended."""
+        if session.id is not None and self._sessions.get(session.id) is session:
+            del self._sessions[session.id]
+
+    def living(self, session: Session) -> Session | None:
+        """The session as it lives now: itself, or the newer connection that went on with it; None if there is none."""
+        return session if not session.gone else self._sessions.get(session.id or "")
+
+    # --- going on ------------------------------------------------------------------------------------
+
+    def found(self, waiting: Waiting, found: messages.SessionFound) -> None:
+        """The lobby has told what the session has: ask for each player."""
+        session = waiting.session
+        returning = session.returning
+        if session.gone or returning is None:
+            return
+        returning.lost += found.lost
+        for player in found.players:
+            returning.awaited[player.world, player.player] = player
+        for player in found.players:
+            attach = messages.AttachPlayer(request=_UNNUMBERED, world=player.world, player=player.player)
+            asking = Waiting(session, waiting.request, waiting.ignored, waiting.hint)
+            asking.world, asking.player = player.world, player.player
+            if not self._backends.ask(player.shard, attach, asking):
+                self.shard_lost(asking)
+        self._welcome_if_complete(waiting)
+
+    def attached(self, waiting: Waiting, shard: int, attached: messages.PlayerAttached) -> None:
+        """A player is driven from here again."""
+        player = attached.player
+        session = self.living(waiting.session)
+        if session is None:
+            self._backends.tell(shard, messages.PlayerDetached(world=player.world, player=player.player))
+            return
+        session.take_seat(player.world, player.game, player.player, shard, cursor=attached.since)
+        self._fanout.add(player.world, player.player, session)
+        if session is waiting.session and session.returning is not None:
+            session.returning.awaited.pop((player.world, player.player), None)
+            session.returning.players.append(player)
+            self._welcome_if_complete(waiting)
+
+    def absent(self, waiting: Waiting, reason: str, tick: int) -> None:
+        """A player has gone meanwhile."""
+        returning = waiting.session.returning
+        assert waiting.world is not None
+        assert waiting.player is not None
+        if waiting.session.gone or returning is None:
+            return
+        returning.awaited.pop((waiting.world, waiting.player), None)
+        known = any((lost.world, lost.player) == (waiting.world, waiting.player) for lost in returning.lost)
+        if reason != LEFT and not known:
+            lost = protocol.LostPlayer(world=waiting.world, player=waiting.player, reason=reason, tick=tick)
+            returning.lost.append(lost)
+        self._welcome_if_complete(waiting)
+
+    def shard_lost(self, waiting: Waiting) -> None:
+        """The shard that was asked for a player has died, and its worlds with it."""
+        returning = waiting.session.returning
+        assert waiting.world is not None
+        assert waiting.player is not None
+        last = None if returning is None else returning.awaited.get((waiting.world, waiting.player))
+        self.absent(waiting, "shard_lost", 0 if last is None else last.tick)
+
+    def _welcome_if_complete(self, waiting: Waiting) -> None:
+        session = waiting.session
+        returning = session.returning
+        if returning is None or returning.awaited:
+            return
+        session.returning = None
+        self._reply(waiting, self._welcome(session, returning))
+        for push in returning.pushes:
+            spread([session], push)
+        session.connection.go_on_reading()
+
+    def _welcome(self, session: Session, returning: Returning | None) -> protocol.Welcome:
+        assert session.agent is not None
+        assert session.id is not None
+        now_s = time.time()
+        identity = resume.Identity(
+            session=session.id,
+            agent=session.agent,
+            name=session.name,
+            role="agent",
+            expires_s=int(now_s) + resume.TOKEN_LIFE_S,
+        )
+        return protocol.Welcome(
+            session=session.id,
+            resume=resume.sign(identity, self._config.secret),
+            resumed=returning is not None,
+            agent=session.agent,
+            name=session.name,
+            role="agent",
+            durability=self._config.durability,
+            server=self._version,
+            server_time_ms=int(now_s * 1000),
+            features=[],
+            limits=self._limits.announced(),
+            players=[] if returning is None else returning.players,
+            lost=[] if returning is None else returning.lost,
+        )
