@@ -130,6 +130,14 @@ class Replay:
             pass
         return self
 
+    def catch_up(self) -> Replay:
+        """Run on to the tick up to which the world may have been shown before its log broke off; returns itself.
+
+        Raises `WorldFaulted` if the game breaks on the way.
+        """
+        self._run_empty(self.until)
+        return self
+
     def close(self) -> None:
         """Let the world go."""
         self.world.close()

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from server import refusals
-from server.messages import SessionPlayer, WorldPulse
+from server.messages import SessionPlayer, WorldPulse, WorldRestored
 from server.sessions import SessionBook
 from worldline import protocol
 
@@ -233,6 +233,27 @@ class Lobby:
         for agent in list(entry.reserved_until_s):
             self._reserve(entry, agent, now_s)
 
+    def restored(self, report: WorldRestored, shard: int) -> None:
+        """A world of an earlier server goes on, with the code it was begun with, whatever is installed now."""
+        game = LobbyGame(name=report.game, max_players=report.max_players, clock=report.clock, digest=report.digest)
+        entry = _World(report.world, game, shard, opening=False, status=report.status, tick=report.tick)
+        for player in report.players:
+            self._sessions.seated(player.session, report.world, player.player)
+            entry.players[player.player] = protocol.PlayerSummary(
+                player=player.player,
+                agent=player.agent,
+                name=player.name,
+                seat=player.seat,
+                score=player.score,
+                connected=False,
+            )
+        self._shards[shard] += 1
+        for listed in (self._worlds, self._unfinished):
+            listed[report.world] = entry
+            in_order = sorted(listed.items())  # it is older than those that were opened meanwhile
+            listed.clear()
+            listed.update(in_order)
+
     def not_opened(self, world: str) -> None:
         """The world could not be made: it never was."""
         entry = self._unfinished.get(world)
@@ -368,8 +389,9 @@ class Lobby:
         players = dict.fromkeys(self._games, 0)
         worlds = dict.fromkeys(self._games, 0)
         for entry in self._unfinished.values():
-            players[entry.game.name] += len(entry.players)
-            worlds[entry.game.name] += not entry.opening
+            if entry.game.name in players:
+                players[entry.game.name] += len(entry.players)
+                worlds[entry.game.name] += not entry.opening
         return players, worlds
 
 

@@ -203,6 +203,37 @@ class WorldNotOpened(Message, tag="world_not_opened"):
     reason: str
 
 
+class RestoredPlayer(Message):
+    """A player's part of `WorldRestored`. Nobody drives it yet."""
+
+    player: str
+    agent: str
+    session: str
+    name: str
+    seat: int
+    score: protocol.Number
+
+
+class WorldRestored(Message, tag="world_restored"):
+    """The world goes on: the same one, at a tick not lower than any that was shown. Its grace periods begin now."""
+
+    world: str
+    game: str
+    digest: str
+    clock: str
+    max_players: int
+    status: protocol.WorldStatus
+    tick: int
+    players: list[RestoredPlayer]
+
+
+class WorldNotRestored(Message, tag="world_not_restored"):
+    """The world's log is damaged, or does not give the same world again. ``reason`` says why, for people."""
+
+    world: str
+    reason: str
+
+
 class PlayerJoined(Message, tag="player_joined"):
     """Durably seated."""
 
@@ -327,6 +358,8 @@ ToSupervisor = (
     | ShardReady
     | WorldOpened
     | WorldNotOpened
+    | WorldRestored
+    | WorldNotRestored
     | PlayerJoined
     | JoinRefused
     | PlayerLeft
@@ -455,6 +488,13 @@ class OpenWorld(Message, tag="open_world"):
     seed: int
 
 
+class RestoreWorld(Message, tag="restore_world"):
+    """To a shard: go on with an unfinished world where its log ends. Answered by `WorldRestored` or
+    `WorldNotRestored`."""
+
+    world: str
+
+
 class CloseWorld(Message, tag="close_world"):
     """To a shard: end a world."""
 
@@ -491,6 +531,7 @@ FromSupervisor = (
     | GameCounts
     | SessionFound
     | OpenWorld
+    | RestoreWorld
     | CloseWorld
     | AskView
     | AskStatistics

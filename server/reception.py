@@ -115,6 +115,10 @@ class Reception:
             case messages.WorldPulse():
                 self._lobby.pulse(report)
 
+    def world_restored(self, report: messages.WorldRestored, shard: int) -> None:
+        """A world of an earlier server goes on."""
+        self._lobby.restored(report, shard)
+
     def shard_up(self, shard: int) -> None:
         """A shard takes worlds from now on."""
         self._lobby.shard_up(shard)

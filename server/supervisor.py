@@ -90,6 +90,8 @@ class Supervisor:
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
         self._next_shard = 0
+        self._restoring: dict[str, Child] = {}
+        self._restored = asyncio.Event()
         self._watching: set[asyncio.Task[None]] = set()
         self._died: list[str] = []  # shards whose journals stay behind
         self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
@@ -133,7 +135,9 @@ class Supervisor:
             self._keep_code(self._store, games)
             self._sockets = make_socket_folder()
             self._open_lobby(games, self._store)
-            await self._start_children()
+            await self._start_shards()
+            await self._restore_worlds(self._store, games)
+            await self._start_gateways()
         except BaseException:
             await self.stop()
             raise
@@ -182,12 +186,37 @@ class Supervisor:
         )
         self._reception = Reception(self._lobby, self._order)
 
-    async def _start_children(self) -> None:
+    async def _start_shards(self) -> None:
         for number in range(self.config.shards):
             self._shards.append(Slot(f"shard slot {number}", self._start_shard, self._given_up))
         await asyncio.wait([slot.settled for slot in self._shards])
         if not self.shard_pids:
             raise self._cannot_run("shard", self._shards)
+
+    async def _restore_worlds(self, store: Store, games: dict[str, GameCode]) -> None:
+        """Have the shards go on with the worlds that an earlier server left unfinished, before anybody can join."""
+        unfinished = [info for info in store.worlds() if info.status == "open"]
+        if not unfinished:
+            return
+        began_s = time.monotonic()
+        shards = self._ready(self._shards)
+        turn = 0
+        for info in unfinished:
+            if info.game not in games:
+                remedy = f"start with --games and the folder of {info.game} to go on with it"
+                _log.warning("world %s stays unfinished: its game is not here → %s", info.world, remedy)
+                continue
+            shard = shards[turn % len(shards)]
+            turn += 1
+            self._restoring[info.world] = shard
+            shard.send(messages.RestoreWorld(world=info.world))
+        while self._restoring:
+            self._restored.clear()
+            await self._restored.wait()
+        names = len(self._lobby.summaries())
+        _log.info("%d of %d unfinished worlds go on, after %.1f s", names, len(unfinished), time.monotonic() - began_s)
+
+    async def _start_gateways(self) -> None:
         for number in range(GATEWAYS):
             start_gateway = functools.partial(self._start_gateway, number)
             self._gateways.append(Slot(f"gateway slot {number}", start_gateway, self._given_up))
@@ -304,6 +333,8 @@ class Supervisor:
     def _shard_lost(self, child: Child) -> None:
         worlds = self._reception.lose_shard(child.number)
         self._forget_questions(child)
+        self._restoring = {world: shard for world, shard in self._restoring.items() if shard is not child}
+        self._restored.set()
         if self._stopping is not None:
             return
         self._died.append(child.name)
@@ -336,6 +367,13 @@ class Supervisor:
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)
+        elif isinstance(message, messages.WorldRestored | messages.WorldNotRestored):
+            if isinstance(message, messages.WorldRestored):
+                self._reception.world_restored(message, child.number)
+            else:
+                _log.error("world %s stays as it is: %s", message.world, message.reason)
+            self._restoring.pop(message.world, None)
+            self._restored.set()
         elif isinstance(message, messages.ShardReady):
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):

@@ -10,6 +10,7 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from eventlog import records
@@ -27,15 +28,25 @@ BEAT_PROMISE_S: Final = 1.5  # how far ahead of its tick a beat lets the world b
 class History:
     """The writing side of one world's log, and what the next record will have to say."""
 
-    def __init__(self, world: World, log: WorldLog) -> None:
+    def __init__(
+        self,
+        world: World,
+        log: WorldLog,
+        *,
+        outcomes: Sequence[InputOutcome] = (),
+        fingerprint: bytes = b"\0" * records.FINGERPRINT_BYTES,
+    ) -> None:
+        """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat."""
         self._world = world
         self._log = log
         self._hz = world.code.manifest.tick_hz
         self._outcomes: list[records.OutcomeNote] = []
         self._observed_tick: dict[str, int] = {}
-        self._last_beat_tick = -int(BEAT_EVERY_S * self._hz)
-        self._shown_until = 0
-        self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
+        self._last_beat_tick = world.tick - int(BEAT_EVERY_S * self._hz)  # one is due at once
+        self._shown_until = world.tick
+        self._fingerprint = fingerprint
+        for outcome in outcomes:
+            self.came_out(outcome)
 
     # --- what happened -------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ import logging
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -29,6 +29,7 @@ import msgspec
 
 from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import Piece
+from eventlog.records import JoinEntry
 from eventlog.ticket import Ticket
 from games.errors import ArgumentProblem, ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome, input_digest
@@ -75,7 +76,7 @@ class Surroundings(Protocol):
 class Driver:
     """Which gateway speaks for a player, and since when nobody does."""
 
-    link: Link[Any]
+    link: Link[Any] | None
     detached_at_s: float | None = None
 
 
@@ -103,8 +104,50 @@ class WorldHost:
         self._drained: list[Pending] = []
         self._entries: list[Entry] = []
         self._result: TickResult | None = None
-        self._next_tick = 1
+        self._next_tick = world.tick + 1
         self._fault: WorldFaulted | None = None
+
+    def restored(self, joined: Mapping[str, JoinEntry]) -> messages.WorldRestored:
+        """Take over those who sit in a world that was played before; return the report of it.
+
+        ``joined`` says how they came, by player. Nobody drives them yet: their grace begins.
+        """
+        now_s = time.monotonic()
+        for player, entry in joined.items():
+            self._drivers[player] = Driver(None, now_s)
+            self._player_of[entry.agent] = player
+            self._heard[player] = Heard()
+            self._empty_since_s = None
+        # A world that ticked once ticks on, also when most have left.
+        if self.world.tick or len(joined) >= self.manifest.min_players:
+            self.status = "running"
+        return messages.WorldRestored(
+            world=self.id,
+            game=self.game,
+            digest=self.world.code.digest,
+            clock=self.manifest.clock,
+            max_players=self.manifest.max_players,
+            status=self.status,
+            tick=self.world.tick,
+            players=[
+                messages.RestoredPlayer(
+                    player=player,
+                    agent=entry.agent,
+                    session=entry.session,
+                    name=entry.name,
+                    seat=entry.seat,
+                    score=replies.whole(self.world.players[player].score),
+                )
+                for player, entry in joined.items()
+            ],
+        )
+
+    def go_on(self) -> None:
+        """Let a restored world tick; or end it, if its game ended it on the way to here."""
+        if self.world.finished is not None:
+            self._end_finished(self.world.finished)
+        elif self.status == "running":
+            self._surroundings.started(self)
 
     @property
     def ended(self) -> bool:

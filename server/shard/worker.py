@@ -21,28 +21,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import lupa
 import msgspec
 
-from eventlog import records
 from eventlog.disk import Disk
 from eventlog.errors import EventLogError
 from eventlog.journal import Journal
 from eventlog.piece import Piece
 from eventlog.store import Store
 from eventlog.ticket import Ticket
-from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
 from games.errors import GameError, ObservationFailed, WorldFaulted
-from games.runtime.sandbox import lua_version
-from games.runtime.world import World
-from server import messages, refusals, version
+from replays.replay import ReplayError
+from server import messages, refusals
 from server.callpage import CallPage
 from server.histogram import Histogram
 from server.link import Link, attach, serve_unix
 from server.logs import configure_logging
 from server.process import cpu_seconds, resident_bytes
-from server.shard.history import History
+from server.shard import opening
 from server.shard.host import WorldHost
 from server.shard.outbox import Outbox
 from server.shard.scheduler import Scheduler
@@ -97,7 +93,7 @@ class Shard:
         self._gateways: set[Link[Any]] = set()
         self._reads: deque[tuple[Link[Any], messages.ObservePlayer | messages.AskView]] = deque()
         self._serving_reads = False
-        self._openings: deque[messages.OpenWorld] = deque()
+        self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
         self._draining = False
         self.stopped: asyncio.Future[None] = self._loop.create_future()
@@ -286,7 +282,7 @@ class Shard:
     def on_supervisor_message(self, message: messages.FromSupervisor) -> None:
         """Carry out an order of the supervisor."""
         match message:
-            case messages.OpenWorld():
+            case messages.OpenWorld() | messages.RestoreWorld():
                 self._openings.append(message)
                 self._loop.call_soon(self._open_next)
             case messages.CloseWorld():
@@ -309,8 +305,12 @@ class Shard:
         deadline_s = self._scheduler.next_deadline_s()
         if deadline_s is not None and time.monotonic() >= deadline_s:
             self._loop.call_soon(self._open_next)
+            return
+        message = self._openings.popleft()
+        if isinstance(message, messages.OpenWorld):
+            self._open_world(message)
         else:
-            self._open_world(self._openings.popleft())
+            self._restore_world(message)
 
     def _code(self, game: str, digest: str) -> GameCode:
         """A game's code by its digest. Raises GameError, EventLogError."""
@@ -323,31 +323,34 @@ class Shard:
         try:
             code = self._code(message.game, message.digest)
             with self._calls.during(message.world, 0, "setup"):
-                world = World.load(code, world_id=message.world, seed=message.seed, engine=self._engine)
+                opened = opening.make(
+                    code, self._engine, world_id=message.world, seed=message.seed, shard=self._config.shard
+                )
         except (GameError, EventLogError) as error:
             _log.error("world %s of %s could not be made: %s", message.world, message.game, error)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return
-        genesis = records.Genesis(
-            world=message.world,
-            game=message.game,
-            digest=code.digest,
-            seed=message.seed,
-            settings=code.manifest.check_settings({}),
-            clock=code.manifest.clock,
-            owner=None,
-            ranked=True,
-            private=False,
-            engine=self._engine.digest,
-            versions={"lua": lua_version(), "lupa": lupa.__version__, "worldline": version()},
-            created_ms=time.time_ns() // 1_000_000,
-            forked_from=None,
-        )
-        log = WorldLog.create(genesis, shard=self._config.shard)
-        host = WorldHost(world, History(world, log), self, eager=self._config.eager)
-        self._hosts[host.id] = host
-        host.ticket = self._journal.append([log.head])
+        host = self._host(opened)
         self.report(messages.WorldOpened(world=host.id), host.ticket)
+
+    def _restore_world(self, message: messages.RestoreWorld) -> None:
+        try:
+            opened = opening.restore(
+                Path(self._config.data), message.world, shard=self._config.shard, calls=self._calls
+            )
+        except (GameError, EventLogError, ReplayError, WorldFaulted) as error:
+            _log.error("world %s could not be restored: %s", message.world, error)
+            self._supervisor.send(messages.WorldNotRestored(world=message.world, reason=str(error)))
+            return
+        host = self._host(opened)
+        self.report(host.restored(opened.joined), host.ticket)
+        host.go_on()
+
+    def _host(self, opened: opening.Opened) -> WorldHost:
+        host = WorldHost(opened.world, opened.history, self, eager=self._config.eager)
+        self._hosts[host.id] = host
+        host.ticket = self._journal.append([opened.log.head])
+        return host
 
     # --- housekeeping --------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+"""How a world comes to a shard: made new, or computed again from its log where a server broke off.
+
+A world that is restored is re-executed with the code and engine that its log names, to the highest tick at which
+anybody may have seen it; there it waits for its players. Its log goes on in a new epoch.
+
+Not here: who asks for it, and what the journal does with the log's first bytes (the worker).
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import lupa
+
+from eventlog import records
+from eventlog.reader import log_end
+from eventlog.worldlog import WorldLog
+from games.code import Engine, GameCode
+from games.runtime.sandbox import lua_version
+from games.runtime.world import World
+from replays.replay import Replay, replay
+from server import version
+from server.callpage import CallPage
+from server.shard.history import History
+
+
+class Opened(NamedTuple):
+    """A world, its log with ``head`` still to be journalled, and how those who sit in it came."""
+
+    world: World
+    log: WorldLog
+    history: History
+    joined: dict[str, records.JoinEntry]
+
+
+def make(code: GameCode, engine: Engine, *, world_id: str, seed: int, shard: int) -> Opened:
+    """Make a new world and begin its log. Raises GameError."""
+    world = World.load(code, world_id=world_id, seed=seed, engine=engine)
+    genesis = records.Genesis(
+        world=world_id,
+        game=code.name,
+        digest=code.digest,
+        seed=seed,
+        settings=code.manifest.check_settings({}),
+        clock=code.manifest.clock,
+        owner=None,
+        ranked=True,
+        private=False,
+        engine=engine.digest,
+        versions={"lua": lua_version(), "lupa": lupa.__version__, "worldline": version()},
+        created_ms=time.time_ns() // 1_000_000,
+        forked_from=None,
+    )
+    log = WorldLog.create(genesis, shard=shard)
+    return Opened(world, log, History(world, log), {})
+
+
+def restore(data: Path, world_id: str, *, shard: int, calls: CallPage) -> Opened:
+    """Re-execute the log of an unfinished world, and make ready to go on with it.
+
+    Raises the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does not give the
+    same world again; then nothing has been changed.
+    """
+    with calls.during(world_id, 0, "setup"):
+        replaying = replay(data, world_id)
+    while _step(replaying, calls):
+        pass
+    with calls.during(world_id, replaying.world.tick, "tick"):
+        replaying.catch_up()
+    log = WorldLog.resume(log_end(data, world_id), shard=shard, engine=replaying.genesis.engine)
+    history = History(replaying.world, log, outcomes=replaying.outcomes, fingerprint=replaying.fingerprint)
+    return Opened(replaying.world, log, history, replaying.joined)
+
+
+def _step(replaying: Replay, calls: CallPage) -> bool:
+    """Execute one record, with the empty ticks before it: at most about a second of game time."""
+    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "tick"):
+        return replaying.step() is not None
