@@ -68,11 +68,13 @@ class Replay:
     came, ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared.
     """
 
-    def __init__(self, data: Path, world: str) -> None:
+    def __init__(self, data: Path, world: str, *, not_run: int | None = None) -> None:
         store = Store.read_only(data)
         self._faulted_ticks = {
             stored.record.tick for stored in read_world(data, world) if isinstance(stored.record, records.Fault)
         }
+        if not_run is not None:
+            self._faulted_ticks.add(not_run)
         self._stored = read_world(data, world)
         first = next(self._stored, None)
         if first is None or not isinstance(first.record, records.Genesis):
@@ -135,7 +137,7 @@ class Replay:
 
         Raises `WorldFaulted` if the game breaks on the way.
         """
-        self._run_empty(self.until)
+        self._run_empty(min(self.until, *(tick - 1 for tick in self._faulted_ticks)))
         return self
 
     def close(self) -> None:
@@ -204,10 +206,12 @@ class Replay:
                 raise CannotReplay(self.genesis.world, tick, f"it has a {type(other).__name__}")
 
 
-def replay(data: Path, world: str) -> Replay:
+def replay(data: Path, world: str, *, not_run: int | None = None) -> Replay:
     """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from its genesis.
 
     The log of a running world may be read: the replay ends with the last record that is there. Raises `CannotReplay`,
     and the errors of ``eventlog`` for a world or code that is not there.
+
+    ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
     """
-    return Replay(data, world)
+    return Replay(data, world, not_run=not_run)

@@ -24,13 +24,14 @@ import msgspec
 
 from server import refusals
 from server.messages import SessionPlayer, WorldPulse, WorldRestored
-from server.sessions import SessionBook
+from server.sessions import LEFT, SessionBook
 from worldline import protocol
 
 RESERVATION_S: Final = 30.0  # a gateway that placed an agent tells the shard at once; longer means that it is gone
 ENDED_KEPT: Final = 1000  # ended worlds that are still listed
 NEAREST_AMONG: Final = 256  # of how many worlds, newest first, the nearest are looked for
-ENDED: Final = frozenset({"finished", "closed", "faulted"})
+ENDED: Final = frozenset({"finished", "closed", "faulted", "damaged"})
+NO_SHARD: Final = -1  # of a world that is recovering
 
 Refusal = protocol.Error
 """Why an agent was not placed, as its client will read it."""
@@ -64,9 +65,9 @@ class OpenNew(msgspec.Struct, frozen=True):
 
 
 class LostWorlds(msgspec.Struct, frozen=True):
-    """What went down with a shard: worlds that were open, and worlds that nobody had been told of yet."""
+    """What went down with a shard: worlds that are to be restored, and worlds that nobody had been told of yet."""
 
-    closed: list[str]
+    recovering: list[str]
     opening: list[str]
 
 
@@ -173,7 +174,8 @@ class Lobby:
     def _take(self, entry: _World, agent: str, now_s: float) -> Place:
         if not entry.seats(agent):
             self._reserve(entry, agent, now_s)
-        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=entry.opening)
+        waits = entry.opening or entry.status == "recovering"
+        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=waits)
 
     def _open(self, game: LobbyGame, agent: str, now_s: float) -> OpenNew | Refusal:
         if not self._shards:
@@ -211,18 +213,25 @@ class Lobby:
         self._shards[shard] = 0
 
     def lose_shard(self, shard: int) -> LostWorlds:
-        """``shard`` is gone: its worlds are closed with reason ``shard_lost``."""
+        """``shard`` is gone: its worlds are recovering. Who is placed in one waits until it is back."""
         self._shards.pop(shard, None)
         lost = [entry for entry in self._unfinished.values() if entry.shard == shard]
         for entry in lost:
             if entry.opening:
                 self._forget(entry)
             else:
-                self.changed(entry.world, "closed", entry.tick, "shard_lost")
+                entry.status, entry.shard = "recovering", NO_SHARD
         return LostWorlds(
-            closed=[entry.world for entry in lost if not entry.opening],
+            recovering=[entry.world for entry in lost if not entry.opening],
             opening=[entry.world for entry in lost if entry.opening],
         )
+
+    def assign(self, world: str) -> int:
+        """Choose the shard that restores a recovering world: the one with the fewest."""
+        entry = self._unfinished[world]
+        entry.shard = min(self._shards, key=lambda number: (self._shards[number], number))
+        self._shards[entry.shard] += 1
+        return entry.shard
 
     def opened(self, world: str, *, now_s: float) -> None:
         """The world can be joined; reservations made while it was opening begin now."""
@@ -233,10 +242,21 @@ class Lobby:
         for agent in list(entry.reserved_until_s):
             self._reserve(entry, agent, now_s)
 
+    def broke_off(self, world: str, game: LobbyGame) -> None:
+        """An earlier server left this world unfinished; it is to be restored."""
+        entry = _World(world, game, NO_SHARD, opening=False, status="recovering")
+        self._worlds[world] = self._unfinished[world] = entry
+
     def restored(self, report: WorldRestored, shard: int) -> None:
-        """A world of an earlier server goes on, with the code it was begun with, whatever is installed now."""
-        game = LobbyGame(name=report.game, max_players=report.max_players, clock=report.clock, digest=report.digest)
-        entry = _World(report.world, game, shard, opening=False, status=report.status, tick=report.tick)
+        """A recovering world goes on, with the code it was begun with, whatever is installed now."""
+        entry = self._unfinished[report.world]
+        entry.game = LobbyGame(
+            name=report.game, max_players=report.max_players, clock=report.clock, digest=report.digest
+        )
+        entry.shard, entry.status, entry.tick = shard, report.status, report.tick
+        for left in entry.players.keys() - {player.player for player in report.players}:
+            self._sessions.unseated(report.world, left, LEFT, report.tick)
+        entry.players.clear()
         for player in report.players:
             self._sessions.seated(player.session, report.world, player.player)
             entry.players[player.player] = protocol.PlayerSummary(
@@ -247,12 +267,12 @@ class Lobby:
                 score=player.score,
                 connected=False,
             )
-        self._shards[shard] += 1
-        for listed in (self._worlds, self._unfinished):
-            listed[report.world] = entry
-            in_order = sorted(listed.items())  # it is older than those that were opened meanwhile
-            listed.clear()
-            listed.update(in_order)
+
+    def not_restored(self, world: str, status: protocol.WorldStatus, reason: str) -> None:
+        """A recovering world does not come back."""
+        entry = self._unfinished.get(world)
+        if entry is not None:
+            self.changed(world, status, entry.tick, reason)
 
     def not_opened(self, world: str) -> None:
         """The world could not be made: it never was."""

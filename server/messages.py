@@ -89,6 +89,13 @@ class AttachPlayer(Message, tag="attach"):
     player: str
 
 
+class PlayerDriven(Message, tag="driven"):
+    """This gateway speaks for the player, in a world that has come back on this shard. No answer."""
+
+    world: str
+    player: str
+
+
 class PlayerDetached(Message, tag="detached"):
     """The connection that drove this player is gone: its grace begins. No answer."""
 
@@ -96,7 +103,7 @@ class PlayerDetached(Message, tag="detached"):
     player: str
 
 
-GatewayToShard = JoinWorld | PlayerInput | ObservePlayer | LeaveWorld | AttachPlayer | PlayerDetached
+GatewayToShard = JoinWorld | PlayerInput | ObservePlayer | LeaveWorld | AttachPlayer | PlayerDriven | PlayerDetached
 
 # --- shard → gateway ---------------------------------------------------------------------------------
 
@@ -228,9 +235,11 @@ class WorldRestored(Message, tag="world_restored"):
 
 
 class WorldNotRestored(Message, tag="world_not_restored"):
-    """The world's log is damaged, or does not give the same world again. ``reason`` says why, for people."""
+    """The world does not come back: its log is ``damaged`` (or does not give the same world again), or says that it has
+    ended. ``reason`` says why, for people."""
 
     world: str
+    status: protocol.WorldStatus
     reason: str
 
 
@@ -412,10 +421,24 @@ class ShardUp(Message, tag="shard_up"):
 
 
 class ShardDown(Message, tag="shard_down"):
-    """To gateways: this shard has died; these worlds are closed with reason ``shard_lost``."""
+    """To gateways: this shard has died; its worlds will come back elsewhere (`WorldMoved`), or not (`WorldGone`)."""
 
     shard: int
     worlds: list[str]
+
+
+class WorldMoved(Message, tag="world_moved"):
+    """To gateways: the world is back, on this shard."""
+
+    world: str
+    shard: int
+
+
+class WorldGone(Message, tag="world_gone"):
+    """To gateways: the world does not come back. ``reason`` says why, for people."""
+
+    world: str
+    reason: str
 
 
 class Placed(Message, tag="placed"):
@@ -490,9 +513,14 @@ class OpenWorld(Message, tag="open_world"):
 
 class RestoreWorld(Message, tag="restore_world"):
     """To a shard: go on with an unfinished world where its log ends. Answered by `WorldRestored` or
-    `WorldNotRestored`."""
+    `WorldNotRestored`.
+
+    ``not_run``: the tick in which it took a shard down. That tick is never run again: the world ends there, as faulted,
+    for the reason given."""
 
     world: str
+    not_run: int | None = None
+    reason: str = ""
 
 
 class CloseWorld(Message, tag="close_world"):
@@ -524,6 +552,8 @@ FromSupervisor = (
     | ConfigureShard
     | ShardUp
     | ShardDown
+    | WorldMoved
+    | WorldGone
     | Placed
     | Refused
     | WorldsFound

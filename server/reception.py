@@ -16,6 +16,7 @@ from typing import Final
 from server import messages, refusals
 from server.identifiers import new_seed
 from server.lobby import Lobby, OpenNew, Place, Refusal
+from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
 
@@ -65,7 +66,7 @@ class Reception:
         self._lobby = lobby
         self._order = order
         self._clock = clock
-        self._waiting: dict[str, list[tuple[Reply, int, Place]]] = {}  # by world that is opening
+        self._waiting: dict[str, list[tuple[Reply, int, Place]]] = {}  # by world that is opening or recovering
         self.draining = False
         """Set when the server stops: from then on nobody is placed."""
 
@@ -115,20 +116,32 @@ class Reception:
             case messages.WorldPulse():
                 self._lobby.pulse(report)
 
-    def world_restored(self, report: messages.WorldRestored, shard: int) -> None:
-        """A world of an earlier server goes on."""
+    def assign(self, world: str) -> int:
+        """Choose the shard that restores a recovering world."""
+        return self._lobby.assign(world)
+
+    def restored(self, report: messages.WorldRestored, shard: int) -> None:
+        """A recovering world goes on; who waits for a place in it gets it."""
         self._lobby.restored(report, shard)
+        for reply, request, place in self._waiting.pop(report.world, []):
+            reply(_placed(request, Place(world=place.world, game=place.game, shard=shard)))
+
+    def not_restored(self, world: str, status: protocol.WorldStatus, reason: str) -> None:
+        """A recovering world has ended."""
+        self._lobby.not_restored(world, status, reason)
+        if world in self._waiting:
+            self._refuse_waiting(world, reason)
 
     def shard_up(self, shard: int) -> None:
         """A shard takes worlds from now on."""
         self._lobby.shard_up(shard)
 
     def lose_shard(self, shard: int) -> list[str]:
-        """A shard is gone. Return its worlds that players knew of; they are closed with reason ``shard_lost``."""
+        """A shard is gone. Return its worlds that players knew of: they are recovering."""
         lost = self._lobby.lose_shard(shard)
         for world in lost.opening:
             self._refuse_waiting(world, "its shard has died")
-        return lost.closed
+        return lost.recovering
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -150,7 +163,7 @@ class Reception:
                 place = Place(world=decision.world, game=decision.game, shard=decision.shard)
                 self._waiting[decision.world] = [(reply, question.request, place)]
             case Place(opening=True):
-                self._waiting[decision.world].append((reply, question.request, decision))
+                self._waiting.setdefault(decision.world, []).append((reply, question.request, decision))
             case Place():
                 reply(_placed(question.request, decision))
 

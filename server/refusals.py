@@ -61,11 +61,11 @@ def unknown_world(world: str, valid: list[str], re: int = 1) -> protocol.Error:
 
 def world_ended(world: str, game: str, status: str, reason: str | None, re: int = 1) -> protocol.Error:
     """The world takes nothing more; ``reason`` says why, where it is known."""
-    faulted = status == "faulted"
+    code = {"faulted": "world_faulted", "damaged": "world_damaged"}.get(status, "world_closed")
     why = reason or status
     return protocol.Error(
-        code="world_faulted" if faulted else "world_closed",
-        message=f"world {world} has {'stopped' if faulted else 'ended'}: {why}",
+        code=code,
+        message=f"world {world} has {'ended' if code == 'world_closed' else 'stopped'}: {why}",
         hint=f"play on in another: {quoted(protocol.Join(id=re, game=game))}",
         path="world",
         data={"reason": why},

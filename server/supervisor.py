@@ -14,9 +14,11 @@ Not here: who plays where (``server/lobby.py``), a single process (``server/chil
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Sequence
@@ -36,6 +38,7 @@ from server.identifiers import WorldNames
 from server.lobby import Lobby, LobbyGame
 from server.process import cpu_seconds, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
+from server.recovery import Recovery
 from server.slots import Slot
 from server.startup import (
     StartError,
@@ -87,13 +90,12 @@ class Supervisor:
         self._sockets: Path | None = None
         self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
         self._reception = Reception(self._lobby, self._order)
+        self._recovery = self._make_recovery()
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
         self._next_shard = 0
-        self._restoring: dict[str, Child] = {}
-        self._restored = asyncio.Event()
         self._watching: set[asyncio.Task[None]] = set()
-        self._died: list[str] = []  # shards whose journals stay behind
+        self._lost_worlds: dict[int, list[str]] = {}  # by dead shard, until its journal is redone
         self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
         self._next_request = 0
         self._failed: asyncio.Future[StartError] | None = None
@@ -185,6 +187,10 @@ class Supervisor:
             name_world=WorldNames(store.world_ids()).next,
         )
         self._reception = Reception(self._lobby, self._order)
+        self._recovery = self._make_recovery()
+
+    def _make_recovery(self) -> Recovery:
+        return Recovery(self.config.data, self._reception, self._order, self._to_gateways)
 
     async def _start_shards(self) -> None:
         for number in range(self.config.shards):
@@ -196,25 +202,18 @@ class Supervisor:
     async def _restore_worlds(self, store: Store, games: dict[str, GameCode]) -> None:
         """Have the shards go on with the worlds that an earlier server left unfinished, before anybody can join."""
         unfinished = [info for info in store.worlds() if info.status == "open"]
-        if not unfinished:
-            return
-        began_s = time.monotonic()
-        shards = self._ready(self._shards)
-        turn = 0
+        broken_off = []
         for info in unfinished:
-            if info.game not in games:
+            if info.game in games:
+                game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
+                self._lobby.broke_off(info.world, game)
+                broken_off.append(info.world)
+            else:
                 remedy = f"start with --games and the folder of {info.game} to go on with it"
                 _log.warning("world %s stays unfinished: its game is not here → %s", info.world, remedy)
-                continue
-            shard = shards[turn % len(shards)]
-            turn += 1
-            self._restoring[info.world] = shard
-            shard.send(messages.RestoreWorld(world=info.world))
-        while self._restoring:
-            self._restored.clear()
-            await self._restored.wait()
-        names = len(self._lobby.summaries())
-        _log.info("%d of %d unfinished worlds go on, after %.1f s", names, len(unfinished), time.monotonic() - began_s)
+        self._recovery.begin(broken_off)
+        self._recovery.house()
+        await self._recovery.settled()
 
     async def _start_gateways(self) -> None:
         for number in range(GATEWAYS):
@@ -230,12 +229,7 @@ class Supervisor:
         self._reception.draining = True
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
-        if self._died:
-            _log.warning(
-                "%s died while the server ran: what they wrote is kept and can be read, but the next server needs "
-                "another --data",
-                ", ".join(self._died),
-            )
+        await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
         if self._listener is not None:
             self._listener.close()
         if self._sockets is not None:
@@ -252,7 +246,7 @@ class Supervisor:
         page_path = self._sockets / f"shard-{number:02}.page"
         calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
-        self._watching.add(task := asyncio.create_task(self._watch_calls(child, calls), name=f"watch {child.name}"))
+        self._watching.add(task := asyncio.create_task(self._mind_shard(child, calls), name=f"mind {child.name}"))
         task.add_done_callback(self._watching.discard)
         child.send(
             messages.ConfigureShard(
@@ -314,32 +308,49 @@ class Supervisor:
         child.mark_ready()
         self._reception.shard_up(child.number)
         self._to_gateways(messages.ShardUp(shard=child.number, socket_path=self._socket_path(child.number)))
+        self._house()
 
-    async def _watch_calls(self, child: Child, calls: CallReader) -> None:
-        """Kill the shard if a world does not come back from a call; end with the shard."""
+    async def _mind_shard(self, child: Child, calls: CallReader) -> None:
+        """Kill the shard if a world does not come back from a call; when it is dead, bring its worlds back."""
         watch = CallWatch(self.config.tick_timeout_ms / 1000)
+        verdict: str | None = None
         while not child.gone.done():
             call = calls.read()
-            try:
+            with contextlib.suppress(OSError):  # it has just died: `gone` comes next
                 verdict = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
-            except OSError:  # it has just died: `gone` comes next
-                verdict = None
             if verdict is not None:
                 _log.error("%s is killed: %s", child.name, verdict)
                 child.kill()
-                return
-            await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
+                await child.gone
+            else:
+                await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
+        if self._stopping is not None:
+            return
+        call = calls.read()
+        if call is not None:
+            crashed = child.exit_code != -signal.SIGKILL
+            self._recovery.blame(call, verdict or (f"its shard ended with {child.ending}" if crashed else None))
+        await self._recovery.redo(child.number, self._lost_worlds.pop(child.number, []))
+        self._house()
+
+    def _house(self) -> None:
+        """Give worlds without a shard to the shards, once every shard that is to come is there."""
+        given_up = sum(slot.given_up for slot in self._shards)
+        ready = len(self._ready(self._shards))
+        if ready and ready + given_up >= self.config.shards and self._stopping is None:
+            self._recovery.house()
 
     def _shard_lost(self, child: Child) -> None:
         worlds = self._reception.lose_shard(child.number)
         self._forget_questions(child)
-        self._restoring = {world: shard for world, shard in self._restoring.items() if shard is not child}
-        self._restored.set()
+        self._recovery.shard_lost(child.number)
         if self._stopping is not None:
             return
-        self._died.append(child.name)
+        self._lost_worlds[child.number] = worlds
         if worlds:
-            _log.error("%s took %d worlds with it; their logs are kept: %s", child.name, len(worlds), " ".join(worlds))
+            _log.error(
+                "%s took %d worlds with it; they are brought back: %s", child.name, len(worlds), " ".join(worlds)
+            )
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
 
     def _given_up(self, slot: Slot) -> None:
@@ -348,6 +359,7 @@ class Supervisor:
             lost = slot in slots and all(other.given_up for other in slots)
             if lost and self._failed is not None and not self._failed.done():
                 self._failed.set_result(self._cannot_run(kind, slots))
+        self._house()
 
     def _cannot_run(self, kind: str, slots: Sequence[Slot]) -> StartError:
         endings = sorted({slot.last_ending for slot in slots})
@@ -367,13 +379,10 @@ class Supervisor:
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)
-        elif isinstance(message, messages.WorldRestored | messages.WorldNotRestored):
-            if isinstance(message, messages.WorldRestored):
-                self._reception.world_restored(message, child.number)
-            else:
-                _log.error("world %s stays as it is: %s", message.world, message.reason)
-            self._restoring.pop(message.world, None)
-            self._restored.set()
+        elif isinstance(message, messages.WorldRestored):
+            self._recovery.restored(message, child.number)
+        elif isinstance(message, messages.WorldNotRestored):
+            self._recovery.not_restored(message)
         elif isinstance(message, messages.ShardReady):
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):

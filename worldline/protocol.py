@@ -38,9 +38,10 @@ Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
 Format = Literal["data", "text", "both"]
 
-WorldStatus = Literal["waiting", "running", "finished", "closed", "faulted"]
-"""``waiting`` for min_players, ``running``, ``finished`` by the rules, ``closed`` (idle, operator, shard lost),
-``faulted`` (the game broke: its log stays readable)."""
+WorldStatus = Literal["waiting", "running", "recovering", "finished", "closed", "faulted", "damaged"]
+"""``waiting`` for min_players, ``running``, ``recovering`` (its shard died; it comes back), ``finished`` by the rules,
+``closed`` (idle, operator), ``faulted`` (the game broke: its log stays readable), ``damaged`` (its log cannot be
+believed)."""
 
 
 class Request(msgspec.Struct, tag_field="type", omit_defaults=True):
@@ -380,9 +381,10 @@ class Closed(Reply, tag="closed", kw_only=True):
 
 class Notice(Reply, tag="notice", kw_only=True):
     """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
-    speed because its machine is overloaded; ``draining``: the server is about to stop."""
+    speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
+    ``world_resumed``: it is back; ``draining``: the server is about to stop."""
 
-    code: Literal["draining", "clock_slow"]
+    code: Literal["draining", "clock_slow", "world_recovering", "world_resumed"]
     message: str
     world: str | None = None
     rate: Number | None = None
@@ -424,6 +426,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "world_full": "not_possible",
     "world_closed": "not_possible",
     "world_faulted": "not_possible",
+    "world_damaged": "not_possible",
     # The same may succeed after retry_after_ms.
     "rate_limited": "try_later",
     "overloaded": "try_later",

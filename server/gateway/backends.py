@@ -49,6 +49,8 @@ class Waiting(msgspec.Struct, eq=False):
     world: str | None = None
     game: str | None = None
     player: str | None = None
+    question: Question | None = None
+    """What was asked last."""
 
 
 class _Shard:
@@ -87,7 +89,7 @@ class Backends:
     def ask(self, target: int, question: Question, waiting: Waiting) -> bool:
         """Send a question to a shard (or `SUPERVISOR`) for ``waiting``. False if that shard is not there."""
         question.request = next(self._numbers)
-        waiting.asked = target
+        waiting.asked, waiting.question = target, question
         if not self.tell(target, question):
             return False
         self._waiting[question.request] = waiting

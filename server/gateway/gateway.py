@@ -31,6 +31,7 @@ from server.gateway.connection import GatewayConnection, close_reason
 from server.gateway.decoding import decode
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.fanout import Fanout, spread
+from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.greeting import Greeting
 from server.gateway.limits import GatewayLimits
 from server.gateway.refusals import Refused
@@ -71,8 +72,9 @@ class Gateway:
         self._requests = 0
         self._refusals: Counter[str] = Counter()
         self._version = f"worldline/{version()}"
+        self._held = Held()
         self._greeting = Greeting(
-            config, limits, self._version, self._backends, self._fanout, self._reply, self._vanished
+            config, limits, self._version, self._backends, self._fanout, self._held, self._reply, self._vanished
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
@@ -217,9 +219,10 @@ class Gateway:
         if self._backends.congested(step.target):
             self._reply(waiting, refusals.overloaded("the shard of this world is far behind", waiting.request.id))
         elif not self._backends.ask(step.target, step.question, waiting):
-            self._answer_lost(waiting)
+            self._held.put(step.question, waiting)
 
     def _answer_lost(self, waiting: Waiting) -> None:
+        """The world that this request is about does not come back."""
         if isinstance(waiting.request, protocol.Hello):
             self._greeting.shard_lost(waiting)
             return
@@ -296,7 +299,13 @@ class Gateway:
             case messages.ShardDown():
                 self._backends.shard_down(message.shard)
                 for world in message.worlds:
-                    self._world_closed(protocol.Closed(world=world, reason="shard_lost"))
+                    spread(self._fanout.sessions_in(world), away(world))
+            case messages.WorldMoved():
+                self._world_moved(message.world, message.shard)
+            case messages.WorldGone():
+                for _, waiting in self._held.take(message.world):
+                    self._answer_lost(waiting)
+                self._world_closed(protocol.Closed(world=message.world, reason=message.reason))
             case messages.AskStatistics():
                 self._control.send(self._statistics(message.request))
             case messages.Drain():
@@ -363,20 +372,34 @@ class Gateway:
                 if driver is not None:
                     driver.drop_seat(answer.world, answer.player)
                     self._fanout.remove(answer.world, answer.player)
+            case protocol.Error(code="not_joined") if isinstance(waiting.question, messages.LeaveWorld):
+                # Asked again after a shard's death: the first time it worked.
+                answer = protocol.Left(world=waiting.question.world, player=waiting.question.player)
             case protocol.Error() if answer.code in _PLACE_LOST and _any_world_will_do(waiting.request):
                 assert waiting.game is not None
                 answer = refusals.place_lost(waiting.game, waiting.request.id)
         self._reply(waiting, answer)
 
     def _on_shard_lost(self, shard: int) -> None:
-        """Whoever waits for this shard gets an answer; whoever played there is told."""
+        """What this shard was asked is asked again when its worlds are back."""
         for waiting in self._backends.take_all(shard):
-            self._answer_lost(waiting)
-        if self._draining is not None:
-            return
-        worlds = {seat.world for session in self.sessions for seat in session.seats() if seat.shard == shard}
-        for world in worlds:
-            self._world_closed(protocol.Closed(world=world, reason="shard_lost"))
+            assert waiting.question is not None
+            if repeatable(waiting.question):
+                self._held.put(waiting.question, waiting)
+            else:
+                self._reply(waiting, refusals.fate_unknown(waiting.world or "", waiting.request.id))
+
+    def _world_moved(self, world: str, shard: int) -> None:
+        """The world is back: its players are driven from here as before, and what waits for it is asked again."""
+        sessions = self._fanout.sessions_in(world)
+        for session in sessions:
+            for seat in session.seats_in(world):
+                seat.shard = shard
+                self._backends.tell(shard, messages.PlayerDriven(world=world, player=seat.player))
+        for question, waiting in self._held.take(world):
+            if not self._backends.ask(shard, question, waiting):  # it has died again already
+                self._held.put(question, waiting)
+        spread(sessions, back(world))
 
     def _push(self, push: messages.Push) -> None:
         message = push.message

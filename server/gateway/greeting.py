@@ -21,6 +21,7 @@ from server.gateway import resume
 from server.gateway.backends import SUPERVISOR, Backends, Waiting
 from server.gateway.connection import close_reason
 from server.gateway.fanout import Fanout, spread
+from server.gateway.holding import Held
 from server.gateway.limits import GatewayLimits
 from server.gateway.session import Returning, Session
 from server.identifiers import new_agent, new_session
@@ -40,6 +41,7 @@ class Greeting:
         version: str,
         backends: Backends,
         fanout: Fanout,
+        held: Held,
         reply: Callable[[Waiting, protocol.Reply], None],
         let_go: Callable[[Session], None],
     ) -> None:
@@ -48,6 +50,7 @@ class Greeting:
         self._version = version
         self._backends = backends
         self._fanout = fanout
+        self._held = held
         self._reply = reply
         self._let_go = let_go
         self._sessions: dict[str, Session] = {}
@@ -100,7 +103,7 @@ class Greeting:
             asking = Waiting(session, waiting.request, waiting.ignored, waiting.hint)
             asking.world, asking.player = player.world, player.player
             if not self._backends.ask(player.shard, attach, asking):
-                self.shard_lost(asking)
+                self._held.put(attach, asking)
         self._welcome_if_complete(waiting)
 
     def attached(self, waiting: Waiting, shard: int, attached: messages.PlayerAttached) -> None:

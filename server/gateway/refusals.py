@@ -240,6 +240,17 @@ def place_lost(game: str, re: int) -> protocol.Error:
     )
 
 
+def fate_unknown(world: str, re: int) -> protocol.Error:
+    """The shard died with this input, which had no seq: it can be neither answered nor repeated."""
+    return protocol.Error(
+        re=re,
+        code="internal",
+        message="the process that had this input has died; without a seq nobody can say whether it was applied",
+        hint=f"look first: {quoted(protocol.Observe(id=re, world=world))}; with a seq such an input is repeated for you",
+        data={"reference": world},
+    )
+
+
 def shard_lost(world: str, game: str, re: int) -> protocol.Error:
     """The process that ran the world has died while this request was open."""
     error = world_ended(world, "closed", "shard_lost", game, re)

@@ -149,6 +149,11 @@ class WorldHost:
         elif self.status == "running":
             self._surroundings.started(self)
 
+    def end_at(self, tick: int, reason: str) -> None:
+        """End a restored world that took a shard down in ``tick``, which is not run again."""
+        self._next_tick = tick
+        self._end_faulted(WorldFaulted(self.id, self.world.tick, "stuck", reason))
+
     @property
     def ended(self) -> bool:
         """Whether the world takes nothing more."""
@@ -250,6 +255,13 @@ class WorldHost:
             since=self._heard[player.id].since,
         )
         self._surroundings.send(link, attached, self.ticket)
+
+    def spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
+        """A gateway says whether it has a connection for this player."""
+        if isinstance(message, messages.PlayerDetached):
+            self.detached(link, message.player)
+        elif message.player in self.world.players:
+            self._drive(message.player, link)
 
     def detached(self, link: Link[Any], player: str) -> None:
         """The gateway that spoke for this player has no connection for it any more: its grace begins."""

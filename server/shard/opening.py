@@ -24,6 +24,7 @@ from replays.replay import Replay, replay
 from server import version
 from server.callpage import CallPage
 from server.shard.history import History
+from worldline import protocol
 
 
 class Opened(NamedTuple):
@@ -57,16 +58,29 @@ def make(code: GameCode, engine: Engine, *, world_id: str, seed: int, shard: int
     return Opened(world, log, History(world, log), {})
 
 
-def restore(data: Path, world_id: str, *, shard: int, calls: CallPage) -> Opened:
-    """Re-execute the log of an unfinished world, and make ready to go on with it.
+class LogEnded(Exception):
+    """The world's log says that it has ended: there is nothing to go on with."""
 
-    Raises the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does not give the
-    same world again; then nothing has been changed.
+    def __init__(self, status: protocol.WorldStatus, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls: CallPage) -> Opened:
+    """Re-execute the log of an unfinished world, and make ready to go on with it; before tick ``not_run``, if given.
+
+    Raises `LogEnded`, and the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does
+    not give the same world again; then nothing has been changed.
     """
     with calls.during(world_id, 0, "setup"):
-        replaying = replay(data, world_id)
+        replaying = replay(data, world_id, not_run=not_run)
     while _step(replaying, calls):
         pass
+    match replaying.ended:
+        case records.Close(reason=reason):
+            raise LogEnded("finished" if reason == "finished" else "closed", reason)
+        case records.Fault(kind=kind):
+            raise LogEnded("faulted", kind)
     with calls.during(world_id, replaying.world.tick, "tick"):
         replaying.catch_up()
     log = WorldLog.resume(log_end(data, world_id), shard=shard, engine=replaying.genesis.engine)

@@ -235,9 +235,9 @@ class Shard:
         if isinstance(message, messages.ObservePlayer):
             self._read_later(link, message)
             return
-        if isinstance(message, messages.PlayerDetached):
+        if isinstance(message, messages.PlayerDetached | messages.PlayerDriven):
             if message.world in self._hosts:
-                self._hosts[message.world].detached(link, message.player)
+                self._hosts[message.world].spoken_for(link, message)
             return
         if isinstance(message, messages.AttachPlayer):
             self._attach(link, message)
@@ -336,15 +336,23 @@ class Shard:
     def _restore_world(self, message: messages.RestoreWorld) -> None:
         try:
             opened = opening.restore(
-                Path(self._config.data), message.world, shard=self._config.shard, calls=self._calls
+                Path(self._config.data),
+                message.world,
+                not_run=message.not_run,
+                shard=self._config.shard,
+                calls=self._calls,
             )
-        except (GameError, EventLogError, ReplayError, WorldFaulted) as error:
-            _log.error("world %s could not be restored: %s", message.world, error)
-            self._supervisor.send(messages.WorldNotRestored(world=message.world, reason=str(error)))
+        except (GameError, EventLogError, ReplayError, WorldFaulted, opening.LogEnded) as error:
+            status = error.status if isinstance(error, opening.LogEnded) else "damaged"
+            answer = messages.WorldNotRestored(world=message.world, status=status, reason=str(error))
+            self._supervisor.send(answer)
             return
         host = self._host(opened)
         self.report(host.restored(opened.joined), host.ticket)
-        host.go_on()
+        if message.not_run is None:
+            host.go_on()
+        else:
+            host.end_at(message.not_run, message.reason)
 
     def _host(self, opened: opening.Opened) -> WorldHost:
         host = WorldHost(opened.world, opened.history, self, eager=self._config.eager)

@@ -1,0 +1,129 @@
+"""Worlds that lost their shard come back: which ones, on which shard, and which tick is not run again.
+
+When a shard has died, its journal is redone into the world logs; then each of its unfinished worlds is computed again
+from its log on a shard that is there (`Recovery.house`). The same happens at the start of a server with the worlds that
+an earlier one left unfinished. A world that was being called when its shard died in that call is guilty of it: it is
+given back without that tick, faulted, so that it cannot take the next shard down as well.
+
+Not here: how a journal is redone (``eventlog/recovery.py``) and a world restored (``server/shard/opening.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from eventlog.recovery import recover_shard
+
+from eventlog.errors import EventLogError
+from server import messages
+from server.callpage import Call
+from server.reception import Reception
+from worldline import protocol
+
+_log = logging.getLogger("worldline.supervisor")
+
+
+class Recovery:
+    """The recovering worlds of one server. ``order`` sends to a shard by number, ``tell`` to all gateways."""
+
+    def __init__(
+        self,
+        data: Path,
+        reception: Reception,
+        order: Callable[[int, messages.FromSupervisor], None],
+        tell: Callable[[messages.FromSupervisor], None],
+    ) -> None:
+        self._data = data
+        self._reception = reception
+        self._order = order
+        self._tell = tell
+        self._homeless: deque[str] = deque()
+        self._restoring: dict[str, int] = {}
+        self._guilty: dict[str, tuple[int, str]] = {}  # world → the tick that is not run, and why
+        self._suspects: dict[str, int] = {}  # world → the tick during which its shard was killed from outside
+        self._since_s: dict[str, float] = {}
+        self._redoing = 0
+        self._settled = asyncio.Event()
+
+    # --- from the supervisor -------------------------------------------------------------------------
+
+    def begin(self, worlds: list[str]) -> None:
+        """These worlds, which the lobby lists as recovering, are to be restored."""
+        now_s = time.monotonic()
+        for world in worlds:
+            self._since_s.setdefault(world, now_s)
+            self._homeless.append(world)
+
+    async def redo(self, shard: int, worlds: list[str]) -> None:
+        """A shard is dead and gone: redo its journal, then its worlds are to be restored."""
+        self._redoing += 1
+        try:
+            # System calls and checksums: on another thread, so that agents are still placed and answered.
+            report = await asyncio.get_running_loop().run_in_executor(None, recover_shard, self._data, shard)
+        except (EventLogError, OSError) as error:
+            _log.error("the journal of shard %d cannot be redone: %s", shard, error)
+            for world in worlds:
+                self._give_up(world, "damaged", str(error))
+        else:
+            _log.info("the journal of shard %d is redone: %d worlds had bytes in it", shard, len(report.worlds))
+            self.begin(worlds)
+        finally:
+            self._redoing -= 1
+
+    def house(self) -> None:
+        """Give every world without a shard to the one with the fewest. Call it when shards are there."""
+        while self._homeless:
+            world = self._homeless.popleft()
+            shard = self._reception.assign(world)
+            self._restoring[world] = shard
+            tick, reason = self._guilty.get(world, (None, ""))
+            self._order(shard, messages.RestoreWorld(world=world, not_run=tick, reason=reason))
+
+    def blame(self, call: Call, why: str | None) -> None:
+        """A shard has died during ``call``. ``why``: the reason, if it did not come from outside.
+
+        Killed from outside, a world is only suspected: it is guilty if the same happens in the same tick again.
+        """
+        tick = call.tick if call.kind == "tick" else call.tick + 1
+        if why is None and self._suspects.get(call.world) != tick:
+            self._suspects[call.world] = tick
+        else:
+            self._guilty[call.world] = tick, why or "its shard was killed twice during this tick"
+
+    def shard_lost(self, shard: int) -> None:
+        """What was to be restored there is in the list of its worlds, which `redo` gets."""
+        self._restoring = {world: where for world, where in self._restoring.items() if where != shard}
+
+    async def settled(self) -> None:
+        """Return when no world is recovering any more."""
+        while self._homeless or self._restoring or self._redoing:
+            self._settled.clear()
+            await self._settled.wait()
+
+    # --- from shards ---------------------------------------------------------------------------------
+
+    def restored(self, report: messages.WorldRestored, shard: int) -> None:
+        """A world is back."""
+        self._restoring.pop(report.world, None)
+        took_s = time.monotonic() - self._since_s.pop(report.world, time.monotonic())
+        _log.info("world %s goes on at tick %d, %.2f s after it lost its shard", report.world, report.tick, took_s)
+        self._reception.restored(report, shard)
+        self._tell(messages.WorldMoved(world=report.world, shard=shard))
+        self._settled.set()
+
+    def not_restored(self, report: messages.WorldNotRestored) -> None:
+        """A world does not come back."""
+        self._give_up(report.world, report.status, report.reason)
+
+    def _give_up(self, world: str, status: protocol.WorldStatus, reason: str) -> None:
+        _log.error("world %s does not come back: %s", world, reason)
+        self._restoring.pop(world, None)
+        self._since_s.pop(world, None)
+        self._reception.not_restored(world, status, reason)
+        self._tell(messages.WorldGone(world=world, reason=reason))
+        self._settled.set()
