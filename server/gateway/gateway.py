@@ -31,8 +31,8 @@ from server.gateway.connection import GatewayConnection, close_reason
 from server.gateway.decoding import decode
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.fanout import Fanout, spread
-from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.greeting import Greeting
+from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.limits import GatewayLimits
 from server.gateway.refusals import Refused
 from server.gateway.replies import encode, fitting, without_waiting

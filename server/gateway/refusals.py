@@ -246,7 +246,7 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
         re=re,
         code="internal",
         message="the process that had this input has died; without a seq nobody can say whether it was applied",
-        hint=f"look first: {quoted(protocol.Observe(id=re, world=world))}; with a seq such an input is repeated for you",
+        hint=f"look first: {quoted(protocol.Observe(id=re, world=world))}; an input with a seq is repeated for you",
         data={"reference": world},
     )
 
