@@ -120,6 +120,8 @@ class Recording:
             durability=durability,
             on_sync=self._on_sync,
         )
+        self.genesis_fields: dict[str, object] = {}
+        """What is different in the worlds that are begun."""
         self.syncs: list[float] = []
         self._synced = asyncio.Event()
         self.logs: dict[str, WorldLog] = {}
@@ -128,9 +130,10 @@ class Recording:
 
     def begin(self, world: str) -> Piece:
         """Begin a world; its first piece is to be appended."""
-        log = WorldLog.create(genesis(world), shard=SHARD, file_bytes=self._file_bytes)
+        first = genesis(world, **self.genesis_fields)
+        log = WorldLog.create(first, shard=SHARD, file_bytes=self._file_bytes)
         self.logs[world] = log
-        self.written[world] = [genesis(world), records.Open(1, SHARD, genesis(world).engine)]
+        self.written[world] = [first, records.Open(1, SHARD, first.engine)]
         return log.head
 
     def piece(self, world: str, record: Appendable) -> Piece:
