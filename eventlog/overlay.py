@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -103,18 +104,18 @@ def overlay_of(contents: Iterable[JournalContent], *, world: str | None = None) 
     return overlay
 
 
-def standing_pieces(entries: Iterable[Piece | Release]) -> list[Piece]:
-    """The pieces that count: of their world's highest epoch, and not released. Pure; journals' orders do not matter."""
-    pieces: list[Piece] = []
+def standing_pieces(entries: Iterable[Piece | Release], *, beside: Iterable[Piece | Release] = ()) -> list[Piece]:
+    """The pieces that count: of their world's highest epoch, and not released, also by what stands ``beside`` in other
+    journals. Pure; the order of journals does not matter: a release is the last word of its epoch."""
+    entries = list(entries)
+    pieces = [entry for entry in entries if isinstance(entry, Piece)]
     highest: dict[str, int] = {}
     released: dict[str, int] = {}
-    for entry in entries:
+    for entry in itertools.chain(entries, beside):
         if entry.epoch > highest.get(entry.world, 0):
             highest[entry.world] = entry.epoch
-        if isinstance(entry, Piece):
-            pieces.append(entry)
-        else:
-            released[entry.world] = max(entry.epoch, released.get(entry.world, 0))
+        if isinstance(entry, Release) and entry.epoch > released.get(entry.world, 0):
+            released[entry.world] = entry.epoch
     return [
         piece
         for piece in pieces
@@ -167,7 +168,11 @@ def _read_segment(path: Path, *, sync: bool) -> Segment:
     except (BadBytes, Unfinished):
         return Segment(path, data, None)
     segment = Segment(path, data, header, [])
+    number, crc = header.last_group, header.last_crc
     while (group := groups.decode_group(data, segment.end, header.salt)) is not None:
+        if (group.number, group.previous_crc) != (number + 1, crc):
+            break  # intact, but not the one that belongs here
+        number, crc = group.number, group.crc
         segment.groups.append(group)
         segment.end += groups.aligned(groups.GROUP_HEADER_BYTES + len(group.body))
     return segment
@@ -204,9 +209,6 @@ def _collect(content: JournalContent, segment: Segment) -> None:
     """Take the entries of a segment's groups. Raises `JournalDamaged`."""
     position = limits.SEGMENT_HEADER_BYTES
     for group in segment.groups:
-        if group.number != content.last_group + 1 or group.previous_crc != content.last_crc:
-            reason = f"group {group.number} stands where group {content.last_group + 1} belongs"
-            raise _damaged(content, segment, position, reason)
         try:
             content.entries.extend(groups.decode_entries(group))
         except BadBytes as bad:
@@ -226,11 +228,13 @@ def _number(segment: Segment) -> int:
 
 
 def _later_groups(segment: Segment) -> list[Group]:
-    """Intact groups behind the first bad one."""
+    """Intact groups where the segment's groups should have ended, and behind that: written after those, not before."""
     assert segment.header is not None
     salt = segment.header.salt
-    places = range(segment.end + limits.GROUP_ALIGNMENT_BYTES, len(segment.data), limits.GROUP_ALIGNMENT_BYTES)
-    return [group for place in places if (group := groups.decode_group(segment.data, place, salt)) is not None]
+    last = segment.groups[-1].number if segment.groups else segment.header.last_group
+    places = range(segment.end, len(segment.data), limits.GROUP_ALIGNMENT_BYTES)
+    found = (groups.decode_group(segment.data, place, salt) for place in places)
+    return [group for group in found if group is not None and group.number > last]
 
 
 def _damaged(content: JournalContent, segment: Segment, offset: int, reason: str) -> JournalDamaged:
