@@ -26,8 +26,14 @@ class Disk(Protocol):
     def create(self, path: Path) -> int:
         """Make a new, empty file for writing and return its descriptor. It must not exist (FileExistsError)."""
 
+    def open(self, path: Path) -> int:
+        """Open an existing file for writing and return its descriptor."""
+
     def write(self, descriptor: int, data: bytes, offset: int) -> None:
         """Write all of ``data`` at byte ``offset``."""
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file off behind its first ``size`` bytes."""
 
     def sync(self, descriptor: int) -> None:
         """Return when the file's bytes and size are on stable storage."""
@@ -57,6 +63,9 @@ class RealDisk:
     def create(self, path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
+    def open(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
     def write(self, descriptor: int, data: bytes, offset: int) -> None:
         written = os.pwrite(descriptor, data, offset)
         while written < len(data):  # a signal or a nearly full disk: go on where it stopped, or hear why not
@@ -64,6 +73,9 @@ class RealDisk:
             if more == 0:
                 raise OSError(errno.EIO, "the disk takes no more bytes")
             written += more
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
 
     def sync(self, descriptor: int) -> None:
         os.fdatasync(descriptor)

@@ -10,7 +10,8 @@ segment header  48 bytes of a 4,096-byte page: ``WJNL`` · version u16 · 2 zero
 group           32 bytes: ``WGRP`` · entries u32 · group number u64 · body length u32 · crc u32 of the group before ·
                 body_crc u32 · header_crc u32; then the body: the entries without gaps
 entry           24 bytes: kind u8 · length of the world's id u8 · 2 zero bytes · epoch u32 · file u32 ·
-                data length u32 · offset u64; then the id, then the data
+                data length u32 · offset u64; then the id, then the data. Kind 1: bytes of a world's log; kind 2: the
+                world is released, no data, its log ends at that offset
 ==============  =========================================================================================
 
 ``body_crc = crc32(body, salt)``, ``header_crc = crc32(first 28 bytes, salt)``; a *group's crc* is its header_crc, which
@@ -30,8 +31,8 @@ from zlib import crc32
 import msgspec
 
 from eventlog import limits
-from eventlog.frame import BadBytes, Unfinished, UnknownVersion
-from eventlog.piece import Piece
+from eventlog.frame import BadBytes, Unfinished, UnknownVersion, is_world_id
+from eventlog.piece import Piece, Release
 
 SEGMENT_MAGIC: Final = b"WJNL"
 GROUP_MAGIC: Final = b"WGRP"
@@ -47,6 +48,8 @@ assert ENTRY_HEADER_BYTES == 24
 
 ENTRY_BYTES: Final = 1
 """The kind of an entry that holds bytes of a world's log."""
+ENTRY_RELEASED: Final = 2
+"""The kind of an entry without data: the world has left this journal; its log ends at the entry's file and offset."""
 
 
 class SegmentHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,12 @@ def encode_entry_header(world: bytes, epoch: int, file: int, offset: int, length
     return ENTRY_HEADER.pack(ENTRY_BYTES, len(world), epoch, file, length, offset) + world
 
 
+def encode_release(release: Release) -> bytes:
+    """An entry that lets a world go."""
+    world = release.world.encode("ascii")
+    return ENTRY_HEADER.pack(ENTRY_RELEASED, len(world), release.epoch, release.file, 0, release.offset) + world
+
+
 def group_size(parts: list[bytes]) -> int:
     """How many bytes of a segment a group with these parts takes."""
     return aligned(GROUP_HEADER_BYTES + sum(map(len, parts)))
@@ -151,20 +160,42 @@ def decode_group(segment: bytes, position: int, salt: int) -> Group | None:
     return Group(number=number, crc=crc, previous_crc=previous_crc, entries=entries, body=body)
 
 
-def decode_entries(group: Group) -> Iterator[Piece]:
+def decode_entries(group: Group) -> Iterator[Piece | Release]:
     """The entries of a group. Raises `BadBytes` if they are not what its header promises."""
     body, position = group.body, 0
     for _ in range(group.entries):
         if len(body) - position < ENTRY_HEADER_BYTES:
             raise BadBytes(f"group {group.number} holds fewer entries than it says")
         kind, world_length, epoch, file, length, offset = ENTRY_HEADER.unpack_from(body, position)
-        if kind != ENTRY_BYTES:
-            raise BadBytes(f"group {group.number} holds an entry of the unknown kind {kind}")
         start = position + ENTRY_HEADER_BYTES + world_length
         position = start + length
         if len(body) < position:
             raise BadBytes(f"an entry of group {group.number} is longer than the group")
         world = body[start - world_length : start].decode("ascii", "replace")
-        yield Piece(world, epoch, file, offset, body[start:position])
+        if not is_world_id(world):
+            raise BadBytes(f"an entry of group {group.number} is for {world!r}, which is no world's id")
+        if kind == ENTRY_BYTES:
+            yield Piece(world, epoch, file, offset, body[start:position])
+        elif kind == ENTRY_RELEASED and not length:
+            yield Release(world, epoch, file, offset)
+        else:
+            raise BadBytes(f"group {group.number} holds an entry of the unknown kind {kind}")
     if position != len(body):
         raise BadBytes(f"group {group.number} holds bytes after its last entry")
+
+
+def guess_entries(body: bytes) -> Iterator[Piece]:
+    """What may have been the entries of a group whose checksums do not match, as far as they look like entries.
+
+    Believe nothing of it that does not agree with something else.
+    """
+    position = 0
+    while len(body) - position >= ENTRY_HEADER_BYTES:
+        kind, world_length, epoch, file, length, offset = ENTRY_HEADER.unpack_from(body, position)
+        start = position + ENTRY_HEADER_BYTES + world_length
+        world = body[start - world_length : start].decode("ascii", "replace")
+        if kind not in (ENTRY_BYTES, ENTRY_RELEASED) or not is_world_id(world) or len(body) - start < length:
+            return
+        if kind == ENTRY_BYTES:
+            yield Piece(world, epoch, file, offset, body[start : start + length])
+        position = start + length

@@ -32,7 +32,7 @@ import msgspec
 from eventlog import frame, groups, limits
 from eventlog.disk import Disk, RealDisk, lock
 from eventlog.errors import JournalClosed, JournalFailed, JournalLeftBehind
-from eventlog.piece import Piece
+from eventlog.piece import Piece, Release
 from eventlog.ticket import Ticket
 from eventlog.worldfiles import OpenWorld, WorldFiles
 from eventlog.writer import FolderRemoval, GroupWrite, SegmentFile, SegmentRemoval, Signal, Writer
@@ -63,12 +63,14 @@ class JournalStatistics(msgspec.Struct, frozen=True, kw_only=True):
 class _Group:
     """What was appended since the last group was framed."""
 
-    __slots__ = ("entries", "parts", "size", "ticket")
+    __slots__ = ("count", "entries", "parts", "size", "ticket")
 
     def __init__(self, ticket: Ticket) -> None:
         self.ticket = ticket
         self.parts: list[bytes] = []
         self.entries: list[tuple[OpenWorld, Piece]] = []
+        self.count = 0
+        """Of entries: the pieces and the releases."""
         self.size = 0
 
 
@@ -102,6 +104,7 @@ class Journal:
         self._worlds: dict[str, OpenWorld] = {}
         self._retiring: dict[OpenWorld, Ticket] = {}
         self._finishing: set[Ticket] = set()
+        self._releasing: set[Ticket] = set()
         self._pending: deque[_Group] = deque()
         self._in_flight: _Group | None = None
         self._submission_scheduled = False
@@ -167,8 +170,8 @@ class Journal:
         """Add ``pieces``, in order, to the pending group; the ticket is done when the last of them is durable.
 
         Without pieces: the ticket of what was appended last. Raises `JournalFailed` or `JournalClosed`. Pieces that do
-        not continue their world's log, or a new world that does not begin with its head, are a mistake of the caller
-        (AssertionError).
+        not continue their world's log, or a world that does not begin with its head (of a new log, or of a resumed one
+        at the very end of its last file), are a mistake of the caller (AssertionError).
         """
         if self._failure is not None:
             raise self._failure
@@ -187,6 +190,7 @@ class Journal:
             group.parts.append(groups.encode_entry_header(world.key, piece.epoch, piece.file, piece.offset, size))
             group.parts.append(piece.data)
             group.entries.append((world, piece))
+            group.count += 1
             group.size += size
             world.end = piece.offset + size
         return group.ticket
@@ -205,6 +209,37 @@ class Journal:
         self._retiring[retired] = done
         last.add_done_callback(lambda _: self._finish(retired))
         return done
+
+    def release_world(self, world: str) -> Ticket:
+        """Let a world go that another shard will open, or that will be archived or removed: as `retire_world`, and
+        then the journal says durably that the world has left it. Act only when the ticket is done. Raises likewise.
+        """
+        left = self._worlds.get(world)
+        retired = self.retire_world(world)
+        if left is None:
+            return retired  # closing: when that is done, there is no journal any more
+        done = Ticket(self._loop, retired.number)
+        self._releasing.add(done)
+        release = Release(world, left.epoch, left.file, left.end)
+        retired.add_done_callback(lambda _: self._write_release(release, done))
+        return done
+
+    def _write_release(self, release: Release, done: Ticket) -> None:
+        def released(_: Ticket) -> None:
+            self._releasing.discard(done)
+            done.resolve()
+
+        if self._failure is not None:
+            return  # the ticket has failed
+        if self._ended is not None:
+            self._ended.add_done_callback(released)
+            return
+        group = self._pending[-1] if self._pending else self._begin_group()
+        entry = groups.encode_release(release)
+        group.parts.append(entry)
+        group.count += 1
+        group.size += len(entry)
+        group.ticket.add_done_callback(released)
 
     async def close(self) -> None:
         """Make everything durable, complete and sync all world files, remove the journal folder, end the thread.
@@ -247,7 +282,7 @@ class Journal:
     def _latest_ticket(self) -> Ticket:
         if self._pending:
             return self._pending[-1].ticket
-        if self._in_flight is not None and self._in_flight.entries:
+        if self._in_flight is not None and self._in_flight.count:
             return self._in_flight.ticket
         return self._last_ticket
 
@@ -262,14 +297,28 @@ class Journal:
         return group
 
     def _place(self, world: OpenWorld | None, piece: Piece) -> OpenWorld:
-        """Check a piece that does not simply continue its world's file: it must begin the next one, or the world."""
-        assert piece.offset == 0, f"{piece.world}: {piece.file}@{piece.offset} does not follow the piece before"
-        assert piece.file == (1 if world is None else world.file + 1), (piece.world, piece.file)
-        if world is None:
+        """Check a piece that does not simply continue its world's file: it must begin the next one, or the world here.
+
+        A world that was written before, by another shard or server, goes on at the very end of its last file.
+        """
+        if world is not None:
+            assert piece.offset == 0, f"{piece.world}: {piece.file}@{piece.offset} does not follow the piece before"
+            assert piece.file == world.file + 1, (piece.world, piece.file)
+        else:
             assert frame.is_world_id(piece.world), piece.world
-            world = self._worlds[piece.world] = OpenWorld(piece.world)
+            if (piece.file, piece.offset) != (1, 0):
+                self._check_resumed(piece)
+            world = self._worlds[piece.world] = OpenWorld(piece.world, piece.epoch)
         world.file = piece.file
         return world
+
+    def _check_resumed(self, head: Piece) -> None:
+        assert head.epoch > 1, f"{head.world}: {head.file}@{head.offset} is not the beginning of its log"
+        path = self._files.path(head.world, head.file)
+        if head.offset:
+            assert path.stat().st_size == head.offset, f"{path} does not end at byte {head.offset}"
+        else:
+            assert self._files.path(head.world, head.file - 1).exists(), f"the file before {path} is missing"
 
     def _submit_next(self) -> None:
         self._submission_scheduled = False
@@ -281,7 +330,7 @@ class Journal:
         self._in_flight = group
         segment = self._segment_for(groups.group_size(group.parts))
         data, self._last_crc = groups.encode_group(
-            group.ticket.number, len(group.entries), group.parts, salt=self._salt, previous_crc=self._last_crc
+            group.ticket.number, group.count, group.parts, salt=self._salt, previous_crc=self._last_crc
         )
         group.parts.clear()
         position = self._segment_used
@@ -297,11 +346,11 @@ class Journal:
         if self._failure is not None:
             return
         self._in_flight = None
-        self._sealed = not group.entries
+        self._sealed = not group.count
         now_s = self._last_group_s = self._loop.time()
         for world, piece in group.entries:
             self._files.add(world, piece, now_s)
-        if group.entries:
+        if group.count:
             self._last_ticket = group.ticket
         group.ticket.resolve()
         self._submit_next()
@@ -386,7 +435,7 @@ class Journal:
         for group in (self._in_flight, *self._pending):
             if group is not None:
                 group.ticket.fail(self._failure)
-        for ticket in (self._ended, *self._retiring.values(), *self._finishing):
+        for ticket in (self._ended, *self._retiring.values(), *self._finishing, *self._releasing):
             if ticket is not None:
                 ticket.fail(self._failure)
         self._on_failure(error)

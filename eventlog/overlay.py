@@ -6,13 +6,18 @@ Which groups count: all up to the first bad one. A bad one with nothing good beh
 acknowledged. A bad one with a good one behind it, or one that the next segment says was there, is damage
 (`JournalDamaged`). The last group of all may have been written but not yet synced by its server; so the segment is
 synced here before anything in it is believed, and nobody is shown what a power loss can undo.
+
+Which entries count: those of a world's highest epoch in any journal, if it was not released after them. The others
+are in world files for good, and what stands at their places there may be another shard's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,7 +26,7 @@ from eventlog import groups, limits
 from eventlog.errors import FormatTooNew, JournalDamaged
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.groups import Group, SegmentHeader
-from eventlog.piece import Piece
+from eventlog.piece import Piece, Release
 
 
 class Overlay(msgspec.Struct):
@@ -34,7 +39,7 @@ class Overlay(msgspec.Struct):
         self.worlds.setdefault(piece.world, {}).setdefault(piece.file, []).append(piece)
 
 
-class _Segment(msgspec.Struct):
+class Segment(msgspec.Struct):
     """A segment as it was read: its groups, and the byte behind the last of them."""
 
     path: Path
@@ -42,6 +47,23 @@ class _Segment(msgspec.Struct):
     header: SegmentHeader | None
     groups: list[Group] = []
     end: int = limits.SEGMENT_HEADER_BYTES
+
+
+class JournalContent(msgspec.Struct):
+    """A shard's journal as it was read: what its intact groups hold, up to the first damage."""
+
+    folder: Path
+    segments: list[Segment]
+    entries: list[Piece | Release] = []
+    last_group: int = 0
+    last_crc: int = 0
+    damage: JournalDamaged | None = None
+
+    @property
+    def tail(self) -> bytes:
+        """What stands in the last segment where the next group would: zeros, or a group that is not intact."""
+        last = next((segment for segment in reversed(self.segments) if segment.header is not None), None)
+        return last.data[last.end :] if last is not None else b""
 
 
 class _Vanished(Exception):
@@ -63,35 +85,70 @@ def read_overlay(data: Path, *, world: str | None = None) -> Overlay:
 
     Raises `JournalDamaged` and `FormatTooNew`.
     """
+    contents = [read_journal(folder) for folder in journal_folders(data)]
+    for content in contents:
+        if content.damage is not None:
+            raise content.damage
+    return overlay_of(contents, world=world)
+
+
+def overlay_of(contents: Iterable[JournalContent], *, world: str | None = None) -> Overlay:
+    """What these journals, read before, hold beyond the world files."""
     overlay = Overlay()
-    for folder in journal_folders(data):
-        for piece in _read_journal(folder):
-            if world is None or piece.world == world:
-                overlay.add(piece)
+    for piece in standing_pieces(entry for content in contents for entry in content.entries):
+        if world is None or piece.world == world:
+            overlay.add(piece)
     for files in overlay.worlds.values():
         for pieces in files.values():
-            pieces.sort(key=lambda piece: (piece.offset, piece.epoch))
+            pieces.sort(key=lambda piece: piece.offset)
     return overlay
 
 
-def _read_journal(folder: Path) -> list[Piece]:
-    """What the groups of one journal hold, in order. Looks again while the journal changes under its eyes."""
+def standing_pieces(entries: Iterable[Piece | Release], *, beside: Iterable[Piece | Release] = ()) -> list[Piece]:
+    """The pieces that count: of their world's highest epoch, and not released, also by what stands ``beside`` in other
+    journals. Pure; the order of journals does not matter: a release is the last word of its epoch."""
+    entries = list(entries)
+    pieces = [entry for entry in entries if isinstance(entry, Piece)]
+    highest: dict[str, int] = {}
+    released: dict[str, int] = {}
+    for entry in itertools.chain(entries, beside):
+        if entry.epoch > highest.get(entry.world, 0):
+            highest[entry.world] = entry.epoch
+        if isinstance(entry, Release) and entry.epoch > released.get(entry.world, 0):
+            released[entry.world] = entry.epoch
+    return [
+        piece
+        for piece in pieces
+        if piece.epoch == highest[piece.world] and (not released or piece.epoch > released.get(piece.world, 0))
+    ]
+
+
+def read_journal(folder: Path) -> JournalContent:
+    """What the groups of one journal hold, in order, up to the first ``damage`` if there is any.
+
+    Looks again while the journal changes under its eyes. Raises `FormatTooNew`.
+    """
     suspicion: JournalDamaged | None = None
     while True:
         try:
             paths = segment_paths(folder)
-            return _check([_read_segment(path, sync=path == paths[-1]) for path in paths])
+            segments = [_read_segment(path, sync=path == paths[-1]) for path in paths]
         except _Vanished:
             continue
+        content = JournalContent(folder, segments)
+        try:
+            _check(content)
         except JournalDamaged as damaged:
             # A server that goes on writing while we read can make us miss a group but see its successor. It would
             # have completed this place by now: what is bad in the same place twice is damaged.
-            if suspicion is not None and (suspicion.path, suspicion.offset) == (damaged.path, damaged.offset):
-                raise
-            suspicion = damaged
+            if suspicion is None or (suspicion.path, suspicion.offset) != (damaged.path, damaged.offset):
+                suspicion = damaged
+                continue
+            content.damage = damaged
+        return content
 
 
-def _read_segment(path: Path, *, sync: bool) -> _Segment:
+def _read_segment(path: Path, *, sync: bool) -> Segment:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -109,64 +166,82 @@ def _read_segment(path: Path, *, sync: bool) -> _Segment:
     except UnknownVersion as unknown:
         raise FormatTooNew(path, unknown.version, limits.FORMAT_VERSION) from None
     except (BadBytes, Unfinished):
-        return _Segment(path, data, None)
-    segment = _Segment(path, data, header, [])
+        return Segment(path, data, None)
+    segment = Segment(path, data, header, [])
+    number, crc = header.last_group, header.last_crc
     while (group := groups.decode_group(data, segment.end, header.salt)) is not None:
+        if (group.number, group.previous_crc) != (number + 1, crc):
+            break  # intact, but not the one that belongs here
+        number, crc = group.number, group.crc
         segment.groups.append(group)
         segment.end += groups.aligned(groups.GROUP_HEADER_BYTES + len(group.body))
     return segment
 
 
-def _check(segments: list[_Segment]) -> list[Piece]:
-    """What a journal's segments hold. Raises `JournalDamaged` if a group is missing, doubled, or bad before a good."""
-    found: list[Piece] = []
-    number, crc = 0, 0
+def _check(content: JournalContent) -> None:
+    """Collect what a journal's segments hold. Raises `JournalDamaged` if a group is missing, doubled, or bad before a
+    good one; what was collected until then stands."""
+    segments = content.segments
     for index, segment in enumerate(segments):
         header = segment.header
         if header is None:
             if index == len(segments) - 1 and not any(segment.data[limits.SEGMENT_HEADER_BYTES :]):
                 break  # a crash while the segment was being made: no group was ever written to it
-            raise _damaged(segments, segment, 0, number, "the segment header is not intact")
+            raise _damaged(content, segment, 0, "the segment header is not intact")
+        if (groups.segment_name(header.segment), header.shard) != (segment.path.name, _shard(content.folder)):
+            raise _damaged(content, segment, 0, f"this is segment {header.segment} of shard {header.shard}")
         before = segments[index - 1] if index else None
         if before is None:
-            number, crc = header.last_group, header.last_crc
-        elif (header.segment, header.last_group, header.last_crc) != (_number(before) + 1, number, crc):
+            content.last_group, content.last_crc = header.last_group, header.last_crc
+        elif (header.segment, header.last_group, header.last_crc) != (
+            _number(before) + 1,
+            content.last_group,
+            content.last_crc,
+        ):
             reason = f"{segment.path.name} follows group {header.last_group}, which is not here"
-            raise _damaged(segments, before, before.end, number, reason)
-        position = limits.SEGMENT_HEADER_BYTES
-        for group in segment.groups:
-            if group.number != number + 1 or group.previous_crc != crc:
-                reason = f"group {group.number} stands where group {number + 1} belongs"
-                raise _damaged(segments, segment, position, number, reason)
-            try:
-                found.extend(groups.decode_entries(group))
-            except BadBytes as bad:
-                raise _damaged(segments, segment, position, number, str(bad)) from None
-            number, crc = group.number, group.crc
-            position += groups.aligned(groups.GROUP_HEADER_BYTES + len(group.body))
+            raise _damaged(content, before, before.end, reason)
+        _collect(content, segment)
         if _later_groups(segment):
-            raise _damaged(segments, segment, segment.end, number, "a bad group before a good one")
-    return found
+            raise _damaged(content, segment, segment.end, "a bad group before a good one")
 
 
-def _number(segment: _Segment) -> int:
+def _collect(content: JournalContent, segment: Segment) -> None:
+    """Take the entries of a segment's groups. Raises `JournalDamaged`."""
+    position = limits.SEGMENT_HEADER_BYTES
+    for group in segment.groups:
+        try:
+            content.entries.extend(groups.decode_entries(group))
+        except BadBytes as bad:
+            raise _damaged(content, segment, position, str(bad)) from None
+        content.last_group, content.last_crc = group.number, group.crc
+        position += groups.aligned(groups.GROUP_HEADER_BYTES + len(group.body))
+
+
+def _shard(folder: Path) -> int:
+    number = folder.name.removeprefix("shard-")
+    return int(number) if number.isascii() and number.isdigit() else -1
+
+
+def _number(segment: Segment) -> int:
     assert segment.header is not None
     return segment.header.segment
 
 
-def _later_groups(segment: _Segment) -> list[Group]:
-    """Intact groups behind the first bad one."""
+def _later_groups(segment: Segment) -> list[Group]:
+    """Intact groups where the segment's groups should have ended, and behind that: written after those, not before."""
     assert segment.header is not None
     salt = segment.header.salt
-    places = range(segment.end + limits.GROUP_ALIGNMENT_BYTES, len(segment.data), limits.GROUP_ALIGNMENT_BYTES)
-    return [group for place in places if (group := groups.decode_group(segment.data, place, salt)) is not None]
+    last = segment.groups[-1].number if segment.groups else segment.header.last_group
+    places = range(segment.end, len(segment.data), limits.GROUP_ALIGNMENT_BYTES)
+    found = (groups.decode_group(segment.data, place, salt) for place in places)
+    return [group for group in found if group is not None and group.number > last]
 
 
-def _damaged(segments: list[_Segment], segment: _Segment, offset: int, group: int, reason: str) -> JournalDamaged:
+def _damaged(content: JournalContent, segment: Segment, offset: int, reason: str) -> JournalDamaged:
     """The error, naming every world that an intact group of the journal mentions."""
-    intact = [found for each in segments if each.header is not None for found in (*each.groups, *_later_groups(each))]
+    readable = [each for each in content.segments if each.header is not None]
     worlds: set[str] = set()
-    for found in intact:
+    for found in (group for each in readable for group in (*each.groups, *_later_groups(each))):
         with contextlib.suppress(BadBytes):  # then the group names as many worlds as can be read
-            worlds.update(piece.world for piece in groups.decode_entries(found))
-    return JournalDamaged(segment.path, offset, group, sorted(worlds), reason)
+            worlds.update(entry.world for entry in groups.decode_entries(found))
+    return JournalDamaged(segment.path, offset, content.last_group, sorted(worlds), reason)

@@ -18,10 +18,22 @@ from eventlog.writer import FolderSync, WorldFile, WorldSync, WorldWrite, Writer
 class OpenWorld:
     """What the journal knows of a world that it carries: the end of what was appended, and what is not yet written."""
 
-    __slots__ = ("buffered_bytes", "buffered_since_s", "chunks", "end", "file", "key", "offset", "target", "world")
+    __slots__ = (
+        "buffered_bytes",
+        "buffered_since_s",
+        "chunks",
+        "end",
+        "epoch",
+        "file",
+        "key",
+        "offset",
+        "target",
+        "world",
+    )
 
-    def __init__(self, world: str) -> None:
+    def __init__(self, world: str, epoch: int) -> None:
         self.world = world
+        self.epoch = epoch
         self.key = world.encode("ascii")
         self.file = 1
         self.end = 0
@@ -47,9 +59,13 @@ class WorldFiles:
         self._unsynced_folders: dict[Path, None] = {}
         """Folders with a new entry. What all worlds share is synced once for all that wait, not once for each."""
 
+    def path(self, world: str, file: int) -> Path:
+        """Where a world's file is."""
+        return self._folder / world / frame.file_name(file)
+
     def add(self, world: OpenWorld, piece: Piece, now_s: float) -> None:
         """Take a durable piece."""
-        if piece.offset == 0:
+        if piece.offset == 0 or world.target is None:
             self._next_file(world, piece)
         if not world.chunks:
             world.buffered_since_s = now_s
@@ -108,6 +124,6 @@ class WorldFiles:
 
     def _next_file(self, world: OpenWorld, piece: Piece) -> None:
         self.finish(world)
-        path = self._folder / world.world / frame.file_name(piece.file)
-        world.target = WorldFile(path)
-        world.offset = 0
+        path = self.path(world.world, piece.file)
+        world.target = WorldFile(path, exists=piece.offset > 0)
+        world.offset = piece.offset

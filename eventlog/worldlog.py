@@ -12,7 +12,7 @@ from typing import Final
 
 from eventlog import frame, limits, records
 from eventlog.errors import RecordInvalid, RecordTooLarge
-from eventlog.piece import Piece
+from eventlog.piece import LogEnd, Piece
 from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Record, Tick
 
 _TICK: Final = records.KIND_OF[Tick]
@@ -28,11 +28,11 @@ class WorldLog:
     __slots__ = ("_file_bytes", "crc", "epoch", "file", "head", "last_tick", "offset", "world")
 
     head: Piece
-    """The first bytes of a new log: file header, genesis and open record. They go to the journal before any other
-    piece (it insists); when their ticket is done the world exists."""
+    """The first bytes of a new log: file header, genesis and open record; of a resumed one: the open record. They go to
+    the journal before any other piece (it insists); when their ticket is done the world exists, or is this shard's."""
 
     def __init__(self, world: str, *, epoch: int, file_bytes: int) -> None:
-        """Not for callers: use `create`."""
+        """Not for callers: use `create` or `resume`."""
         self.world = world
         self.epoch = epoch
         self.file = 0
@@ -57,6 +57,25 @@ class WorldLog:
         log.head = Piece(log.world, epoch, 1, 0, first_bytes)
         return log
 
+    @classmethod
+    def resume(cls, end: LogEnd, *, shard: int, engine: str, file_bytes: int = limits.WORLD_FILE_BYTES) -> WorldLog:
+        """Go on with a log that ends at ``end`` (`log_end` says where), in the next epoch, written by ``shard``.
+
+        ``engine`` is the digest of the engine that runs the world. All bytes up to there must be in the world's files,
+        durable: after recovery they are.
+        """
+        log = cls(end.world, epoch=end.epoch + 1, file_bytes=file_bytes)
+        log.file, log.offset, log.crc, log.last_tick = end.file, end.offset, end.crc, end.tick
+        opening = Open(log.epoch, shard, engine)
+        kind = records.KIND_OF[Open]
+        payload = log._encode(opening, end.tick)
+        first_bytes = b""
+        if end.offset + frame.RECORD_HEADER_BYTES + len(payload) > file_bytes:
+            first_bytes = log._begin_file(epoch_before=end.epoch)
+        file, offset = log.file, log.offset - len(first_bytes)
+        log.head = Piece(log.world, log.epoch, file, offset, first_bytes + log._frame(opening, kind, end.tick, payload))
+        return log
+
     def append(self, record: Tick | Beat | Checkpoint | Fault | Close) -> Piece:
         """Frame ``record`` as the next one. The piece holds a file header, too, when a new file begins with it.
 
@@ -64,7 +83,7 @@ class WorldLog:
         genesis or an open are mistakes of the caller (AssertionError).
         """
         kind = records.KIND_OF[type(record)]
-        assert kind >= _TICK, "genesis and open are written by create"
+        assert kind >= _TICK, "genesis and open are written by create and resume"
         tick = record.tick
         assert tick >= self.last_tick or type(record) is Checkpoint, (self.world, tick, self.last_tick)
         payload = self._encode(record, tick)

@@ -63,12 +63,13 @@ class SegmentFile:
 
 
 class WorldFile:
-    """A world's file on disk."""
+    """A world's file on disk. ``exists``: a resumed world's file, to be opened instead of made."""
 
-    __slots__ = ("descriptor", "path")
+    __slots__ = ("descriptor", "exists", "path")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, exists: bool) -> None:
         self.path = path
+        self.exists = exists
         self.descriptor = -1
 
 
@@ -108,7 +109,7 @@ class GroupWrite:
 
 
 class WorldWrite:
-    """Write a world's durable bytes to its file, which is made if they are its first."""
+    """Write a world's durable bytes to its file, which is made if they are its first, opened if they go on with it."""
 
     __slots__ = ("data", "file", "offset")
 
@@ -118,7 +119,9 @@ class WorldWrite:
         self.data = data
 
     def run(self, disk: Disk) -> None:
-        if self.file.descriptor < 0:
+        if self.file.descriptor < 0 and self.file.exists:
+            self.file.descriptor = disk.open(self.file.path)
+        elif self.file.descriptor < 0:
             disk.make_folder(self.file.path.parent)
             self.file.descriptor = disk.create(self.file.path)
         disk.write(self.file.descriptor, self.data, self.offset)

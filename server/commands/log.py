@@ -3,7 +3,8 @@
 ``ls`` lists worlds, ``show`` prints one's records, ``tail`` the last ones (``-f``: and those to come). A world is named
 by its id or a unique beginning of it; ``show`` also takes ``WORLD@TICK``; without a name it is the newest world.
 
-Not here: how logs are read and checked (``eventlog/``), and how a record becomes a line (``log_lines.py``).
+Not here: how logs are read and checked (``eventlog/``), how a record becomes a line (``log_lines.py``), and the
+sub-command ``verify`` (``log_verify.py``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from eventlog.reader import StoredRecord, follow_world, read_world
 from eventlog.store import Store
 from eventlog.summary import WorldInfo
 from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, one_line
+from server.commands.log_verify import verify_logs
 from server.commands.output import (
     Column,
     CommandError,
@@ -50,6 +52,9 @@ WORLD_COLUMNS: Final = (
 @click.group("log")
 def command() -> None:
     """Read the logs of worlds. Needs no server."""
+
+
+command.add_command(verify_logs)
 
 
 @command.command("ls")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from eventlog import records
 from eventlog.disk import Disk
 from eventlog.journal import Durability, Journal, JournalOptions
 from eventlog.piece import Piece
-from eventlog.reader import StoredRecord, read_world
+from eventlog.reader import StoredRecord, log_end, read_world
 from eventlog.records import Genesis, Record
 from eventlog.ticket import Ticket
 from eventlog.worldlog import WorldLog
@@ -120,6 +121,8 @@ class Recording:
             durability=durability,
             on_sync=self._on_sync,
         )
+        self.genesis_fields: dict[str, object] = {}
+        """What is different in the worlds that are begun."""
         self.syncs: list[float] = []
         self._synced = asyncio.Event()
         self.logs: dict[str, WorldLog] = {}
@@ -128,9 +131,19 @@ class Recording:
 
     def begin(self, world: str) -> Piece:
         """Begin a world; its first piece is to be appended."""
-        log = WorldLog.create(genesis(world), shard=SHARD, file_bytes=self._file_bytes)
+        first = genesis(world, **self.genesis_fields)
+        log = WorldLog.create(first, shard=SHARD, file_bytes=self._file_bytes)
         self.logs[world] = log
-        self.written[world] = [genesis(world), records.Open(1, SHARD, genesis(world).engine)]
+        self.written[world] = [first, records.Open(1, SHARD, first.engine)]
+        return log.head
+
+    def resume(self, world: str, written: list[Record]) -> Piece:
+        """Go on with a world in which ``written`` stands; the piece is to be appended."""
+        end = log_end(self.data, world)
+        engine = genesis(world, **self.genesis_fields).engine
+        log = WorldLog.resume(end, shard=SHARD, engine=engine, file_bytes=self._file_bytes)
+        self.logs[world] = log
+        self.written[world] = [*written, records.Open(log.epoch, SHARD, engine)]
         return log.head
 
     def piece(self, world: str, record: Appendable) -> Piece:
@@ -173,6 +186,19 @@ class Recording:
         assert self.failures == []
         for world, written in self.written.items():
             assert plain(read_world(self.data, world)) == written
+
+
+def crash(data: Path, copy: Path) -> Path:
+    """Copy what is on the disk now, as kill -9 would leave it, while its journal goes on."""
+    while True:
+        try:
+            for name in ("journal", "worlds"):  # in the order in which every reader looks: a file may grow meanwhile
+                if (data / name).is_dir():
+                    shutil.copytree(data / name, copy / name)
+        except (shutil.Error, FileNotFoundError):
+            shutil.rmtree(copy)  # a segment was removed while we copied: that is no moment at which a crash could be
+        else:
+            return copy
 
 
 def plain(stored: Iterable[StoredRecord]) -> list[Record]:

@@ -10,6 +10,16 @@ from pathlib import Path
 from eventlog.disk import RealDisk
 
 
+class HastyDisk(RealDisk):
+    """A disk that never waits: for tests that recover thousands of times and cut no power."""
+
+    def sync(self, descriptor: int) -> None:
+        """Nothing."""
+
+    def sync_folder(self, path: Path) -> None:
+        """Nothing."""
+
+
 class WatchedDisk(RealDisk):
     """A real disk that knows which file a descriptor is, and notes every call before it is made."""
 
@@ -26,6 +36,16 @@ class WatchedDisk(RealDisk):
         descriptor = super().create(path)
         self._paths[descriptor] = path
         return descriptor
+
+    def open(self, path: Path) -> int:
+        self.before("open", path)
+        descriptor = super().open(path)
+        self._paths[descriptor] = path
+        return descriptor
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        self.before("truncate", self._paths[descriptor])
+        super().truncate(descriptor, size)
 
     def write(self, descriptor: int, data: bytes, offset: int) -> None:
         self.before("write", self._paths[descriptor])

@@ -54,7 +54,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """Bytes of a world's log in a journal."""
+    """Bytes of a world's log in a journal; a release has none."""
 
     world: str
     epoch: int
@@ -72,6 +72,7 @@ class Group:
     position: int
     size: int
     entries: list[Entry]
+    releases: list[Entry]
 
 
 def need(condition: bool, what: str) -> None:
@@ -227,10 +228,10 @@ def read_journal(folder: Path) -> list[Group]:
         last_segment, last_group, last_crc = segment, group, crc
         at = 4096
         while data[at : at + 4] == b"WGRP":
-            number, own, size, entries = _read_group(data, at, salt, last_crc)
+            number, own, size, entries, releases = _read_group(data, at, salt, last_crc)
             need(number == last_group + 1, "the group's number")
             last_group, last_crc = number, own
-            found.append(Group(number, segment, at, size, entries))
+            found.append(Group(number, segment, at, size, entries, releases))
             end = at + size
             at = -(-end // 4096) * 4096
             need(not any(data[end:at]), "zeros behind a group")
@@ -238,23 +239,23 @@ def read_journal(folder: Path) -> list[Group]:
     return found
 
 
-def _read_group(data: bytes, at: int, salt: int, last_crc: int) -> tuple[int, int, int, list[Entry]]:
+def _read_group(data: bytes, at: int, salt: int, last_crc: int) -> tuple[int, int, int, list[Entry], list[Entry]]:
     _, count, number, length, previous, body_crc, own = struct.unpack_from("<4sIQIIII", data, at)
     need(own == zlib.crc32(data[at : at + 28], salt) and previous == last_crc, "the group's crc and link")
     body = data[at + 32 : at + 32 + length]
     need(len(body) == length and zlib.crc32(body, salt) == body_crc, "the group's body")
-    entries = []
+    found: dict[int, list[Entry]] = {1: [], 2: []}
     position = 0
     for _ in range(count):
         kind, id_length, zero, epoch, file, size, offset = struct.unpack_from("<BBHIIIQ", body, position)
-        need(kind == 1 and zero == 0, "the entry's kind")
+        need(kind in (1, 2) and zero == 0 and (kind == 1) == (size > 0), "the entry's kind")
         position += 24
         world = body[position : position + id_length].decode("ascii")
         position += id_length
-        entries.append(Entry(world, epoch, file, offset, body[position : position + size]))
+        found[kind].append(Entry(world, epoch, file, offset, body[position : position + size]))
         position += size
     need(position == length, "the body's end")
-    return number, own, 32 + length, entries
+    return number, own, 32 + length, found[1], found[2]
 
 
 def worlds_in(groups: list[Group]) -> dict[str, dict[int, bytes]]:

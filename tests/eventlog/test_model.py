@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from eventlog import records
 from eventlog.journal import JournalOptions
 from eventlog.reader import read_world
 from eventlog.store import Store
-from tests.eventlog.building import NEVER_S, Appendable, Recording, fingerprint, input_entry, plain
+from tests.eventlog.building import NEVER_S, Appendable, Recording, crash, fingerprint, input_entry, plain
 
 WORLDS = ("w_a", "w_b", "w_c")
 
@@ -97,17 +96,9 @@ class Model:
         return records.Tick(tick=tick, time_ms=tick, entries=entries, fingerprint=fingerprint(tick))
 
     def crashed(self) -> Path:
-        """A copy of what is on the disk now: what a reader finds after kill -9."""
-        while True:
-            self.copies += 1
-            copy = self.data.with_name(f"crashed-{self.copies}")
-            try:
-                # Journals before files, as every reader looks: a file may grow while we copy.
-                for name in ("journal", "worlds"):
-                    shutil.copytree(self.data / name, copy / name)
-            except (shutil.Error, FileNotFoundError):
-                continue  # a segment was removed while we copied: that is no moment at which a crash could be
-            return copy
+        """A copy of what is on the disk now: what is found after kill -9."""
+        self.copies += 1
+        return crash(self.data, self.data.with_name(f"crashed-{self.copies}"))
 
 
 async def run(data: Path, with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]) -> None:
