@@ -23,7 +23,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from worldline import protocol
 from worldline.conversation import Conversation
@@ -225,8 +225,8 @@ class Client:
 
     def _replied(self, request: protocol.Request, reply: protocol.ServerMessage) -> None:
         """Let the player know which events have arrived, in the order in which they do."""
-        observation: Any = reply if isinstance(reply, protocol.Observation) else getattr(reply, "observation", None)
-        if observation is not None:
+        observation = reply.observation if isinstance(reply, protocol.Joined | protocol.Outcome) else reply
+        if isinstance(observation, protocol.Observation):
             player = self.players.get((observation.world, observation.player))
             if player is not None:
                 named = isinstance(request, protocol.Observe) and request.since is not None
