@@ -8,8 +8,9 @@
 msgspec besides the standard library.
 """
 
-from worldline.client import Client, Player, connect
+from worldline.client import Client, connect
 from worldline.errors import Disconnected, InvalidRequest, NotPossible, TryLater, WorldlineError
+from worldline.player import Player
 from worldline.protocol import EventItem, Observation, Outcome
 
 __all__ = [

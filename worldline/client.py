@@ -9,7 +9,11 @@ Requests may be in flight at the same time; each gets its own reply. Inputs of o
 other, each with the next ``seq``, so that none is applied twice or out of order. A refusal raises one of
 `worldline.errors`; a rejection by the game does not: it is an `Outcome` with ``ok`` false.
 
-Not here: reconnecting. When the connection is lost, every open and later request raises `Disconnected`.
+A lost connection is nothing that an agent has to care for: the client connects again, resumes its session, and sends
+again what was not answered. Requests wait meanwhile. Only when that could not be done for ``give_up_after_s``, or the
+server said not to come back, every open and later request raises `Disconnected`.
+
+Not here: the connections (`worldline.conversation`) and the player (`worldline.player`).
 """
 
 from __future__ import annotations
@@ -17,21 +21,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import random
-import re
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from functools import partial
-from typing import Any, Final, TypeVar
-
-import msgspec
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as open_websocket
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
-from websockets.typing import Subprotocol
+from collections.abc import AsyncIterator
+from typing import Final, TypeVar
 
 from worldline import protocol
-from worldline.errors import Disconnected, TryLater, WorldlineError, error_from
+from worldline.conversation import Conversation
+from worldline.errors import InvalidRequest, NotPossible, TryLater
+from worldline.player import Player
 
 DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
 
@@ -39,17 +36,9 @@ DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
 PATIENCE_TRIES: Final = 5
 PATIENCE_MS: Final = 10_000
 
-# Twice what a server of this version sends (`limits.max_reply_bytes`).
-MAX_MESSAGE_BYTES: Final = 2 * 2**20
-# An agent may keep its event loop busy for a minute (a model that is called without await): be in no hurry to give up.
-PING_INTERVAL_S: Final = 30.0
-PING_TIMEOUT_S: Final = 120.0
+GIVE_UP_AFTER_S: Final = 120.0
+"""How long a client tries to come back: as long as most games keep its seat (`RulesReply.grace_s`)."""
 KEPT_NOTICES: Final = 64
-
-_RETRY_AFTER: Final = re.compile(r"retry_after_ms=(\d{1,9})")
-
-_encode = msgspec.msgpack.Encoder().encode
-_decoder: msgspec.msgpack.Decoder[protocol.ServerMessage] = msgspec.msgpack.Decoder(protocol.ServerMessage)
 
 AnyReply = TypeVar("AnyReply", bound=protocol.Reply)
 
@@ -59,8 +48,10 @@ async def connect(
     url: str | None = None,
     *,
     name: str | None = None,
+    resume: str | None = None,
     think_s: tuple[float, float] | None = None,
     patient: bool = True,
+    give_up_after_s: float = GIVE_UP_AFTER_S,
 ) -> AsyncIterator[Client]:
     """Connect and say hello.
 
@@ -68,74 +59,70 @@ async def connect(
     ``think_s``: how long `Player.think` sleeps, (least, most) seconds. ``patient``: a request that is refused with
     ``retry_after_ms`` is sent again after that time, up to 5 times and 10 s in all, before `TryLater` is raised.
 
-    Raises `Disconnected` if the server cannot be reached, `WorldlineError` if it refuses the hello.
+    ``resume``: the `Client.resume` of an earlier client, also of another process: you go on as that agent, with its
+    players in `Client.players`. If the server does not take it, ``client.welcome.resumed`` is False and you are
+    somebody new. The earlier client, if it still runs, is disconnected.
+
+    ``give_up_after_s``: a connection that is lost later is made again, the session resumed, and unanswered requests
+    sent again, for as long as this; 0 means never. Only then `Disconnected` is raised.
+
+    Raises `Disconnected` if the server cannot be reached now, `WorldlineError` if it refuses the hello.
     """
     address = url or os.environ.get("WORLDLINE_URL") or DEFAULT_URL
-    socket = await _open(address)
-    client = Client(socket, address, think_s=think_s, patient=patient)
+    hello = protocol.Hello(id=1, name=name, client="worldline-python", resume=resume)
+    client = Client(address, hello, think_s=think_s, patient=patient, give_up_after_s=give_up_after_s)
     try:
-        await client._start(name)
+        await client._start()
         yield client
     finally:
         await client.close()
 
 
-async def _open(address: str) -> ClientConnection:
-    try:
-        return await open_websocket(
-            address,
-            subprotocols=[Subprotocol(protocol.MSGPACK_SUBPROTOCOL)],
-            compression=None,
-            max_size=MAX_MESSAGE_BYTES,
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
-            proxy=None,
-        )
-    except (OSError, InvalidHandshake, TimeoutError, EOFError) as error:
-        raise Disconnected(
-            f"cannot connect to {address}: {error}",
-            hint="start a server with `worldline serve`, or check the address (it looks like ws://HOST:PORT/ws)",
-        ) from error
-    except InvalidURI as error:
-        raise Disconnected(f"{address} is no WebSocket address", hint=f"use one like {DEFAULT_URL}") from error
-
-
 class Client:
-    """One connection to a server; made by `connect`.
+    """A conversation with a server; made by `connect`.
 
-    ``welcome`` is the server's answer to the hello: who you are, and the limits. ``notices`` holds the last notices of
-    the server, oldest first. ``players`` are the players joined here, by (world, player).
+    ``notices`` holds the last notices of the server, oldest first. ``players`` are the players joined here, by (world,
+    player).
     """
-
-    welcome: protocol.Welcome
 
     def __init__(
         self,
-        socket: ClientConnection,
         url: str,
+        hello: protocol.Hello,
         *,
         think_s: tuple[float, float] | None = None,
         patient: bool = True,
+        give_up_after_s: float = GIVE_UP_AFTER_S,
     ) -> None:
         self.url = url
         self.think_s = think_s
         self.patient = patient
         self.notices: deque[protocol.Notice] = deque(maxlen=KEPT_NOTICES)
         self.players: dict[tuple[str, str], Player] = {}
-        self._socket = socket
-        self._last_id = 0
-        self._open: dict[int, asyncio.Future[protocol.ServerMessage]] = {}
-        self._lost: Callable[[], Disconnected] | None = None  # each who asks gets an exception of its own
-        self._reader = asyncio.create_task(self._read())
+        self._conversation = Conversation(
+            url,
+            hello,
+            give_up_after_s=give_up_after_s,
+            on_welcome=self._welcomed,
+            on_reply=self._replied,
+            on_push=self._pushed,
+        )
 
-    async def _start(self, name: str | None) -> None:
-        hello = protocol.Hello(id=self._next_id(), name=name, client="worldline-python")
-        self.welcome = await self._ask(hello, protocol.Welcome)
+    async def _start(self) -> None:
+        await self._conversation.start()
+        for player in self.welcome.players:
+            # Seated already: the answer says the rest of what there is to know. Unless it has ended just now.
+            with contextlib.suppress(NotPossible, InvalidRequest):
+                await self.join(world=player.world)
 
     async def close(self) -> None:
         """End the connection. Players stay seated for the game's ``grace_s``; use `Player.leave` to go at once."""
-        await self._socket.close()
-        await self._reader
+        await self._conversation.close()
+
+    @property
+    def welcome(self) -> protocol.Welcome:
+        """The server's latest answer to a hello: who you are, and the limits."""
+        return self._conversation.welcome
 
     @property
     def agent(self) -> str:
@@ -146,6 +133,16 @@ class Client:
     def name(self) -> str:
         """What others see."""
         return self.welcome.name
+
+    @property
+    def resume(self) -> str:
+        """A token for `connect`, to go on as this client later or elsewhere. Keep it secret: whoever has it is you."""
+        return self.welcome.resume
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now. Without one, requests wait until it has been made again."""
+        return self._conversation.connected
 
     async def join(self, game: str | None = None, *, world: str | None = None, observe: bool = False) -> Player:
         """Take a seat in ``world``, or in any world of ``game`` (the seat you have, else a free one, else a new world).
@@ -193,15 +190,14 @@ class Client:
     # requests
 
     def _next_id(self) -> int:
-        self._last_id += 1
-        return self._last_id
+        return self._conversation.next_id()
 
     async def _ask(self, request: protocol.Request, expected: type[AnyReply]) -> AnyReply:
         """Send ``request`` and return its reply; raises what the reply says. Patient clients send it again as told."""
         waited_ms = 0
         for attempt in range(1, PATIENCE_TRIES + 1):
             try:
-                return await self._ask_once(request, expected)
+                return await self._conversation.ask(request, expected)
             except TryLater as refusal:
                 wait_ms = refusal.retry_after_ms
                 if not self.patient or wait_ms is None or attempt == PATIENCE_TRIES:
@@ -212,181 +208,48 @@ class Client:
             await asyncio.sleep(wait_ms / 1000)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _ask_once(self, request: protocol.Request, expected: type[AnyReply]) -> AnyReply:
-        if self._lost is not None:
-            raise self._lost()
-        answer: asyncio.Future[protocol.ServerMessage] = asyncio.get_running_loop().create_future()
-        self._open[request.id] = answer
-        try:
-            try:
-                await self._socket.send(_encode(request))
-            except ConnectionClosed as error:
-                raise _disconnected(error) from error
-            reply = await answer
-        finally:
-            self._open.pop(request.id, None)
-        if isinstance(reply, protocol.Error):
-            raise error_from(reply)
-        if not isinstance(reply, expected):
-            raise WorldlineError(
-                "unexpected", f"the server answered {type(reply).__name__} to {type(request).__name__}"
-            )
-        return reply
+    # what comes in
 
-    async def _read(self) -> None:
-        """Hand out what comes in, until the connection ends."""
-        try:
-            while True:
-                self._receive(await self._socket.recv(decode=False))
-        except ConnectionClosed as error:
-            self._lost = partial(_disconnected, error)
-        except msgspec.DecodeError as error:
-            self._lost = partial(Disconnected, f"the server sent what is no message: {error}", hint="check the address")
-            await self._socket.close()
-        for answer in self._open.values():
-            if not answer.done():
-                answer.set_exception(self._lost())
-                # Whoever was cancelled meanwhile will not look at it, and that is no fault.
-                answer.exception()
+    def _welcomed(self, welcome: protocol.Welcome) -> None:
+        """Compare what the server says with what is known here: players may have been lost meanwhile."""
+        driven = {(player.world, player.player): player for player in welcome.players}
+        lost = {(player.world, player.player): player.reason for player in welcome.lost}
+        for key, player in self.players.items():
+            if player.closed is not None:
+                continue
+            if key in driven:
+                player.tick = max(player.tick, driven[key].tick)
+            else:
+                player._end(lost.get(key, "gone" if welcome.resumed else "session_lost"))
+                self._conversation.settle(lambda request, player=player: _settled(request, player))  # type: ignore[misc]
 
-    def _receive(self, data: bytes) -> None:
-        try:
-            message = _decoder.decode(data)
-        except msgspec.ValidationError:
-            self._receive_unknown(data)
-            return
-        if message.re is not None:
-            answer = self._open.get(message.re)
-            if answer is not None and not answer.done():
-                answer.set_result(message)
-        elif isinstance(message, protocol.Notice):
+    def _replied(self, request: protocol.Request, reply: protocol.ServerMessage) -> None:
+        """Let the player know which events have arrived, in the order in which they do."""
+        observation = reply.observation if isinstance(reply, protocol.Joined | protocol.Outcome) else reply
+        if isinstance(observation, protocol.Observation):
+            player = self.players.get((observation.world, observation.player))
+            if player is not None:
+                named = isinstance(request, protocol.Observe) and request.since is not None
+                player._hear(observation, named=named)
+
+    def _pushed(self, message: protocol.ServerMessage) -> None:
+        if isinstance(message, protocol.Notice):
             self.notices.append(message)
         elif isinstance(message, protocol.Closed):
             for player in self.players.values():
                 if player.world == message.world and message.player in (None, player.player):
-                    player._end(message)
-
-    def _receive_unknown(self, data: bytes) -> None:
-        """A message from a newer server: a push is ignored, a reply fails its request."""
-        message = msgspec.msgpack.decode(data)
-        number = message.get("re") if isinstance(message, dict) else None
-        answer = self._open.get(number) if isinstance(number, int) else None
-        if answer is not None and not answer.done():
-            answer.set_exception(
-                WorldlineError("unexpected", "the server's reply is newer than this client", hint="upgrade worldline")
-            )
+                    player._end(message.reason, message.result)
 
 
-class Player:
-    """Your part in one world; made by `Client.join`.
-
-    ``world``, ``player``, ``seat``, ``game``, ``clock``, ``tick_hz`` and ``digest`` say what and where; ``tick`` is the
-    highest tick you have heard of; ``observation`` the last one you got; ``closed`` is None while you play, else why
-    it ended, and ``result`` is then the game's result, if it has one.
-    """
-
-    def __init__(self, client: Client, joined: protocol.Joined) -> None:
-        self.client = client
-        self.world = joined.world
-        self.game = joined.game
-        self.player = joined.player
-        self.seat = joined.seat
-        self.clock = joined.clock
-        self.tick_hz = joined.tick_hz
-        self.digest = joined.digest
-        self.tick = joined.tick
-        self.observation: protocol.Observation | None = None
-        self.closed: str | None = None
-        self.result: Any = None
-        self._next_seq = joined.next_seq
-        self._in_order = asyncio.Lock()
-        self._see(joined.observation)
-
-    def __repr__(self) -> str:
-        return f"<Player {self.player} in {self.world} ({self.game}), seat {self.seat}, tick {self.tick}>"
-
-    async def input(
-        self,
-        name: str,
-        args: Mapping[str, Any] | None = None,
-        /,
-        *,
-        observe: bool = False,
-        note: str | None = None,
-        **more: Any,
-    ) -> protocol.Outcome:
-        """Do something; returns when the tick that applied it is durable.
-
-        Arguments of the input are given by keyword, or as a mapping where their names clash with these: ``observe``
-        puts what you see at that tick into ``outcome.observation``; ``note`` is your reasoning, for the log and
-        spectators. Cancelling the call does not take the input back: the next input waits for its outcome.
-        """
-        request = asyncio.ensure_future(self._input(name, {**(args or {}), **more}, observe, note))
-        request.add_done_callback(_retrieve)
-        return await asyncio.shield(request)
-
-    async def _input(self, name: str, args: dict[str, Any], observe: bool, note: str | None) -> protocol.Outcome:
-        async with self._in_order:
-            request = protocol.Input(
-                id=self.client._next_id(),
-                world=self.world,
-                player=self.player,
-                name=name,
-                args=args,
-                seq=self._next_seq,
-                note=note,
-                seen_tick=self.observation.tick if self.observation is not None else None,
-                observe=observe,
-            )
-            # A refusal leaves the seq free; only an outcome uses it up.
-            outcome = await self.client._ask(request, protocol.Outcome)
-            self._next_seq += 1
-        self.tick = max(self.tick, outcome.tick)
-        self._see(outcome.observation)
-        return outcome
-
-    async def observe(self, *, since: int | None = None, format: protocol.Format = "both") -> protocol.Observation:
-        """What you may know now, with the events since your last look (or those with n ≥ ``since``)."""
-        request = protocol.Observe(
-            id=self.client._next_id(), world=self.world, player=self.player, since=since, format=format
-        )
-        observation = await self.client._ask(request, protocol.Observation)
-        self._see(observation)
-        return observation
-
-    async def leave(self) -> None:
-        """Give the seat back."""
-        request = protocol.Leave(id=self.client._next_id(), world=self.world, player=self.player)
-        await self.client._ask(request, protocol.Left)
-        self.closed = self.closed or "left"
-
-    async def think(self) -> None:
-        """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
-        if self.client.think_s is not None:
-            await asyncio.sleep(random.uniform(*self.client.think_s))
-
-    def _see(self, observation: protocol.Observation | None) -> None:
-        if observation is not None and (self.observation is None or observation.tick >= self.observation.tick):
-            self.observation = observation
-            self.tick = max(self.tick, observation.tick)
-
-    def _end(self, closed: protocol.Closed) -> None:
-        self.closed = closed.reason
-        self.result = closed.result
-
-
-def _retrieve(request: asyncio.Future[protocol.Outcome]) -> None:
-    """Look at the result, so that an input whose caller was cancelled does not warn about an exception nobody saw."""
-    if not request.cancelled():
-        request.exception()
-
-
-def _disconnected(closed: ConnectionClosed) -> Disconnected:
-    """The exception for a connection that ended, with what the close frame says."""
-    code = closed.rcvd.code if closed.rcvd is not None else None
-    reason = closed.rcvd.reason if closed.rcvd is not None else ""
-    wait = _RETRY_AFTER.search(reason)
-    retry_after_ms = int(wait.group(1)) if wait else None
-    said = f" ({code}: {reason})" if reason else f" ({code})" if code is not None else ""
-    hint = "connect again" if retry_after_ms is None else f"connect again in {retry_after_ms} ms"
-    return Disconnected(f"the connection ended{said}", hint=hint, close_code=code, retry_after_ms=retry_after_ms)
+def _settled(request: protocol.Request, player: Player) -> protocol.ServerMessage | None:
+    """The answer to an open request of a player that was lost meanwhile; None if it is another's."""
+    if getattr(request, "world", None) != player.world or getattr(request, "player", None) != player.player:
+        return None
+    if isinstance(request, protocol.Leave):
+        return protocol.Left(re=request.id, world=player.world, player=player.player)
+    return protocol.Error(
+        re=request.id,
+        code="not_joined",
+        message=f"{player.player} in world {player.world} was lost with the connection: {player.closed}",
+        hint="join again; if this was an input, the world's log says what became of it",
+    )

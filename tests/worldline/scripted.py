@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 import msgspec
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from worldline import protocol
@@ -110,6 +110,14 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.scripts: asyncio.Queue[Script] = asyncio.Queue()
         self.url = ""
+        self.listening: Server
+
+    async def stop(self) -> None:
+        """Cut every connection and accept no more."""
+        for connection in list(self.listening.connections):
+            connection.transport.abort()
+        self.listening.close(close_connections=False)
+        await self.listening.wait_closed()
 
     async def script(self) -> Script:
         """The next connection."""
@@ -128,6 +136,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
     async with serve(
         handler=handle, host="127.0.0.1", port=0, subprotocols=[Subprotocol(protocol.MSGPACK_SUBPROTOCOL)]
     ) as server:
+        scripted.listening = server
         port = server.sockets[0].getsockname()[1]
         scripted.url = f"ws://127.0.0.1:{port}/ws"
         yield scripted

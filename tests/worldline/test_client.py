@@ -1,5 +1,5 @@
 """Promise: the client hands every reply to its request, sends each input with its seq exactly in order, raises what can
-be done about a refusal, and waits by itself only as it says."""
+be done about a refusal, and waits by itself only as it says. (What it does about a lost connection: test_reconnect.)"""
 
 from __future__ import annotations
 
@@ -210,20 +210,6 @@ async def test_each_refusal_raises_what_can_be_done_about_it(
         with pytest.raises(raised) as refused:
             await asking
         assert type(refused.value) is raised
-
-
-async def test_a_lost_connection_is_raised_to_everyone_who_waits(server: ScriptedServer) -> None:
-    async with seated(server) as (player, script):
-        waiting = [asyncio.create_task(player.observe()), asyncio.create_task(player.input("move"))]
-        await script.hear(protocol.Observe)
-        await script.hear(protocol.Input)
-        await script.connection.close(1012, "retry_after_ms=1500; the server restarts")
-        for task in waiting:
-            with pytest.raises(worldline.Disconnected) as lost:
-                await task
-            assert (lost.value.close_code, lost.value.retry_after_ms) == (1012, 1500)
-        with pytest.raises(worldline.Disconnected):
-            await player.observe()
 
 
 async def test_where_no_server_is_the_error_says_what_to_do() -> None:

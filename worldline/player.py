@@ -1,0 +1,142 @@
+"""A player: an agent's part in one world, as its code holds it in hand. Made by `worldline.Client.join`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from worldline import protocol
+
+if TYPE_CHECKING:
+    from worldline.client import Client
+
+
+class Player:
+    """Your part in one world; made by `Client.join`, or by `connect` with ``resume``.
+
+    ``world``, ``player``, ``seat``, ``game``, ``clock``, ``tick_hz`` and ``digest`` say what and where; ``tick`` is the
+    highest tick you have heard of; ``observation`` the last one you got; ``closed`` is None while you play, else why
+    it ended, and ``result`` is then the game's result, if it has one.
+
+    Besides the server's reasons, ``closed`` may be ``left`` (by `leave`), ``gone`` (after a reconnect the server no
+    longer knew this player) or ``session_lost`` (it did not take the session's token: expired, or another server's).
+    """
+
+    def __init__(self, client: Client, joined: protocol.Joined) -> None:
+        self.client = client
+        self.world = joined.world
+        self.game = joined.game
+        self.player = joined.player
+        self.seat = joined.seat
+        self.clock = joined.clock
+        self.tick_hz = joined.tick_hz
+        self.digest = joined.digest
+        self.tick = joined.tick
+        self.observation: protocol.Observation | None = None
+        self.closed: str | None = None
+        self.result: Any = None
+        self._next_seq = joined.next_seq
+        self._next_event: int | None = None  # n of the first event that no observation has brought; None: none came yet
+        self._in_order = asyncio.Lock()
+        if joined.observation is not None:
+            self._hear(joined.observation, named=False)
+            self._see(joined.observation)
+
+    def __repr__(self) -> str:
+        return f"<Player {self.player} in {self.world} ({self.game}), seat {self.seat}, tick {self.tick}>"
+
+    async def input(
+        self,
+        name: str,
+        args: Mapping[str, Any] | None = None,
+        /,
+        *,
+        observe: bool = False,
+        note: str | None = None,
+        **more: Any,
+    ) -> protocol.Outcome:
+        """Do something; returns when the tick that applied it is durable.
+
+        Arguments of the input are given by keyword, or as a mapping where their names clash with these: ``observe``
+        puts what you see at that tick into ``outcome.observation``; ``note`` is your reasoning, for the log and
+        spectators. Cancelling the call does not take the input back: the next input waits for its outcome.
+
+        A connection that breaks meanwhile changes nothing: the input is sent again with its seq and applied once. If
+        it had been applied before, its outcome has ``duplicate`` set.
+        """
+        request = asyncio.ensure_future(self._input(name, {**(args or {}), **more}, observe, note))
+        request.add_done_callback(_retrieve)
+        return await asyncio.shield(request)
+
+    async def _input(self, name: str, args: dict[str, Any], observe: bool, note: str | None) -> protocol.Outcome:
+        async with self._in_order:
+            request = protocol.Input(
+                id=self.client._next_id(),
+                world=self.world,
+                player=self.player,
+                name=name,
+                args=args,
+                seq=self._next_seq,
+                note=note,
+                seen_tick=self.observation.tick if self.observation is not None else None,
+                observe=observe,
+            )
+            # A refusal leaves the seq free; only an outcome uses it up.
+            outcome = await self.client._ask(request, protocol.Outcome)
+            self._next_seq += 1
+        self.tick = max(self.tick, outcome.tick)
+        self._see(outcome.observation)
+        return outcome
+
+    async def observe(self, *, since: int | None = None, format: protocol.Format = "both") -> protocol.Observation:
+        """What you may know now, with the events since your last look (or those with n ≥ ``since``).
+
+        Without ``since`` each event comes in one observation only, also when the connection broke in between;
+        ``missed`` counts those that the server no longer had.
+        """
+        request = protocol.Observe(
+            id=self.client._next_id(), world=self.world, player=self.player, since=since, format=format
+        )
+        observation = await self.client._ask(request, protocol.Observation)
+        self._see(observation)
+        return observation
+
+    async def leave(self) -> None:
+        """Give the seat back."""
+        request = protocol.Leave(id=self.client._next_id(), world=self.world, player=self.player)
+        await self.client._ask(request, protocol.Left)
+        self.closed = self.closed or "left"
+
+    async def think(self) -> None:
+        """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
+        if self.client.think_s is not None:
+            await asyncio.sleep(random.uniform(*self.client.think_s))
+
+    def _hear(self, observation: protocol.Observation, *, named: bool) -> None:
+        """Leave out events that came before. Called for each observation in the order in which they arrive.
+
+        After a reconnect the server begins with what it knows to have arrived, which may be less than did. ``named``:
+        the caller has asked for a certain event and gets all from there.
+        """
+        if self._next_event is not None and not named:
+            first = observation.events[0].n if observation.events else observation.cursor
+            observation.missed = max(0, first - self._next_event)
+            observation.events = [event for event in observation.events if event.n >= self._next_event]
+        self._next_event = max(self._next_event or 1, observation.cursor)
+
+    def _see(self, observation: protocol.Observation | None) -> None:
+        if observation is not None and (self.observation is None or observation.tick >= self.observation.tick):
+            self.observation = observation
+            self.tick = max(self.tick, observation.tick)
+
+    def _end(self, reason: str, result: Any = None) -> None:
+        self.closed = self.closed or reason
+        self.result = result
+
+
+def _retrieve(request: asyncio.Future[protocol.Outcome]) -> None:
+    """Look at the result, so that an input whose caller was cancelled does not warn about an exception nobody saw."""
+    if not request.cancelled():
+        request.exception()
