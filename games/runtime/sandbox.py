@@ -16,7 +16,7 @@ from lupa import luajit21
 from games.errors import GameError
 from games.runtime.tokens import find_refused
 
-# Runs before anything else in a new state; gets no argument and returns the two functions below.
+# Runs before anything else in a new state; gets no argument and returns two functions.
 _BOOTSTRAP: Final = b"""
 for _, holder in ipairs({_G, package.loaded}) do holder.python = nil end
 -- More room than the default: engine and game together compile to more than 1,000 traces, and a full cache is emptied.
@@ -35,10 +35,7 @@ local function add(name, code)
   chunks[name] = chunk
   return problem
 end
-local function open()
-  return import("host")
-end
-return add, open
+return add, import
 """
 _COMPILE: Final = b"""
 local source, name = ...
@@ -102,6 +99,24 @@ def _compile(files: Mapping[str, bytes], origin: str, *, prefix: str) -> dict[st
     return compiled
 
 
+def _open(state: Any, engine: Mapping[str, bytes], module: bytes) -> Any:
+    """Load the engine into a new state and return what one of its modules returns. Raises GameError."""
+    add, import_module = state.execute(_BOOTSTRAP)
+    for name, code in engine.items():
+        problem = add(name.removesuffix(".lua").encode(), code)
+        if problem:
+            raise GameError(f"engine/{name}", None, problem.decode(errors="replace"))
+    return import_module(module)
+
+
+class Hasher:
+    """``prelude/hash.lua`` in a state of its own, without any game. Use it from one thread at a time."""
+
+    def __init__(self, engine: Mapping[str, bytes]) -> None:
+        """Load the engine (its bytecode by file name) into a new state."""
+        self.hash = _open(new_state(), engine, b"hash")
+
+
 class Host:
     """The functions of ``prelude/host.lua`` in a fresh state: each call is one crossing into Lua.
 
@@ -111,12 +126,7 @@ class Host:
     def __init__(self, engine: Mapping[str, bytes]) -> None:
         """Load the engine (its bytecode by file name) into a new state."""
         self._state = new_state()
-        add, open_host = self._state.execute(_BOOTSTRAP)
-        for name, code in engine.items():
-            problem = add(name.removesuffix(".lua").encode(), code)
-            if problem:
-                raise GameError(f"engine/{name}", None, problem.decode(errors="replace"))
-        host = open_host()
+        host = _open(self._state, engine, b"host")
         self.add = host[b"add"]
         self.load = host[b"load"]
         self.require = host[b"require"]
@@ -128,4 +138,6 @@ class Host:
         self.observe = host[b"observe"]
         self.view = host[b"view"]
         self.marks = host[b"marks"]
+        self.save = host[b"save"]
+        self.restore = host[b"restore"]
         self.statistics = host[b"statistics"]
