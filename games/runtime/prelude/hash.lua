@@ -6,7 +6,6 @@ local import = ...
 local saving = import("saving")
 
 local ffi = require("ffi")
-local decode = require("string.buffer").decode
 local next, type, byte, raw_metatable = next, type, string.byte, debug.getmetatable
 local bxor, rshift = bit.bxor, bit.rshift
 
@@ -80,7 +79,7 @@ end
 
 -- Returns 16 bytes for what `saving.encode` has written.
 return function(blob)
-  local root = decode(blob, saving.options)
+  local root = saving.tables(blob)
   texts = {}
   sums[0], sums[1] = 0, 0
   walk(root, 0ULL)

@@ -23,10 +23,8 @@ local MAX_INTEGER = 9007199254740992 -- 2^53: from here on not every whole numbe
 local NODE, PLAYER = ffi.typeof("int64_t"), ffi.typeof("uint64_t")
 local MAP, HANDLE = codec.map_metatable, { [nodes.metatable] = "a node", [players.metatable] = "a player" }
 
--- How tables are written; who reads them needs the same.
-saving.options = { metatable = { MAP } }
-
-local buffer = string_buffer.new(saving.options)
+-- Whoever reads the tables must know the metatables by the same numbers.
+local buffer = string_buffer.new({ metatable = { MAP } })
 
 local seen -- tables met in this walk → true, or the path of where
 local holders, keys, handles, places = {}, {}, {}, 0 -- where handles stand: holders[i][keys[i]] == handles[i]
@@ -240,10 +238,15 @@ local function put_handles(t, node, player)
   end
 end
 
+-- Returns the tables that `saving.encode` has written as one, nodes and players as numbers.
+function saving.tables(blob)
+  return buffer:set(blob):decode()
+end
+
 -- Returns the state, the settings and the nodes' data that `saving.encode` has written. The scene and those who are
 -- seated must be back already.
 function saving.decode(blob)
-  local saved = string_buffer.decode(blob, saving.options)
+  local saved = saving.tables(blob)
   local gone = {}
   local function node(id)
     local handle = nodes.of_id(id) or gone[id] or nodes.dead(id)
