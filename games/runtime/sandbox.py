@@ -43,7 +43,11 @@ local chunk, problem = loadstring(source, name)
 if not chunk then return false, problem end
 return true, string.dump(chunk)
 """
+_JIT_OFF: Final = b"jit.off()"
 _MESSAGE: Final = re.compile(r"\A(?P<file>[^:\n]+\.lua):(?P<line>\d+): (?P<reason>.*)\Z", re.DOTALL)
+
+# What runs in each new state before the engine is loaded.
+_first: list[bytes] = []
 
 # Compiled code by digest: {file name: bytecode}. A process knows a handful of engines and games.
 _engines: dict[str, dict[str, bytes]] = {}
@@ -53,6 +57,14 @@ _games: dict[str, dict[str, bytes]] = {}
 def new_state() -> Any:
     """Return an empty LuaJIT state that hands out bytes and takes no Python objects."""
     return luajit21.LuaRuntime(encoding=None, register_eval=False, register_builtins=False, unpack_returned_tuples=True)
+
+
+def turn_jit_off() -> None:
+    """Interpret all Lua in states made from now on in this process: to show that compiling it changes nothing.
+
+    For tests; a server would be many times slower.
+    """
+    _first.append(_JIT_OFF)
 
 
 def lua_version() -> str:
@@ -101,6 +113,8 @@ def _compile(files: Mapping[str, bytes], origin: str, *, prefix: str) -> dict[st
 
 def _open(state: Any, engine: Mapping[str, bytes], module: bytes) -> Any:
     """Load the engine into a new state and return what one of its modules returns. Raises GameError."""
+    for chunk in _first:
+        state.execute(chunk)
     add, import_module = state.execute(_BOOTSTRAP)
     for name, code in engine.items():
         problem = add(name.removesuffix(".lua").encode(), code)
