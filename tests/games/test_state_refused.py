@@ -3,6 +3,9 @@ refusing changes nothing."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from games.errors import StateNotSaveable
@@ -79,6 +82,19 @@ def test_it_is_refused_with_its_path(lua: str, words: str) -> None:
         world.snapshot()
     assert f"{caught.value.path} {caught.value.reason}".startswith(words)
     assert str(caught.value).startswith(f"w_test@0: {words}")
+
+
+def test_the_words_are_those_of_the_reference() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "game-api.md").read_text()
+    section = page[page.index("## What state may hold") : page.index("## Lua in a world")]
+    written = re.findall(r"^\| `\S+ (.+?)…?` \|", section, re.MULTILINE)
+    assert len(written) == 8
+    reasons = []
+    for lua, _ in REFUSED.values():
+        with pytest.raises(StateNotSaveable) as caught:
+            prepared(lua).snapshot()
+        reasons.append(caught.value.reason)
+    assert [words for words in written if not any(reason.startswith(words) for reason in reasons)] == []
 
 
 SAVED = {
