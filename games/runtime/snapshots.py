@@ -47,8 +47,7 @@ class Snapshot(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     engine: str
     """The digest of the engine that wrote ``scene`` and ``values``: only one that has their form can read them."""
     seed: int
-    settings: dict[str, Any]
-    """As given at the start; what the game has made of them is in ``values``."""
+    """Modules that draw random numbers as they are loaded draw the same again."""
     chain: bytes
     pending: bytes
     """The fingerprint's chain: its digest, and what came after that."""

@@ -63,8 +63,6 @@ class World:
         self.engine = engine
         self.id = world_id
         self.seed = seed
-        self.settings = dict(settings)
-        """All settings by name, as checked when the world began."""
         self.tick = 0
         """The last tick that ran. 0: the state after setup."""
         self.players: dict[str, PlayerState] = {}
@@ -79,7 +77,7 @@ class World:
         self._seen: dict[str, Seen] = {}
         self._host = Host(compile_engine(engine.digest, engine.files))
         try:
-            load_into(self._host, code, settings=self.settings, seed=seed)
+            load_into(self._host, code, settings=settings, seed=seed)
         except luajit21.LuaError as error:
             raise GameError(code.origin, None, _text_of(error)) from None
         self._describes = bool(self._host.describes())
@@ -198,7 +196,6 @@ class World:
                 code=self.code.digest,
                 engine=self.engine.digest,
                 seed=self.seed,
-                settings=self.settings,
                 chain=self._chain.digest,
                 pending=bytes(self._chain.pending),
                 core=snapshots.encode_core(self._joins, self.finished, self.players),
@@ -216,7 +213,7 @@ class World:
         """
         saved = snapshots.decode_snapshot(snapshot)
         core = snapshots.decode_core(saved)
-        world = World(code, engine or Engine.current(), world_id=saved.world, seed=saved.seed, settings=saved.settings)
+        world = World(code, engine or Engine.current(), world_id=saved.world, seed=saved.seed, settings={})
         try:
             world._host.restore(saved.scene, saved.values)
         except luajit21.LuaError as error:

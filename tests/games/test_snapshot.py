@@ -134,13 +134,15 @@ TREE = """
 local scene = world.scene
 local function make(name, props, parent) props.name = name return scene:spawn("k" .. #name, props, parent) end
 local first = make("first", {x = 1, tags = {"b", "a"}, data = {hp = 3, owner = {list = {1, 2}}}})
+first.data.friend, first.data.map = first, world.map{}
 local second = make("second", {z = -0.0, colour = "#fff"}, first)
 make("third", {y = 2.5, rot = 0.1, tags = {"b"}}, second)
+second.data = world.map{}
 local gone = make("gone", {x = 5})
 local late = make("late", {label = "\\xff not UTF-8", shape = "box", sx = 3})
 gone:destroy()
 first.parent = late
-world.state.first, world.state.same, world.state.gone = first, first, gone
+world.state.first, world.state.same, world.state.gone, world.state.also_gone = first, first, gone, {gone}
 """
 
 
@@ -157,8 +159,9 @@ world.state.first, world.state.same, world.state.gone = first, first, gone
         "{scene:children(), scene:descendants(), scene:get(5):descendants(), scene:get(1):children()}",
         "{scene:find('third'), scene:get(5):find('second'), scene:get(4) == nil}",
         "{scene:within(0, 0, 3), scene:in_box(-1, -1, 1, 1), scene:within(0, 0, 9, 'b')}",
-        "state.first.data.owner.list",
-        "{state.gone.alive, state.gone.id, tostring(state.gone), state.gone == state.gone}",
+        "{state.first.data.owner.list, state.first.data.friend == state.same, state.first.data.map}",
+        "{scene:get(2).data, scene:get(3).data}",
+        "{state.gone.alive, state.gone.id, tostring(state.gone), state.gone == state.also_gone[1]}",
         "{#state.first.kind, state.first.colour == nil, scene:get(2).colour}",
     ],
 )
@@ -194,25 +197,26 @@ def test_a_player_who_has_left_is_one_handle_wherever_it_is_kept() -> None:
 
 def test_a_map_stays_a_map_and_settings_stay_as_the_game_left_them() -> None:
     before, after = ask(
-        "{state.map, state.list, world.settings}",
-        change="world.state.map, world.state.list = world.map{}, {} world.settings.own = {1, 2}",
+        "{state.map, state.list, world.settings.own, world.settings.me == player}",
+        change="""world.state.map, world.state.list = world.map{}, {}
+        world.settings.own, world.settings.me = {1}, player""",
     )
-    assert before == after == [{}, [], {"own": [1, 2]}]
+    assert before == after == [{}, [], [1], True]
 
 
 def test_random_streams_go_on_where_they_were() -> None:
     game = body(
-        inputs="""function game.inputs.put(world)
+        inputs="""function game.inputs.put(world, player, v)
         local one, other = world.stream("a\\xff"), world.stream("a\\xfe")
-        return {world.random(), one(1000), other(1000), world.stream("new")(), math.random(9)}
+        return {world.random(), one(1000), other(1000), world.stream("new" .. v.n)(), math.random(9)}
         end"""
     )
     world = load(game, PUT, seed=2**53 - 1)
     join(world)
-    act(world, "p_1", "put")
+    act(world, "p_1", "put", n=0)
     restored = again(world)
-    for _ in range(3):
-        outcomes = [act(each, "p_1", "put").outcomes for each in (world, restored)]
+    for n in range(3):
+        outcomes = [act(each, "p_1", "put", n=n).outcomes for each in (world, restored)]
         assert outcomes[0] == outcomes[1]
     assert world.fingerprint() == restored.fingerprint()
 
@@ -356,6 +360,15 @@ def test_another_form_is_refused() -> None:
     ):
         with pytest.raises(SnapshotUnreadable):
             World.restore(code(KEEPER, PUT), encode_snapshot(other))
+
+
+def test_a_restored_game_can_make_no_new_globals() -> None:
+    world = load(body(inputs="function game.inputs.put() late = 1 end"), PUT)
+    join(world)
+    for each in (world, again(world)):
+        result = act(each, "p_1", "put")
+        assert result.outcomes[0].code == "game_error"
+        assert "global late would be lost" in result.debug[0].text
 
 
 def test_a_snapshot_taken_before_anything_happened() -> None:

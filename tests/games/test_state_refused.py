@@ -63,6 +63,7 @@ REFUSED = {
     "a hole": ("state.t = {1, 2, nil, 4}", "state.t[3] is a hole in a list: "),
     "a hole at 2": ("state.t = {[1] = 1, [90] = 1}", "state.t[2] is a hole in a list: "),
     "zero beside a list": ("state.t = {[0] = 1, 2, 3}", "state.t[0] stands beside a list: "),
+    "zero beside a list with a hole": ("state.t = {[0] = 1, 2, [3] = 3}", "state.t[0] stands beside a list: "),
     "an odd key": ("state['a b'] = {['x\"y'] = print}", 'state["a b"]["x\\"y"] is a function: '),
     "a key with a number": ("state.t = {[-7] = print}", "state.t[-7] is a function: "),
     "in a node's data": ("scene:get(1).data.f = print", "scene:get(1).data.f is a function: "),
