@@ -4,6 +4,8 @@
 `ArgumentProblem`      an agent's input (or somebody's settings) does not fit what the game declares
 `ObservationFailed`    the game's observe, describe or view raised: the world goes on
 `WorldFaulted`         the world can go on no longer; its log stays
+`StateNotSaveable`     the game keeps something that no snapshot can hold: the world itself goes on
+`SnapshotUnreadable`   bytes are no snapshot, or one in another form
 """
 
 from __future__ import annotations
@@ -74,3 +76,26 @@ class WorldFaulted(Exception):
         self.kind: FaultKind = kind
         self.message = message
         super().__init__(f"{world}@{tick}: {kind}: {message}")
+
+
+class StateNotSaveable(Exception):
+    """The game keeps something that a snapshot cannot hold. Nothing of the world has changed.
+
+    ``path`` is where, as Lua reads it (``state.teams[2].leader``, ``scene:get(7).data.bag``), ``reason`` goes on after
+    it (``is the same table as state.players.p1: store an id``).
+    """
+
+    def __init__(self, world: str, tick: int, path: str, reason: str) -> None:
+        self.world = world
+        self.tick = tick
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{world}@{tick}: {path} {reason}")
+
+
+class SnapshotUnreadable(Exception):
+    """These bytes are no snapshot of a world, or one that this version or this engine cannot read."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the snapshot cannot be used: {reason} → take an older one, or none: the log gives the same")

@@ -24,7 +24,7 @@ def input_digest(name: str, args: dict[str, Any]) -> bytes:
     return hashlib.blake2b(_sorted.encode((name, args)), digest_size=8).digest()
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, array_like=True, frozen=True):
     """Something that happened to a player. ``n`` counts 1, 2, 3 … per player; ``data`` is one MessagePack value."""
 
     n: int
@@ -41,7 +41,7 @@ class Events(msgspec.Struct, frozen=True):
     missed: int
 
 
-class InputOutcome(msgspec.Struct, frozen=True):
+class InputOutcome(msgspec.Struct, array_like=True, frozen=True):
     """What became of an input at ``tick``."""
 
     player: str
@@ -62,7 +62,7 @@ class InputOutcome(msgspec.Struct, frozen=True):
         return msgspec.Raw(self.packed_result) if self.packed_result else None
 
 
-class PlayerState(msgspec.Struct):
+class PlayerState(msgspec.Struct, array_like=True):
     """A seated player."""
 
     id: str

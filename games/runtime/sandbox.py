@@ -16,7 +16,7 @@ from lupa import luajit21
 from games.errors import GameError
 from games.runtime.tokens import find_refused
 
-# Runs before anything else in a new state; gets no argument and returns the two functions below.
+# Runs before anything else in a new state; gets no argument and returns two functions.
 _BOOTSTRAP: Final = b"""
 for _, holder in ipairs({_G, package.loaded}) do holder.python = nil end
 -- More room than the default: engine and game together compile to more than 1,000 traces, and a full cache is emptied.
@@ -35,10 +35,7 @@ local function add(name, code)
   chunks[name] = chunk
   return problem
 end
-local function open()
-  return import("host")
-end
-return add, open
+return add, import
 """
 _COMPILE: Final = b"""
 local source, name = ...
@@ -46,7 +43,11 @@ local chunk, problem = loadstring(source, name)
 if not chunk then return false, problem end
 return true, string.dump(chunk)
 """
+_JIT_OFF: Final = b"jit.off()"
 _MESSAGE: Final = re.compile(r"\A(?P<file>[^:\n]+\.lua):(?P<line>\d+): (?P<reason>.*)\Z", re.DOTALL)
+
+# What runs in each new state before the engine is loaded.
+_first: list[bytes] = []
 
 # Compiled code by digest: {file name: bytecode}. A process knows a handful of engines and games.
 _engines: dict[str, dict[str, bytes]] = {}
@@ -56,6 +57,14 @@ _games: dict[str, dict[str, bytes]] = {}
 def new_state() -> Any:
     """Return an empty LuaJIT state that hands out bytes and takes no Python objects."""
     return luajit21.LuaRuntime(encoding=None, register_eval=False, register_builtins=False, unpack_returned_tuples=True)
+
+
+def turn_jit_off() -> None:
+    """Interpret all Lua in states made from now on in this process: to show that compiling it changes nothing.
+
+    For tests; a server would be many times slower.
+    """
+    _first.append(_JIT_OFF)
 
 
 def lua_version() -> str:
@@ -102,6 +111,26 @@ def _compile(files: Mapping[str, bytes], origin: str, *, prefix: str) -> dict[st
     return compiled
 
 
+def _open(state: Any, engine: Mapping[str, bytes], module: bytes) -> Any:
+    """Load the engine into a new state and return what one of its modules returns. Raises GameError."""
+    for chunk in _first:
+        state.execute(chunk)
+    add, import_module = state.execute(_BOOTSTRAP)
+    for name, code in engine.items():
+        problem = add(name.removesuffix(".lua").encode(), code)
+        if problem:
+            raise GameError(f"engine/{name}", None, problem.decode(errors="replace"))
+    return import_module(module)
+
+
+class Hasher:
+    """``prelude/hash.lua`` in a state of its own, without any game. Use it from one thread at a time."""
+
+    def __init__(self, engine: Mapping[str, bytes]) -> None:
+        """Load the engine (its bytecode by file name) into a new state."""
+        self.hash = _open(new_state(), engine, b"hash")
+
+
 class Host:
     """The functions of ``prelude/host.lua`` in a fresh state: each call is one crossing into Lua.
 
@@ -111,12 +140,7 @@ class Host:
     def __init__(self, engine: Mapping[str, bytes]) -> None:
         """Load the engine (its bytecode by file name) into a new state."""
         self._state = new_state()
-        add, open_host = self._state.execute(_BOOTSTRAP)
-        for name, code in engine.items():
-            problem = add(name.removesuffix(".lua").encode(), code)
-            if problem:
-                raise GameError(f"engine/{name}", None, problem.decode(errors="replace"))
-        host = open_host()
+        host = _open(self._state, engine, b"host")
         self.add = host[b"add"]
         self.load = host[b"load"]
         self.require = host[b"require"]
@@ -128,4 +152,6 @@ class Host:
         self.observe = host[b"observe"]
         self.view = host[b"view"]
         self.marks = host[b"marks"]
+        self.save = host[b"save"]
+        self.restore = host[b"restore"]
         self.statistics = host[b"statistics"]

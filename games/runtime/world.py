@@ -9,7 +9,6 @@ fingerprint depends on what happened, not on how many calls it took.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
@@ -18,14 +17,25 @@ import msgspec
 from lupa import luajit21
 
 from games.code import Engine, GameCode, load_into
-from games.errors import FaultKind, GameError, ObservationFailed, WorldFaulted
-from games.runtime import effects
+from games.errors import (
+    FaultKind,
+    GameError,
+    ObservationFailed,
+    SnapshotUnreadable,
+    StateNotSaveable,
+    WorldFaulted,
+)
+from games.runtime import effects, snapshots
+from games.runtime.chain import Chain
 from games.runtime.effects import Input, Join, Leave
 from games.runtime.entries import check_entries
 from games.runtime.findings import first_difference
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
+from games.runtime.results import DebugLine, Ended, Seen, TickResult, WorldCounters
 from games.runtime.sandbox import Host, compile_engine, locate
 from games.runtime.words import plain_text
+
+__all__ = ["DebugLine", "Ended", "Entry", "Format", "Seen", "TickResult", "World", "WorldCounters"]
 
 Entry = Join | Leave | Input
 Format = Literal["data", "text", "both"]
@@ -42,55 +52,17 @@ COMPARED_OBSERVATIONS: Final = 20
 _compared: Counter[str] = Counter()
 
 
-class Ended(msgspec.Struct, frozen=True):
-    """A player is out: ``terminated`` by the rules, ``truncated`` by leaving or by max_ticks."""
-
-    player: str
-    how: Literal["terminated", "truncated"]
-    result: Any
-
-
-class DebugLine(msgspec.Struct, frozen=True):
-    """A line for developers: world.debug, print, or the traceback of an error in the game."""
-
-    tick: int
-    text: str
-
-
-class TickResult(msgspec.Struct):
-    """What a call of `World.apply` or `World.run_empty` did. ``tick`` is the world's tick after it."""
-
-    tick: int
-    outcomes: list[InputOutcome] = []
-    ended: list[Ended] = []
-    finished: Any = None
-    """What the game ended the world with (never None then); None while it goes on."""
-    debug: list[DebugLine] = []
-    had_effects: bool = False
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """What a player may know: ``data`` is one MessagePack value, ``text`` for an LLM. None = not asked for."""
-
-    data: bytes | None
-    text: str | None
-
-
-class WorldCounters(msgspec.Struct, frozen=True):
-    """What a world holds and has done since it was loaded."""
-
-    nodes: int
-    node_writes: int
-    spatial_queries: int
-    lua_kib: float
-
-
 class World:
-    """One world. Make it with `World.load`; use it from one thread at a time."""
+    """One world. Make it with `World.load` or `World.restore`; use it from one thread at a time."""
 
-    def __init__(self, code: GameCode, host: Host, world_id: str) -> None:
+    def __init__(
+        self, code: GameCode, engine: Engine, *, world_id: str, seed: int, settings: Mapping[str, Any]
+    ) -> None:
+        """For `load` and `restore`: load the game, up to before its setup. Raises GameError."""
         self.code = code
+        self.engine = engine
         self.id = world_id
+        self.seed = seed
         self.tick = 0
         """The last tick that ran. 0: the state after setup."""
         self.players: dict[str, PlayerState] = {}
@@ -100,12 +72,15 @@ class World:
         self.setup_lines: list[DebugLine] = []
         self.observations_computed = 0
         """How often `observe` had to ask the game, and did not know the answer already."""
-        self._host = host
         self._joins = 0
-        self._chain = b""
-        self._digest = hashlib.blake2b(digest_size=8)
+        self._chain = Chain()
         self._seen: dict[str, Seen] = {}
-        self._describes = False
+        self._host = Host(compile_engine(engine.digest, engine.files))
+        try:
+            load_into(self._host, code, settings=settings, seed=seed)
+        except luajit21.LuaError as error:
+            raise GameError(code.origin, None, _text_of(error)) from None
+        self._describes = bool(self._host.describes())
 
     @staticmethod
     def load(
@@ -121,17 +96,14 @@ class World:
         ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults. Raises GameError if the game does not load
         or its setup raises, ArgumentProblem for a setting that is not valid.
         """
-        engine = engine or Engine.current()
-        host = Host(compile_engine(engine.digest, engine.files))
-        world = World(code, host, world_id)
+        checked = code.manifest.check_settings(settings or {})
+        world = World(code, engine or Engine.current(), world_id=world_id, seed=seed, settings=checked)
         try:
-            load_into(host, code, settings=code.manifest.check_settings(settings or {}), seed=seed)
-            problem, *blobs = host.setup()
+            problem, *blobs = world._host.setup()
         except luajit21.LuaError as error:
             raise GameError(code.origin, None, _text_of(error)) from None
         if problem:
             raise locate(problem.decode(errors="replace"), code.origin)
-        world._describes = bool(host.describes())
         result = world._take(tuple(blobs), [])
         world.setup_lines = result.debug
         return world
@@ -195,12 +167,63 @@ class World:
 
         A call marks the end of a record: two worlds agree if they are asked at the same ticks.
         """
-        self._digest.update(self.tick.to_bytes(8, "little"))
-        self._digest.update(self._joins.to_bytes(8, "little"))
-        self._digest.update(self._host.marks())
-        self._chain = self._digest.digest()
-        self._digest = hashlib.blake2b(self._chain, digest_size=8)
-        return self._chain
+        self._chain.add(self.tick.to_bytes(8, "little"))
+        self._chain.add(self._joins.to_bytes(8, "little"))
+        self._chain.add(self._host.marks())
+        return self._chain.end_record()
+
+    # --- saving --------------------------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """Return the whole world between two ticks as bytes: `World.restore` makes an equal world of them.
+
+        May be taken anywhere in a record, and leaves no trace in the fingerprint. Raises StateNotSaveable if the game
+        keeps something that cannot be saved (the world goes on), WorldFaulted if the world has faulted.
+        """
+        if self.faulted is not None:
+            raise self.faulted
+        try:
+            scene, *rest = self._host.save()
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        if scene is None:
+            path, reason = (part.decode(errors="replace") for part in rest)
+            raise StateNotSaveable(self.id, self.tick, path, reason)
+        return snapshots.encode_snapshot(
+            snapshots.Snapshot(
+                world=self.id,
+                tick=self.tick,
+                code=self.code.digest,
+                engine=self.engine.digest,
+                seed=self.seed,
+                chain=self._chain.digest,
+                pending=bytes(self._chain.pending),
+                core=snapshots.encode_core(self._joins, self.finished, self.players),
+                scene=scene,
+                values=rest[0],
+            )
+        )
+
+    @staticmethod
+    def restore(code: GameCode, snapshot: bytes, *, engine: Engine | None = None) -> World:
+        """Make the world again of which a snapshot was taken. The game's modules run again, its setup does not.
+
+        ``code`` and ``engine`` (None: the current one) should be those that the snapshot was taken with: with others
+        the world goes on by their rules. Raises SnapshotUnreadable, and GameError if the game does not load.
+        """
+        saved = snapshots.decode_snapshot(snapshot)
+        core = snapshots.decode_core(saved)
+        world = World(code, engine or Engine.current(), world_id=saved.world, seed=saved.seed, settings={})
+        try:
+            world._host.restore(saved.scene, saved.values)
+        except luajit21.LuaError as error:
+            raise SnapshotUnreadable(_text_of(error)) from None
+        world.tick = saved.tick
+        world.finished = core.finished
+        world.players = {player.id: player for player in core.players}
+        world._joins = core.joins
+        world._chain = Chain(saved.chain, saved.pending)
+        return world
 
     def close(self) -> None:
         """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
@@ -306,7 +329,7 @@ class World:
             result.debug = [DebugLine(tick, text) for tick, text in effects.decode_lines(lines)]
         if blob is not None:
             result.had_effects = True
-            self._digest.update(memoryview(blob)[effects.EFFECTS_HEAD_BYTES :])
+            self._chain.add(memoryview(blob)[effects.EFFECTS_HEAD_BYTES :])
             joins = {entry.player: entry for entry in entries if isinstance(entry, Join)}
             waiting = iter(digests)
             for effect in effects.decode_effects(blob):

@@ -12,6 +12,7 @@ local limits = import("limits")
 local players = import("players")
 local random = import("random")
 local sandbox = import("sandbox")
+local snapshot = import("snapshot")
 local state = import("state")
 local store = import("store")
 local text = import("text")
@@ -274,6 +275,21 @@ function host.view()
     return false, problem, last_traceback
   end
   return true, answer:tostring()
+end
+
+-- The whole world between two ticks: returns engine, values (blobs), or nil, path, reason: what cannot be saved.
+function host.save()
+  return snapshot.take(tick, failed_ticks)
+end
+
+-- Instead of `host.setup`: goes on from what `host.save` returned.
+function host.restore(engine, values)
+  sandbox.close()
+  local at
+  at, failed_ticks = snapshot.restore(engine, values)
+  advance(at)
+  -- Lines that modules printed as they were loaded again: they have been reported once.
+  effects.take()
 end
 
 -- What the fingerprint covers besides the effects: the random streams and the counter of node ids, as a blob.

@@ -35,6 +35,7 @@ end
 local handles = {} -- slot → handle, made when first asked for
 local metatable = {}
 local methods = {}
+nodes.metatable = metatable
 
 -- The handle of the node in a slot.
 local function handle(slot)
@@ -46,6 +47,30 @@ local function handle(slot)
   return node
 end
 nodes.handle = handle
+
+-- The handle of the live node with this id, or nil.
+function nodes.of_id(id)
+  local slot = store.slot_of[id]
+  return slot and handle(slot)
+end
+
+-- A new handle of a node that is gone: a snapshot may hold one.
+function nodes.dead(id)
+  return setmetatable({ [SLOT] = -id }, metatable)
+end
+
+-- The id of a node's handle, dead or alive.
+function nodes.id(node)
+  local slot = rawget(node, SLOT)
+  return slot > 0 and store.id[slot] or -slot
+end
+
+-- Slots 1..count hold nodes now that nobody has a handle of.
+function nodes.adopt(count)
+  for slot = 1, count do
+    handles[slot] = false
+  end
+end
 
 local function is_node(value)
   return type(value) == "table" and blame.noun(value) == "a node"
@@ -359,10 +384,7 @@ function nodes.find(slot, name)
 end
 
 blame.register(metatable, "a node")
-codec.register(metatable, function(node)
-  local slot = node[SLOT]
-  return slot > 0 and store.id[slot] or -slot
-end)
+codec.register(metatable, nodes.id)
 text.register(metatable, function(node)
   local slot = node[SLOT]
   return slot > 0 and "node " .. store.id[slot] .. " (" .. store.kind[slot] .. ")" or "node " .. -slot .. " (destroyed)"

@@ -9,7 +9,9 @@ local text = import("text")
 
 local players = {}
 
-local setmetatable, type = setmetatable, type
+local setmetatable, type, sub, tonumber = setmetatable, type, string.sub, tonumber
+
+local PREFIX = "p_" -- of ids; a number follows
 
 local FIELDS = function() end -- the key of a handle's fields: a function that games cannot hold
 local NAMES = { "id", "name", "seat" }
@@ -31,6 +33,7 @@ local metatable = {
   end,
 }
 blame.register(metatable, "a player")
+players.metatable = metatable
 
 local function id_of(player)
   return player[FIELDS].id
@@ -57,9 +60,13 @@ local function rebuild()
   players.list = setmetatable(list, blame.shared_list)
 end
 
+local function new_handle(id, seat, name)
+  return setmetatable({ [FIELDS] = { id = id, seat = seat, name = name } }, metatable)
+end
+
 -- Seats a player and returns its handle.
 function players.add(id, seat, name)
-  local player = setmetatable({ [FIELDS] = { id = id, seat = seat, name = name } }, metatable)
+  local player = new_handle(id, seat, name)
   by_id[id] = player
   by_seat[seat] = player
   scores[id] = 0
@@ -91,6 +98,28 @@ function players.id(player, name)
     blame.fail(name .. " wants a player, got a " .. type(player))
   end
   return player[FIELDS].id
+end
+
+-- What a snapshot holds for a handle: the number in its id and, once it has left, its {seat, name}.
+function players.saved(player)
+  local fields = player[FIELDS]
+  local number = tonumber(sub(fields.id, #PREFIX + 1))
+  return number, by_id[fields.id] == nil and { seat = fields.seat, name = fields.name } or nil
+end
+
+-- The handle of the seated player with this number, or nil.
+function players.of_number(number)
+  return by_id[PREFIX .. number]
+end
+
+-- A handle of a player who has left: a snapshot may hold one.
+function players.departed(number, seat, name)
+  return new_handle(PREFIX .. number, seat, name)
+end
+
+-- The score of a seated player.
+function players.score(player)
+  return scores[player[FIELDS].id]
 end
 
 -- Sets a score. Returns whether it is another one; nobody has a score once gone.

@@ -168,6 +168,17 @@ function random.stream(name)
   return handle
 end
 
+-- Returns the seed's two halves and all states by name: what a snapshot holds.
+function random.save()
+  return seed_low, seed_high, streams
+end
+
+-- Goes on from what `random.save` returned.
+function random.restore(low, high, states)
+  seed_low, seed_high = low, high
+  streams, handles = states, {}
+end
+
 -- All states, by name (never empty): for the fingerprint.
 function random.states()
   return streams

@@ -62,6 +62,16 @@ function store.take()
   return slot
 end
 
+-- The columns of an empty scene have been filled: slots 1..count hold nodes now, without data.
+function store.adopt(count, next_id)
+  for slot = 1, count do
+    store.slot_of[store.id[slot]] = slot
+    store.data[slot] = false
+    store.parent[slot] = 0
+  end
+  store.slots, store.nodes, store.next_id = count, count, next_id
+end
+
 -- Gives a slot back. Whatever it referred to is let go.
 function store.release(slot)
   store.slot_of[store.id[slot]] = nil

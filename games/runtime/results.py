@@ -1,0 +1,52 @@
+"""What a world answers: results of calls, what is seen, what it holds. Plain data."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from games.runtime.players import InputOutcome
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """A player is out: ``terminated`` by the rules, ``truncated`` by leaving or by max_ticks."""
+
+    player: str
+    how: Literal["terminated", "truncated"]
+    result: Any
+
+
+class DebugLine(msgspec.Struct, frozen=True):
+    """A line for developers: world.debug, print, or the traceback of an error in the game."""
+
+    tick: int
+    text: str
+
+
+class TickResult(msgspec.Struct):
+    """What a call of `World.apply` or `World.run_empty` did. ``tick`` is the world's tick after it."""
+
+    tick: int
+    outcomes: list[InputOutcome] = []
+    ended: list[Ended] = []
+    finished: Any = None
+    """What the game ended the world with (never None then); None while it goes on."""
+    debug: list[DebugLine] = []
+    had_effects: bool = False
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a player may know: ``data`` is one MessagePack value, ``text`` for an LLM. None = not asked for."""
+
+    data: bytes | None
+    text: str | None
+
+
+class WorldCounters(msgspec.Struct, frozen=True):
+    """What a world holds and has done since it was loaded or restored."""
+
+    nodes: int
+    node_writes: int
+    spatial_queries: int
+    lua_kib: float
