@@ -151,18 +151,6 @@ class StoreNotWritable(EventLogError):
         self.cause = cause
 
 
-class StoreUnclean(EventLogError):
-    """A crashed server left journals in the data folder; their worlds stay readable."""
-
-    def __init__(self, data: Path, folders: Sequence[Path]) -> None:
-        names = ", ".join(folder.name for folder in folders)
-        super().__init__(
-            f"{data} was not stopped cleanly (journal {names}) → use another --data; `worldline log` still reads it"
-        )
-        self.data = data
-        self.folders = list(folders)
-
-
 class UnknownDigest(EventLogError):
     """No code or engine with this digest is kept in the data folder."""
 

@@ -25,11 +25,10 @@ from eventlog.errors import (
     LogLocked,
     StoreInUse,
     StoreNotWritable,
-    StoreUnclean,
     UnknownDigest,
     UnknownWorld,
 )
-from eventlog.overlay import journal_folders, read_overlay, segment_paths
+from eventlog.overlay import read_overlay
 from eventlog.reader import WorldBytes
 from eventlog.summary import WorldInfo, summarise
 
@@ -51,8 +50,8 @@ class Store:
     def open(cls, data: Path) -> Store:
         """Make the data folder if it is missing, and lock it until `close` or the end of the process.
 
-        Raises `StoreInUse` if another server has it, `StoreNotWritable`, and `StoreUnclean` if a crashed server left
-        journals: then nothing in it has been changed.
+        Raises `StoreInUse` if another server has it, `StoreNotWritable`. What a crashed server left in its journals is
+        not touched here: recover it (``recovery.py``) before anything is written.
         """
         try:
             _DISK.make_folder(data)
@@ -61,10 +60,6 @@ class Store:
             raise StoreInUse(data) from None
         except OSError as error:
             raise StoreNotWritable(data, error) from error
-        left = [folder for folder in journal_folders(data) if segment_paths(folder)]
-        if left:
-            os.close(descriptor)
-            raise StoreUnclean(data, left)
         try:
             for name in _FOLDERS:
                 _DISK.make_folder(data / name)

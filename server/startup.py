@@ -9,6 +9,7 @@ Not here: child processes (``server/supervisor.py``).
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.errors import EventLogError
+from eventlog.recovery import recover
 from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
@@ -27,6 +29,8 @@ BACKLOG: Final = 4096  # 1,000 connects in 0.4 s; with the default of 100 it tak
 SEND_BUFFER_BYTES: Final = 65_536  # else the kernel hides minutes of stale frames from the rules for slow readers
 SECRET_BYTES: Final = 32  # as long as the signatures that are made with it
 SOCKET_PATH_LIMIT: Final = 107  # bytes of a unix socket's path, without the zero at its end
+
+_log = logging.getLogger("worldline.supervisor")
 
 
 class StartError(Exception):
@@ -88,15 +92,32 @@ def _cannot_listen(host: str, port: int, error: OSError) -> StartError:
 
 
 def open_store(data: Path) -> Store:
-    """Open and lock the data folder. Raises StartError if it is in use, not writable, or not cleanly stopped."""
+    """Open and lock the data folder, and redo the journals that a crashed server left in it.
+
+    Raises StartError if it is in use, not writable, or damaged.
+    """
     try:
-        return Store.open(data)
+        store = Store.open(data)
     except EventLogError as error:
-        # An error of the log says itself what to do, behind an arrow.
-        message, _, remedy = str(error).partition(" → ")
-        raise StartError(message, remedy or "use another --data") from error
+        raise _refused(error) from error
     except OSError as error:
         raise StartError(f"cannot use {data} as data folder: {error.strerror}", "use another --data") from error
+    try:
+        report = recover(data)
+    except (EventLogError, OSError) as error:
+        store.close()
+        if isinstance(error, EventLogError):
+            raise _refused(error) from error
+        raise StartError(f"cannot recover {data}: {error.strerror}", "make room or mend the disk") from error
+    if report.journals:
+        _log.info("redid %d journals of a server that was killed: %d worlds", report.journals, len(report.worlds))
+    return store
+
+
+def _refused(error: EventLogError) -> StartError:
+    """An error of the log says itself what to do, behind an arrow."""
+    message, _, remedy = str(error).partition(" → ")
+    return StartError(message, remedy or "use another --data")
 
 
 def open_secret(data: Path) -> bytes:

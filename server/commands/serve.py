@@ -149,7 +149,7 @@ def _exit_code(supervisor: Supervisor) -> int:
     if not supervisor.stopped_cleanly:
         raise StartError(
             "the server was stopped before its worlds were closed",
-            "their logs stay readable (`worldline log ls`); start the next server with another --data",
+            "the next server on the same --data goes on with them",
         )
     return 0
 
