@@ -137,7 +137,7 @@ class Replay:
 
         Raises `WorldFaulted` if the game breaks on the way.
         """
-        self._run_empty(min(self.until, *(tick - 1 for tick in self._faulted_ticks)))
+        self._run_empty(min([self.until, *(tick - 1 for tick in self._faulted_ticks)]))
         return self
 
     def close(self) -> None:
