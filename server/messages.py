@@ -438,6 +438,7 @@ class WorldGone(Message, tag="world_gone"):
     """To gateways: the world does not come back. ``reason`` says why, for people."""
 
     world: str
+    status: protocol.WorldStatus
     reason: str
 
 

@@ -17,9 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from eventlog.recovery import recover_shard
-
 from eventlog.errors import EventLogError
+from eventlog.recovery import recover_shard
 from server import messages
 from server.callpage import Call
 from server.reception import Reception
@@ -125,5 +124,5 @@ class Recovery:
         self._restoring.pop(world, None)
         self._since_s.pop(world, None)
         self._reception.not_restored(world, status, reason)
-        self._tell(messages.WorldGone(world=world, reason=reason))
+        self._tell(messages.WorldGone(world=world, status=status, reason=reason))
         self._settled.set()

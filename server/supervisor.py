@@ -201,16 +201,21 @@ class Supervisor:
 
     async def _restore_worlds(self, store: Store, games: dict[str, GameCode]) -> None:
         """Have the shards go on with the worlds that an earlier server left unfinished, before anybody can join."""
-        unfinished = [info for info in store.worlds() if info.status == "open"]
         broken_off = []
-        for info in unfinished:
-            if info.game in games:
-                game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
-                self._lobby.broke_off(info.world, game)
+        for info in store.worlds():
+            if info.status not in ("open", "damaged"):
+                continue
+            if info.game not in games:
+                remedy = f"start with --games and the folder of {info.game or 'its game'} to go on with it"
+                _log.warning("world %s (%s) stays as it is: its game is not here → %s", info.world, info.status, remedy)
+                continue
+            game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
+            self._lobby.broke_off(info.world, game)
+            if info.status == "open":
                 broken_off.append(info.world)
             else:
-                remedy = f"start with --games and the folder of {info.game} to go on with it"
-                _log.warning("world %s stays unfinished: its game is not here → %s", info.world, remedy)
+                _log.error("the log of world %s is damaged: %s → see `worldline log verify`", info.world, info.reason)
+                self._reception.not_restored(info.world, "damaged", info.reason or "its log is damaged")
         self._recovery.begin(broken_off)
         self._recovery.house()
         await self._recovery.settled()

@@ -221,16 +221,18 @@ class Gateway:
         elif not self._backends.ask(step.target, step.question, waiting):
             self._held.put(step.question, waiting)
 
-    def _answer_lost(self, waiting: Waiting) -> None:
+    def _answer_gone(self, waiting: Waiting, gone: messages.WorldGone) -> None:
         """The world that this request is about does not come back."""
         if isinstance(waiting.request, protocol.Hello):
-            self._greeting.shard_lost(waiting)
+            self._greeting.world_gone(waiting, gone.reason)
             return
         game = waiting.game or self._catalogue.example
         if _any_world_will_do(waiting.request):
             self._reply(waiting, refusals.place_lost(game, waiting.request.id))
         else:
-            self._reply(waiting, refusals.shard_lost(waiting.world or "", game, waiting.request.id))
+            error = refusals.world_ended(gone.world, gone.status, gone.reason, game, waiting.request.id)
+            error.message += "; if the request was an input, the world's log says whether it was applied"
+            self._reply(waiting, error)
 
     def _reply(self, waiting: Waiting, message: protocol.Reply) -> None:
         """The one reply to a request."""
@@ -304,7 +306,7 @@ class Gateway:
                 self._world_moved(message.world, message.shard)
             case messages.WorldGone():
                 for _, waiting in self._held.take(message.world):
-                    self._answer_lost(waiting)
+                    self._answer_gone(waiting, message)
                 self._world_closed(protocol.Closed(world=message.world, reason=message.reason))
             case messages.AskStatistics():
                 self._control.send(self._statistics(message.request))

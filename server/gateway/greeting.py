@@ -134,13 +134,13 @@ class Greeting:
             returning.lost.append(lost)
         self._welcome_if_complete(waiting)
 
-    def shard_lost(self, waiting: Waiting) -> None:
-        """The shard that was asked for a player has died, and its worlds with it."""
+    def world_gone(self, waiting: Waiting, reason: str) -> None:
+        """The world of a player that was asked for does not come back."""
         returning = waiting.session.returning
         assert waiting.world is not None
         assert waiting.player is not None
         last = None if returning is None else returning.awaited.get((waiting.world, waiting.player))
-        self.absent(waiting, "shard_lost", 0 if last is None else last.tick)
+        self.absent(waiting, reason, 0 if last is None else last.tick)
 
     def _welcome_if_complete(self, waiting: Waiting) -> None:
         session = waiting.session

@@ -251,13 +251,6 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
     )
 
 
-def shard_lost(world: str, game: str, re: int) -> protocol.Error:
-    """The process that ran the world has died while this request was open."""
-    error = world_ended(world, "closed", "shard_lost", game, re)
-    error.message += "; if the request was an input, the world's log says whether it was applied"
-    return error
-
-
 # --- the same may succeed later ----------------------------------------------------------------------
 
 

@@ -236,8 +236,7 @@ class Shard:
             self._read_later(link, message)
             return
         if isinstance(message, messages.PlayerDetached | messages.PlayerDriven):
-            if message.world in self._hosts:
-                self._hosts[message.world].spoken_for(link, message)
+            self._spoken_for(link, message)
             return
         if isinstance(message, messages.AttachPlayer):
             self._attach(link, message)
@@ -255,6 +254,16 @@ class Shard:
                     host.input(link, message)
                 case messages.LeaveWorld():
                     host.leave(link, message)
+
+    def _spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
+        host = self._hosts.get(message.world)
+        ended = self._ended.get(message.world)
+        if host is not None:
+            host.spoken_for(link, message)
+        elif ended is not None and isinstance(message, messages.PlayerDriven):
+            # It ended on its way back, perhaps before this gateway was there to hear of it.
+            closed = protocol.Closed(world=message.world, reason=ended.reason)
+            link.send(messages.Push(world=message.world, message=closed))
 
     def _attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
         host = self._hosts.get(message.world)

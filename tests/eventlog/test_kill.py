@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.disk import lock
-from eventlog.errors import JournalLeftBehind, LogLocked, StoreInUse, StoreUnclean
+from eventlog.errors import JournalLeftBehind, LogLocked, StoreInUse
 from eventlog.journal import Journal, shard_folder
 from eventlog.reader import read_world
 from eventlog.records import Open
@@ -54,12 +54,9 @@ def test_every_durable_tick_is_readable_after_kill_9(tmp_path: Path, lines: int)
         assert len(read) - 2 >= durable
 
 
-async def test_a_crashed_data_folder_is_refused_but_readable(tmp_path: Path) -> None:
+async def test_a_journal_left_behind_takes_nothing_new_but_is_readable(tmp_path: Path) -> None:
     durable = kill_after(start_writer(tmp_path), 30)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(StoreUnclean, match="use another --data") as unclean:
-        Store.open(tmp_path)
-    assert unclean.value.folders == [shard_folder(tmp_path, SHARD)]
     with pytest.raises(JournalLeftBehind, match="use another --data"):
         Journal.open(tmp_path, SHARD, on_failure=lambda error: None)
     listed = {info.world: info for info in Store.read_only(tmp_path).worlds()}

@@ -14,7 +14,6 @@ from eventlog.errors import (
     EventLogError,
     StoreInUse,
     StoreNotWritable,
-    StoreUnclean,
     UnknownDigest,
     UnknownWorld,
 )
@@ -44,17 +43,6 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> 
         with pytest.raises(StoreNotWritable, match="use another --data") as refused:
             Store.open(data)
         assert "\n" not in str(refused.value)
-
-
-async def test_a_journal_left_behind_refuses_even_if_it_is_damaged(tmp_path: Path) -> None:
-    left = tmp_path / "journal" / "shard-00"
-    left.mkdir(parents=True)
-    Store.open(tmp_path).close()  # an empty folder holds nothing that could be lost
-    (left / "0000000001.journal").write_bytes(b"garbage")
-    with pytest.raises(StoreUnclean, match="shard-00"):
-        Store.open(tmp_path)
-    (left / "0000000001.journal").unlink()
-    Store.open(tmp_path).close()
 
 
 async def test_worlds_are_listed_as_they_stand(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from server import messages
 from server.lobby import ENDED_KEPT, RESERVATION_S, Lobby, LobbyGame, OpenNew, Place, Refusal
 from server.messages import PlayerStanding, WorldPulse
 from worldline import protocol
@@ -269,7 +270,7 @@ def test_without_a_shard_a_join_is_to_be_tried_later() -> None:
 # --- shards that die -------------------------------------------------------------------------------
 
 
-def test_a_lost_shard_closes_its_worlds_and_only_those() -> None:
+def test_the_worlds_of_a_lost_shard_recover_and_only_those() -> None:
     driver = Driver(shards=2)
     on_zero, _ = driver.seat("a_ada", "duel")
     driver.seat("a_bob", "duel")
@@ -278,15 +279,44 @@ def test_a_lost_shard_closes_its_worlds_and_only_those() -> None:
     opening = driver.place("a_new", "duel")
     assert isinstance(opening, OpenNew) and opening.shard == 0
     lost = driver.lobby.lose_shard(0)
-    assert (lost.closed, lost.opening) == ([on_zero], [opening.world])
+    assert (lost.recovering, lost.opening) == ([on_zero], [opening.world])
     found = driver.lobby.find(on_zero)
-    assert found is not None and (found[0].status, found[1]) == ("closed", "shard_lost")
+    assert found is not None and (found[0].status, found[1]) == ("recovering", None)
     assert driver.lobby.find(opening.world) is None
     still = driver.lobby.find(on_one)
     assert still is not None and still[0].status == "waiting"
-    assert refusal(driver.place("a_ada", world=on_zero)).code == "world_closed"
-    again = driver.place("a_ada", "duel")
-    assert isinstance(again, OpenNew) and again.shard == 1
+    waits = driver.place("a_ada", "duel")
+    assert isinstance(waits, Place) and (waits.world, waits.opening) == (on_zero, True)
+    assert driver.lobby.assign(on_zero) == 1
+    driver.lobby.restored(restored(on_zero, "a_ada"), 1)
+    back = driver.place("a_ada", "duel")
+    assert isinstance(back, Place) and (back.world, back.shard, back.opening) == (on_zero, 1, False)
+    found = driver.lobby.find(on_zero)
+    assert found is not None and (found[0].status, found[0].tick) == ("running", 90)
+    assert [(player.agent, player.connected) for player in found[0].players] == [("a_ada", False)]
+
+
+def test_a_world_that_does_not_come_back_has_ended() -> None:
+    driver = Driver(shards=1)
+    world, _ = driver.seat("a_ada", "duel")
+    driver.lobby.lose_shard(0)
+    driver.lobby.not_restored(world, "damaged", "its log is damaged")
+    error = refusal(driver.place("a_ada", world=world))
+    assert (error.code, error.data) == ("world_damaged", {"reason": "its log is damaged"})
+
+
+def restored(world: str, agent: str) -> messages.WorldRestored:
+    player = messages.RestoredPlayer(player="p_1", agent=agent, session="s_1", name=agent, seat=1, score=0)
+    return messages.WorldRestored(
+        world=world,
+        game="duel",
+        digest="d",
+        clock="realtime",
+        max_players=2,
+        status="running",
+        tick=90,
+        players=[player],
+    )
 
 
 def test_a_world_that_could_not_be_made_never_was() -> None:

@@ -164,7 +164,9 @@ class LobbyMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.shards)))
         worlds = self.shards[number]
         lost = self.lobby.lose_shard(number)
-        assert sorted(lost.closed) == sorted(worlds - self.opening)
+        assert sorted(lost.recovering) == sorted(worlds - self.opening)
+        for world in lost.recovering:
+            self.lobby.not_restored(world, "closed", "the test says so")
         assert sorted(lost.opening) == sorted(worlds & self.opening)
         self.ended |= worlds - self.opening
         self.opening -= worlds

@@ -75,7 +75,7 @@ async def connect_agent() -> AsyncIterator[Connect]:
     """Connect agents: ``ada = await connect_agent(server.url, "ada")``. All are closed at the end of the test."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def connect(url: str, name: str | None = "tester") -> Agent:
-            return await stack.enter_async_context(agent(url, name))
+        async def connect(url: str, name: str | None = "tester", resume: str | None = None) -> Agent:
+            return await stack.enter_async_context(agent(url, name, resume))
 
         yield connect

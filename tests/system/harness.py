@@ -198,9 +198,9 @@ class Agent:
         assert reply["type"] != "error", reply
         return reply
 
-    async def hello(self, name: str = "tester") -> dict[str, Any]:
-        """Say hello, as every connection must first."""
-        self.welcome = await self.ask("hello", name=name)
+    async def hello(self, name: str = "tester", resume: str | None = None) -> dict[str, Any]:
+        """Say hello, as every connection must first; with ``resume`` as the session of an earlier welcome."""
+        self.welcome = await self.ask("hello", name=name, resume=resume)
         return self.welcome
 
     async def push(self, kind: str, within_s: float = ANSWER_WITHIN_S, **fields: Any) -> dict[str, Any]:
@@ -252,13 +252,13 @@ class Agent:
 
 
 @contextlib.asynccontextmanager
-async def agent(url: str, name: str | None = "tester") -> AsyncIterator[Agent]:
+async def agent(url: str, name: str | None = "tester", resume: str | None = None) -> AsyncIterator[Agent]:
     """Connect one agent that has said hello (with ``name=None``: not yet)."""
     json_only = [Subprotocol("worldline.v1.json")]
     async with connect(url, subprotocols=json_only, compression=None, open_timeout=ANSWER_WITHIN_S) as connection:
         guest = Agent(connection)
         if name is not None:
-            await guest.hello(name)
+            await guest.hello(name, resume)
         yield guest
         await guest.close()
 

@@ -108,13 +108,16 @@ async def test_what_is_lost_is_told_whoever_knows_it(tmp_path: Path) -> None:
         edge.shard_link.send(messages.PlayerAbsent(request=left.request, reason="left", tick=78))
         edge.shard_link.close()
         assert dies.world == "w_3"
+        edge.control.send(messages.ShardDown(shard=0, worlds=["w_3"]))
+        for world in ("w_3", "w_4"):
+            edge.control.send(messages.WorldGone(world=world, status="damaged", reason="damaged"))
         welcome = await client.hear()
         assert welcome["players"] == []
         assert [(lost["world"], lost["reason"], lost["tick"]) for lost in welcome["lost"]] == [
             ("w_0", "idle", 3),
-            ("w_4", "shard_lost", 8),
             ("w_1", "timeout", 77),
-            ("w_3", "shard_lost", 8),
+            ("w_3", "damaged", 8),
+            ("w_4", "damaged", 8),
         ]
 
 

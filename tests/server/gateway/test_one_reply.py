@@ -9,30 +9,43 @@ import msgspec
 import pytest
 
 from server import messages
+from server.gateway.holding import repeatable
 from server.gateway.limits import GatewayLimits
 from tests.server.gateway.stand_in import joined, observation, running_edge, talking
 from worldline import protocol
 
 
-async def test_open_requests_are_answered_when_their_shard_dies(tmp_path: Path) -> None:
+async def test_open_requests_are_asked_again_when_their_world_is_back(tmp_path: Path) -> None:
     async with running_edge(tmp_path) as edge, talking(edge) as client:
         await edge.seat(client)
         await client.send({"type": "observe", "id": 1, "world": "w_1"})
         await client.send({"type": "leave", "id": 2, "world": "w_1"})
         await edge.told(messages.ObservePlayer)
+        await edge.told(messages.LeaveWorld)
         edge.shard_link.close()
-        heard = [await client.hear() for _ in range(3)]
+        edge.control.send(messages.ShardDown(shard=0, worlds=["w_1"]))
+        notice = await client.hear()
+        assert (notice["type"], notice["code"], notice["world"]) == ("notice", "world_recovering", "w_1")
+        await client.send({"type": "observe", "id": 3, "world": "w_1"})  # sent while it is away: it waits, too
+        assert (await client.ask(type="ping", id=4))["re"] == 4
+        edge.control.send(messages.WorldGone(world="w_1", status="damaged", reason="a flipped bit"))
+        heard = [await client.hear() for _ in range(4)]
         assert [(message["type"], message.get("re")) for message in heard] == [
             ("error", 1),
             ("error", 2),
+            ("error", 3),
             ("closed", None),
         ]
-        assert {message["data"]["reason"] for message in heard[:2]} == {"shard_lost"}
-        assert heard[0]["code"] == "world_closed"
-        assert heard[2]["reason"] == "shard_lost"
-        # Told once: the supervisor's own news of the same death adds nothing.
-        edge.control.send(messages.ShardDown(shard=0, worlds=["w_1"]))
-        assert (await client.ask(type="ping", id=3))["type"] == "pong"
+        assert {message["data"]["reason"] for message in heard[:3]} == {"a flipped bit"}
+        assert heard[0]["code"] == "world_damaged"
+        assert heard[3]["reason"] == "a flipped bit"
+
+
+def test_only_an_input_without_seq_cannot_be_asked_again() -> None:
+    without = messages.PlayerInput(request=1, world="w_1", player="p_1", name="say", args={})
+    assert not repeatable(without)
+    assert repeatable(messages.PlayerInput(request=1, world="w_1", player="p_1", name="say", args={}, seq=1))
+    assert repeatable(messages.ObservePlayer(request=1, world="w_1", player="p_1", since=1))
 
 
 async def test_the_end_of_a_world_is_known_before_the_lobby_knows(tmp_path: Path) -> None:
@@ -90,13 +103,14 @@ async def test_a_shard_that_is_not_connected_yet_is_asked_when_it_is(tmp_path: P
         assert (await edge.told(messages.JoinWorld)).world == "w_1"
 
 
-async def test_a_shard_that_nobody_knows_is_an_answer_too(tmp_path: Path) -> None:
+async def test_a_join_waits_for_a_world_that_is_away(tmp_path: Path) -> None:
     async with running_edge(tmp_path) as edge, talking(edge) as client:
         await client.send({"type": "join", "id": 1, "world": "w_1"})
         place = await edge.asked(messages.AskPlace)
         edge.control.send(messages.Placed(request=place.request, world="w_1", game="echo", shard=9))
-        reply = await client.hear()
-        assert (reply["re"], reply["code"]) == (1, "world_closed")
+        assert (await client.ask(type="ping", id=2))["re"] == 2
+        edge.control.send(messages.WorldMoved(world="w_1", shard=0))
+        assert (await edge.told(messages.JoinWorld)).world == "w_1"
 
 
 async def test_replies_may_overtake_each_other_and_ids_are_free_afterwards(tmp_path: Path) -> None:
