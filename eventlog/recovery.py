@@ -91,6 +91,8 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
     with contextlib.ExitStack() as locks:
         for folder in folders:
             locks.callback(os.close, lock(folder))
+        for folder in folders:
+            _sync_last_segment(folder, disk)
         contents = [_intact(folder) for folder in folders]
         decisions = _decide(data, contents, [_intact(other) for other in others])
         worlds = _Redo(data, disk).write(decisions)
@@ -107,6 +109,16 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
         damaged=decisions.damaged,
         seconds=time.perf_counter() - began_s,
     )
+
+
+def _sync_last_segment(folder: Path, disk: Disk) -> None:
+    """Make durable what will be believed: its server may have died between writing the last group and syncing it."""
+    for path in segment_paths(folder)[-1:]:
+        descriptor = disk.open(path)
+        try:
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
 
 
 def _intact(folder: Path) -> JournalContent:

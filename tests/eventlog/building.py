@@ -128,6 +128,11 @@ class Recording:
         self.logs: dict[str, WorldLog] = {}
         self.written: dict[str, list[Record]] = {}
         self._file_bytes = file_bytes
+        self._options = options
+
+    def on(self, data: Path) -> Recording:
+        """Another one with the same options."""
+        return Recording(data, options=self._options, file_bytes=self._file_bytes)
 
     def begin(self, world: str) -> Piece:
         """Begin a world; its first piece is to be appended."""

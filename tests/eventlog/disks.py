@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -113,15 +114,25 @@ class GatedDisk(WatchedDisk):
 
 
 class FailingDisk(WatchedDisk):
-    """A disk that fails with EIO from the moment on when ``fails(call, path)`` says so. ``failed`` counts."""
+    """A disk that fails with EIO, or as ``error`` says, whenever ``fails(call, path)`` says so. ``failed`` counts."""
 
-    def __init__(self, fails: Callable[[str, Path], bool]) -> None:
+    def __init__(self, fails: Callable[[str, Path], bool], error: int = errno.EIO) -> None:
         super().__init__()
         self._fails = fails
+        self._error = error
         self.failed = 0
 
     def before(self, call: str, path: Path) -> None:
         super().before(call, path)
         if self._fails(call, path):
             self.failed += 1
-            raise OSError(errno.EIO, "this disk fails", str(path))
+            raise OSError(self._error, "this disk fails", str(path))
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        failed = self.failed
+        try:
+            super().write(descriptor, data, offset)
+        except OSError:
+            if self.failed > failed:  # as real disks do: a part is written
+                os.pwrite(descriptor, data[: len(data) // 2], offset)
+            raise

@@ -1,9 +1,11 @@
-"""Promise: whatever is appended, in whatever groups, segments and files it ends up, reads back as it was appended."""
+"""Promise: whatever is appended, in whatever groups, segments and files it ends up, reads back as it was appended:
+while it runs, after a crash, after recovery, and when its world has moved or goes on after all that."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +14,11 @@ from hypothesis import strategies as st
 from eventlog import records
 from eventlog.journal import JournalOptions
 from eventlog.reader import read_world
+from eventlog.recovery import recover
 from eventlog.store import Store
+from eventlog.verify import verify
 from tests.eventlog.building import NEVER_S, Appendable, Recording, crash, fingerprint, input_entry, plain
+from tests.eventlog.disks import HastyDisk
 
 WORLDS = ("w_a", "w_b", "w_c")
 
@@ -38,7 +43,10 @@ steps = st.one_of(
     st.tuples(st.just("beat"), st.sampled_from(WORLDS), st.integers(0, 90)),
     st.tuples(st.just("range"), st.sampled_from(WORLDS), st.integers(2, 1000)),
     st.tuples(st.just("retire"), st.sampled_from(WORLDS), st.none()),
-    st.tuples(st.sampled_from(["wait", "turn", "read", "crash"]), st.none(), st.none()),
+    st.tuples(st.just("move"), st.sampled_from(WORLDS), st.none()),
+    st.tuples(st.sampled_from(["wait", "turn", "read"]), st.none(), st.none()),
+    st.tuples(st.just("crash"), st.none(), st.none()),
+    st.tuples(st.just("restart"), st.none(), st.none()),
 )
 
 
@@ -53,19 +61,53 @@ class Model:
 
     async def take(self, action: str, world: str | None, detail: object) -> None:
         """Do one step."""
-        if world is not None:
+        if action == "move":
+            assert world is not None
+            await self.move(world)
+        elif world is not None:
             self.append(action, world, detail)
-        elif action == "wait":
-            await self.recording.journal.append(()).wait()
         elif action == "turn":
             await self.recording.turn()
         else:
             await self.recording.journal.append(()).wait()
-            data = self.data if action == "read" else self.crashed()
-            for name, written in self.recording.written.items():
-                assert plain(read_world(data, name)) == written
-            listed = {info.world: info.status for info in Store.read_only(data).worlds()}
-            assert listed == {name: "closed" if name in self.retired else "open" for name in self.recording.written}
+            if action == "read":
+                self.check(self.data)
+            elif action == "crash":
+                copy = self.crashed()
+                self.check(copy)
+                recover(copy, disk=HastyDisk())
+                self.check(copy)
+                assert list((copy / "journal").iterdir()) == []
+            elif action == "restart":
+                await self.restart()
+
+    def check(self, data: Path) -> None:
+        """All worlds in this folder read as the model says."""
+        for name, written in self.recording.written.items():
+            assert plain(read_world(data, name)) == written
+        listed = {info.world: info.status for info in Store.read_only(data).worlds()}
+        assert listed == {name: "closed" if name in self.retired else "open" for name in self.recording.written}
+
+    async def move(self, world: str) -> None:
+        """Release a world and take it back, in its next epoch."""
+        if world in self.recording.written and world not in self.retired:
+            await self.recording.journal.release_world(world).wait()
+            self.recording.journal.append([self.recording.resume(world, self.recording.written[world])])
+
+    async def restart(self) -> None:
+        """Crash, recover, and go on with all worlds that have not ended."""
+        before, old = self.recording, self.data
+        self.data = self.crashed()
+        written = {world: list(known) for world, known in before.written.items()}
+        await before.journal.close()
+        before.check()
+        assert verify(old).records == sum(map(len, written.values()))
+        recover(self.data, disk=HastyDisk())
+        self.recording = before.on(self.data)
+        for world, known in written.items():
+            self.recording.written[world] = known
+            if world not in self.retired:
+                self.recording.journal.append([self.recording.resume(world, known)])
 
     def append(self, action: str, world: str, detail: object) -> None:
         """Append a record that the step describes, after the world's beginning if need be."""
@@ -98,7 +140,7 @@ class Model:
     def crashed(self) -> Path:
         """A copy of what is on the disk now: what is found after kill -9."""
         self.copies += 1
-        return crash(self.data, self.data.with_name(f"crashed-{self.copies}"))
+        return crash(self.data, self.data.parent / f"crashed-{self.copies}")
 
 
 async def run(data: Path, with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]) -> None:
@@ -107,19 +149,25 @@ async def run(data: Path, with_options: JournalOptions, file_bytes: int, script:
     model = Model(data, recording)
     for action, world, detail in script:
         await model.take(action, world, detail)
-    await recording.journal.close()
-    recording.check()
-    assert list((data / "journal").iterdir()) == []
+    await model.recording.journal.close()
+    model.recording.check()
+    assert list((model.data / "journal").iterdir()) == []
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    with_options=options,
-    file_bytes=st.sampled_from([500, 4000, 8 * 1024 * 1024]),
-    script=st.lists(steps, max_size=40),
-)
-def test_what_is_read_is_what_was_appended(
-    with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder) / "data", with_options, file_bytes, script))
+def test_what_is_read_is_what_was_appended() -> None:
+    taken: Counter[str] = Counter()
+
+    @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(
+        with_options=options,
+        file_bytes=st.sampled_from([500, 4000, 8 * 1024 * 1024]),
+        script=st.lists(steps, min_size=8, max_size=40),
+    )
+    def check(with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]) -> None:
+        taken.update(action for action, _, _ in script)
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(run(Path(folder) / "data", with_options, file_bytes, script))
+
+    check()
+    for action in ("crash", "restart", "move", "retire"):
+        assert taken[action] > 20, taken
