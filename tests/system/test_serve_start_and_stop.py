@@ -135,7 +135,7 @@ def test_help_names_every_option_and_its_variable() -> None:
     options = set(re.findall(r"--[a-z-]+", shown)) - {"--help"}
     assert options == {
         "--host", "--port", "--data", "--games", "--shards", "--durability", "--limits", "--max-worlds", "--log",
-        "--log-level",
+        "--log-level", "--tick-timeout-ms",
     }  # fmt: skip
 
 
