@@ -54,7 +54,7 @@ class TryLater(WorldlineError):
 
 
 class Disconnected(WorldlineError):
-    """There is no connection, or it broke before the reply came.
+    """There is no connection, and the client has stopped trying: it could not come back in time, or shall not.
 
     ``close_code`` is the WebSocket close code (None if the server was never reached). ``retry_after_ms`` is the
     server's wish for when to come back, where it gave one. What became of open inputs is not known: the log has it.

@@ -50,7 +50,7 @@ class Decision:
 
 
 async def play(player: worldline.Player) -> None:
-    """Play until the world or the seat is gone. Raises `worldline.Disconnected` if the connection breaks."""
+    """Play until the world or the seat is gone. Raises `worldline.Disconnected` if the server is lost for good."""
     try:
         seen = await player.observe()
         while seen.ended is None:

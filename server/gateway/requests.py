@@ -49,9 +49,13 @@ def plan(request: protocol.Request, session: Session, catalogue: Catalogue, now_
                 return _no_seat(request.world)
             since = seat.cursor if request.since is None else request.since
             observe = messages.ObservePlayer(
-                request=UNNUMBERED, world=seat.world, player=seat.player, since=since, format=request.format
+                request=UNNUMBERED,
+                world=seat.world,
+                player=seat.player,
+                since=since,
+                named=request.since is not None,
+                format=request.format,
             )
-            observe.named = request.since is not None
             return Ask(seat.shard, observe, seat.world, seat.game)
         case protocol.Leave():
             seat = session.pick(request.world, request.player, request.id)

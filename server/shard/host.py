@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -98,7 +98,7 @@ class WorldHost:
         self._inbox = Inbox()
         self._drivers: dict[str, Driver] = {}
         self._player_of: dict[str, str] = {}
-        self._heard: dict[str, Heard] = {}
+        self._heard: defaultdict[str, Heard] = defaultdict(Heard)
         self._departed: OrderedDict[str, tuple[str, int]] = OrderedDict()  # (reason, tick) by player
         self._empty_since_s: float | None = time.monotonic()
         self._drained: list[Pending] = []
@@ -397,7 +397,6 @@ class WorldHost:
         player = pending.player
         self._drive(player, pending.askers[-1].asker.link)
         self._player_of[pending.agent] = player
-        self._heard[player] = Heard()
         self._empty_since_s = None
         report = messages.PlayerJoined(
             world=self.id,
@@ -496,8 +495,7 @@ class WorldHost:
             size_bytes += len(seen.text or "")
             self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
         self._history.observed(player)
-        if player in self._heard:  # an eager world looks before its new players have been told of their seats
-            self._heard[player].shown(seen.tick, seen.cursor)
+        self._heard[player].shown(seen.tick, seen.cursor)
         return seen
 
     def _try_observation(self, player: str, since: int) -> protocol.Observation | None:

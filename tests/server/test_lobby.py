@@ -433,3 +433,20 @@ def test_reports_on_ended_worlds_change_nothing() -> None:
     driver.lobby.opened(world, now_s=driver.now_s)
     driver.lobby.not_opened(world)
     assert driver.lobby.find(world) == before
+
+
+def test_a_session_has_its_players_in_worlds_that_run_and_its_losses_elsewhere() -> None:
+    driver = Driver()
+    kept, kept_player = driver.seat("a_ada", "tsunami")
+    lost, lost_player = driver.seat("a_ada", "duel")
+    driver.lobby.pulse(WorldPulse(world=kept, tick=60, players=[]))
+    (player, _) = driver.lobby.session_players("s_a_ada")
+    assert (player.world, player.player, player.shard, player.tick) == (kept, kept_player, 0, 60)
+    driver.end(lost, "closed", "shard_lost")
+    assert [one.world for one in driver.lobby.session_players("s_a_ada")] == [kept]
+    assert driver.lobby.session_lost("s_a_ada") == [
+        protocol.LostPlayer(world=lost, player=lost_player, reason="shard_lost", tick=99)
+    ]
+    driver.lobby.player_left(kept, kept_player, "left", 70)
+    assert driver.lobby.session_players("s_a_ada") == []
+    assert len(driver.lobby.session_lost("s_a_ada")) == 1

@@ -168,3 +168,22 @@ def test_a_page_is_bounded_whatever_the_gateway_asks() -> None:
         assert isinstance(order, messages.OpenWorld)
         desk.reception.tell(messages.WorldOpened(world=order.world))
     assert len(desk.worlds()) == PAGE_LIMIT < len(desk.orders)
+
+
+def test_a_session_is_told_what_it_has_and_what_it_lost() -> None:
+    desk = Desk()
+    world = desk.opened_world()
+    desk.reception.tell(
+        messages.PlayerJoined(world=world, player="p_1", agent="a_first", session="s_1", name="first", seat=1)
+    )
+    desk.answers.clear()
+    desk.reception.ask(messages.AskSession(request=60, session="s_1"), desk.answers.append)
+    desk.reception.tell(messages.PlayerLeft(world=world, player="p_1", reason="timeout", tick=70))
+    desk.reception.ask(messages.AskSession(request=61, session="s_1"), desk.answers.append)
+    desk.reception.ask(messages.AskSession(request=62, session="s_other"), desk.answers.append)
+    has, lost, nothing = desk.answers
+    assert isinstance(has, messages.SessionFound)
+    assert isinstance(lost, messages.SessionFound)
+    assert [(player.world, player.player) for player in has.players] == [(world, "p_1")]
+    assert (lost.players, [(one.reason, one.tick) for one in lost.lost]) == ([], [("timeout", 70)])
+    assert nothing == messages.SessionFound(request=62, players=[], lost=[])

@@ -92,3 +92,18 @@ async def test_an_old_gateway_cannot_detach_what_a_new_one_drives(short_folder: 
         pulse = shard.shard._hosts[WORLD].pulse()
         assert [(standing.player, standing.connected) for standing in pulse.players] == [("p_1", True)]
         newer.close()
+
+
+async def test_what_is_no_longer_kept_is_counted_as_missed(short_folder: Path) -> None:
+    async with running_shard(short_folder) as shard:
+        await shard.open()
+        await shard.join("a_1")
+        await shard.join("a_2")
+        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1"))
+        for _ in range(3):  # 300 events; 256 are kept
+            await asyncio.gather(*(shard.input("say", {"text": "?"}, player="p_2") for _ in range(100)))
+        back = await attach(shard)
+        assert isinstance(back, messages.PlayerAttached)
+        assert (back.since, back.player.cursor) == (1, 301)
+        seen = await shard.ask(messages.ObservePlayer, player="p_1", since=back.since)
+        assert (seen.missed, [event.n for event in seen.events]) == (44, list(range(45, 301)))
