@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from typing import Any
 
 import msgspec
@@ -315,6 +316,17 @@ def test_a_long_record_is_saved_with_a_bounded_part_of_it() -> None:
     assert len(saved.pending) < 65536 <= 3000 * 60
     assert saved.chain != b""
     assert again(world).fingerprint() == world.fingerprint()
+
+
+def test_a_restored_world_does_not_hold_on_to_the_snapshot() -> None:
+    world = load(body(inputs="function game.inputs.put(world, player) world.emit(player, 'e', {v = 1}) end"), PUT)
+    join(world)
+    act(world, "p_1", "put")
+    snapshot = world.snapshot()
+    before = sys.getrefcount(snapshot)
+    restored = World.restore(world.code, snapshot)
+    assert restored.events("p_1", 1).items
+    assert sys.getrefcount(snapshot) == before
 
 
 def test_a_restored_world_saves_to_the_same_bytes_but_for_the_games_tables() -> None:
