@@ -22,6 +22,7 @@ from eventlog.store import Store
 from games.code import Engine, GameCode
 from games.errors import WorldFaulted
 from games.runtime.effects import Input, Join, Leave
+from games.runtime.players import InputOutcome
 from games.runtime.world import World
 
 
@@ -62,6 +63,9 @@ class Replay:
     """A world on its way through its log; made by `replay`.
 
     ``world`` is the re-executed world, ``genesis`` its first record, ``records_done`` how many records were executed.
+    ``last`` is the record executed last with its place, ``epoch`` that of the last open, ``ended`` the fault or close
+    that ends the log, ``until`` the tick up to which the world may have been shown, ``joined`` how each seated player
+    came, ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared.
     """
 
     def __init__(self, data: Path, world: str) -> None:
@@ -75,7 +79,13 @@ class Replay:
             raise CannotReplay(world, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
         self.records_done = 1
-        self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
+        self.last = first
+        self.epoch = 0
+        self.ended: records.Fault | records.Close | None = None
+        self.until = 0
+        self.joined: dict[str, records.JoinEntry] = {}
+        self.outcomes: list[InputOutcome] = []
+        self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.world = World.load(
             GameCode.from_files(self.genesis.game, store.get_code(self.genesis.digest)),
             world_id=self.genesis.world,
@@ -96,13 +106,22 @@ class Replay:
             case records.Tick() as record:
                 self._check(stored, record.fingerprint, record.tick - 1 if record.ran else record.tick)
                 self._apply(record)
-            case records.Beat() | records.Close() as record:
+            case records.Beat() as record:
                 self._check(stored, record.fingerprint, record.tick)
+                self.until = max(self.until, record.until)
+                self.outcomes = []
+            case records.Close() as record:
+                self._check(stored, record.fingerprint, record.tick)
+                self.ended = record
             case records.Fault() as record:
                 self._check_fault(stored, record)
-            case records.Genesis() | records.Open() | records.Checkpoint():
-                pass  # Nothing happens in the world: a shard opened it, or a snapshot was taken.
+                self.ended = record
+            case records.Open() as record:
+                self.epoch = record.epoch
+            case records.Genesis() | records.Checkpoint():
+                pass  # Nothing happens in the world.
         self.records_done += 1
+        self.last = stored
         return stored
 
     def run(self) -> Replay:
@@ -129,8 +148,8 @@ class Replay:
         """Run up to the tick that broke; the record claims nothing new."""
         with contextlib.suppress(WorldFaulted):  # entries between ticks may have been what broke it
             self._run_empty(record.tick - 1)
-        if record.fingerprint != self._fingerprint:
-            raise self._diverged(stored, record.tick - 1, record.fingerprint, self._fingerprint)
+        if record.fingerprint != self.fingerprint:
+            raise self._diverged(stored, record.tick - 1, record.fingerprint, self.fingerprint)
 
     def _run_empty(self, tick: int) -> None:
         # A world that ends sooner than it did stands still, and is found by its tick.
@@ -138,9 +157,9 @@ class Replay:
             self.world.run_empty(tick - self.world.tick)
 
     def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
-        self._fingerprint = self.world.fingerprint()
-        if self.world.tick != tick or self._fingerprint != expected:
-            raise self._diverged(stored, tick, expected, self._fingerprint)
+        self.fingerprint = self.world.fingerprint()
+        if self.world.tick != tick or self.fingerprint != expected:
+            raise self._diverged(stored, tick, expected, self.fingerprint)
 
     def _diverged(self, stored: StoredRecord, tick: int, expected: bytes, got: bytes) -> Diverged:
         return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
@@ -151,9 +170,9 @@ class Replay:
         entries = [self._runnable(record.tick, entry) for entry in record.entries]
         try:
             if record.ticks > 1:
-                self.world.run_empty(record.ticks)
+                self.outcomes = self.world.run_empty(record.ticks).outcomes
             else:
-                self.world.apply(entries, step=record.ran)
+                self.outcomes = self.world.apply(entries, step=record.ran).outcomes
         except WorldFaulted as fault:
             # Entries between ticks may be what broke the world; then the log says so in a fault of the next tick.
             if record.tick + 1 not in self._faulted_ticks:
@@ -166,8 +185,10 @@ class Replay:
     def _runnable(self, tick: int, entry: records.Entry) -> Join | Leave | Input:
         match entry:
             case records.JoinEntry():
+                self.joined[entry.player] = entry
                 return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
             case records.LeaveEntry():
+                self.joined.pop(entry.player, None)
                 return Leave(player=entry.player, reason=entry.reason)
             case records.InputEntry():
                 return Input(player=entry.player, seq=entry.seq, name=entry.name, args=entry.args)

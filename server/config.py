@@ -41,6 +41,8 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """``durable``: acknowledged = on disk. ``written``: survives the death of a process, not of the machine."""
     limits: bool = True
     """Whether agents are rate limited; benches and trainers switch it off."""
+    tick_timeout_ms: int = 2000
+    """A single call into a world's Lua may use this much processor time; then its shard is killed."""
     max_worlds: int = 256
     """How many worlds may run at one time."""
     log: LogFormat = "text"

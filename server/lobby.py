@@ -58,6 +58,7 @@ class OpenNew(msgspec.Struct, frozen=True):
 
     world: str
     game: str
+    digest: str
     shard: int
 
 
@@ -182,7 +183,7 @@ class Lobby:
         self._worlds[entry.world] = self._unfinished[entry.world] = entry
         self._shards[shard] += 1
         self._reserve(entry, agent, now_s)
-        return OpenNew(world=entry.world, game=game.name, shard=shard)
+        return OpenNew(world=entry.world, game=game.name, digest=game.digest, shard=shard)
 
     def _reserve(self, entry: _World, agent: str, now_s: float) -> None:
         expires_s = now_s + RESERVATION_S

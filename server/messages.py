@@ -317,7 +317,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     shard: int
     data: str
     socket_path: str
-    game_folders: list[str]
+    call_page_path: str
+    """Where it notes its calls into Lua (``server/callpage.py``)."""
     durability: Literal["durable", "written"]
     limits: bool
     log_format: Literal["text", "json"]
@@ -382,10 +383,14 @@ class GameCounts(Message, tag="game_counts"):
 
 
 class OpenWorld(Message, tag="open_world"):
-    """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`."""
+    """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`.
+
+    The code is named by its digest and read from the data folder: what a log names is what was run.
+    """
 
     world: str
     game: str
+    digest: str
     seed: int
 
 

@@ -127,7 +127,9 @@ class Reception:
             case OpenNew():
                 self._order(
                     decision.shard,
-                    messages.OpenWorld(world=decision.world, game=decision.game, seed=new_seed()),
+                    messages.OpenWorld(
+                        world=decision.world, game=decision.game, digest=decision.digest, seed=new_seed()
+                    ),
                 )
                 place = Place(world=decision.world, game=decision.game, shard=decision.shard)
                 self._waiting[decision.world] = [(reply, question.request, place)]

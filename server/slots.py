@@ -20,6 +20,7 @@ from server.messages import Drain
 SHORT_LIFE_S: Final = 5.0  # a child that was ready for less than this has failed at once
 SHORT_LIVES_LIMIT: Final = 5  # so many in a row are replaced
 FIRST_DELAY_S: Final = 0.1  # doubles with each short life in a row
+START_ENDS_WITHIN_S: Final = 5.0  # a child that is told to stop while it starts, and does not get ready, is stuck
 READY_WITHIN_S: Final = 60.0  # a child that is not ready by then is stuck; a loaded machine takes a few seconds
 
 _log = logging.getLogger("worldline.supervisor")
@@ -78,9 +79,9 @@ class Slot:
             await self._end_keeping()
             return not self._killed
         # One that is still starting would not hear it: it is told as soon as it is ready.
-        await asyncio.wait([child.ready], timeout=within_s)
+        await asyncio.wait([child.ready], timeout=min(within_s, START_ENDS_WITHIN_S))
         child.send(Drain())
-        ended, _ = await asyncio.wait([child.gone], timeout=within_s)
+        ended, _ = await asyncio.wait([child.gone], timeout=within_s if child.ready.done() else 0)
         if not ended:
             _log.error("%s did not stop within %g s: killing it", child.name, within_s)
             child.kill()

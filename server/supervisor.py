@@ -18,6 +18,7 @@ import functools
 import logging
 import os
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +27,9 @@ from typing import Final, TypeVar
 import msgspec
 
 from eventlog.store import Store
-from games.code import Engine, GameCode
+from games.code import GameCode
 from server import messages
+from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.identifiers import WorldNames
@@ -79,6 +81,7 @@ class Supervisor:
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
         self._next_shard = 0
+        self._watching: set[asyncio.Task[None]] = set()
         self._died: list[str] = []  # shards whose journals stay behind
         self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
         self._next_request = 0
@@ -144,12 +147,10 @@ class Supervisor:
         return await asyncio.shield(self._failed)
 
     def _keep_code(self, store: Store, games: dict[str, GameCode]) -> None:
-        """Put the code of every game and the engine into the data folder: logs name them by digest."""
-        engine = Engine.current()
+        """Put the code of every game into the data folder: logs name it by digest, and shards run it from there."""
         try:
             for code in games.values():
                 store.put_code(code.digest, code.files)
-            store.put_engine(engine.digest, engine.files)
         except OSError as error:
             raise StartError(
                 f"cannot write to {self.config.data}: {error.strerror}", "make room, or use another --data"
@@ -208,13 +209,18 @@ class Supervisor:
     async def _start_shard(self) -> Child:
         number = self._next_shard
         self._next_shard += 1
+        assert self._sockets is not None
+        page_path = self._sockets / f"shard-{number:02}.page"
+        calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
+        self._watching.add(task := asyncio.create_task(self._watch_calls(child, calls), name=f"watch {child.name}"))
+        task.add_done_callback(self._watching.discard)
         child.send(
             messages.ConfigureShard(
                 shard=number,
                 data=str(self.config.data.resolve()),
                 socket_path=self._socket_path(number),
-                game_folders=self._game_folders(),
+                call_page_path=str(page_path),
                 durability=self.config.durability,
                 limits=self.config.limits,
                 log_format=self.config.log,
@@ -268,6 +274,21 @@ class Supervisor:
         child.mark_ready()
         self._reception.shard_up(child.number)
         self._to_gateways(messages.ShardUp(shard=child.number, socket_path=self._socket_path(child.number)))
+
+    async def _watch_calls(self, child: Child, calls: CallReader) -> None:
+        """Kill the shard if a world does not come back from a call; end with the shard."""
+        watch = CallWatch(self.config.tick_timeout_ms / 1000)
+        while not child.gone.done():
+            call = calls.read()
+            try:
+                verdict = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
+            except OSError:  # it has just died: `gone` comes next
+                verdict = None
+            if verdict is not None:
+                _log.error("%s is killed: %s", child.name, verdict)
+                child.kill()
+                return
+            await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
 
     def _shard_lost(self, child: Child) -> None:
         worlds = self._reception.lose_shard(child.number)

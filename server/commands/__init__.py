@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "bot": Entry("server.commands.bot", "Run a game's sample bots against a server."),
     "bench": Entry("server.commands.bench", "Measure a server under load."),
     "log": Entry("server.commands.log", "Read the logs of worlds; needs no server."),
+    "replay": Entry("server.commands.replay", "Compute recorded worlds again; needs no server."),
     "games": Entry("server.commands.games", "Tools for people who write games."),
 }
 """Every sub-command there is, in the order in which the help shows them."""

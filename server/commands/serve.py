@@ -61,6 +61,13 @@ from server.supervisor import StartError, Supervisor
     help="How many worlds may run at one time.",
 )
 @click.option(
+    "--tick-timeout-ms",
+    type=click.IntRange(min=100),
+    default=2000,
+    show_default=True,
+    help="A world that uses more processor time than this in one call is stuck: its shard is killed.",
+)
+@click.option(
     "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format of the logs."
 )
 @click.option("--log-level", type=click.Choice(list(LEVELS)), default="info", show_default=True)
@@ -73,6 +80,7 @@ def command(
     durability: Durability,
     limits: str,
     max_worlds: int,
+    tick_timeout_ms: int,
     log: LogFormat,
     log_level: LogLevel,
 ) -> int:
@@ -89,6 +97,7 @@ def command(
         durability=durability,
         limits=limits == "on",
         max_worlds=max_worlds,
+        tick_timeout_ms=tick_timeout_ms,
         log=log,
         log_level=log_level,
     )

@@ -26,15 +26,18 @@ import msgspec
 
 from eventlog import records
 from eventlog.disk import Disk
+from eventlog.errors import EventLogError
 from eventlog.journal import Journal
 from eventlog.piece import Piece
+from eventlog.store import Store
 from eventlog.ticket import Ticket
 from eventlog.worldlog import WorldLog
-from games.code import Engine, GameCode, find_games
+from games.code import Engine, GameCode
 from games.errors import GameError, ObservationFailed, WorldFaulted
 from games.runtime.sandbox import lua_version
 from games.runtime.world import World
 from server import messages, refusals, version
+from server.callpage import CallPage
 from server.histogram import Histogram
 from server.link import Link, attach, serve_unix
 from server.logs import configure_logging
@@ -62,8 +65,10 @@ class Shard:
         self._config = config
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
-        self._games: dict[str, GameCode] = find_games([Path(folder) for folder in config.game_folders])
+        self._store = Store.attach(Path(config.data))
+        self._codes: dict[str, GameCode] = {}
         self._engine = Engine.current()
+        self._store.put_engine(self._engine.digest, self._engine.files)
         self._sync_seconds = Histogram()
         self._journal = Journal.open(
             Path(config.data),
@@ -74,6 +79,7 @@ class Shard:
             disk=disk,
             on_sync=self._sync_seconds.record,
         )
+        self._calls = CallPage(Path(config.call_page_path))
         self._outbox = Outbox()
         self._scheduler = Scheduler()
         self._timer: asyncio.TimerHandle | None = None
@@ -169,14 +175,16 @@ class Shard:
                 host.ticket = ticket
         for host, deadline_s in due:
             began_s = time.monotonic()
-            host.run_tick()
+            with self._calls.during(host.id, host.world.tick + 1, "tick"):
+                host.run_tick()
             ended_s = time.monotonic()
             host.meters.ticked(
                 lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / host.manifest.tick_hz
             )
             host.meters.dilated_s += self._scheduler.ran(host.id, deadline_s, ended_s)
         for host, _ in due:
-            host.answer()
+            with self._calls.during(host.id, host.world.tick, "observe"):
+                host.answer()
         self._set_timer()
 
     # --- reading: in the slack between ticks ---------------------------------------------------------
@@ -199,7 +207,8 @@ class Shard:
             else:
                 host = self._host_or_refuse(link, message.request, message.world)
                 if host is not None:
-                    host.observe(link, message)
+                    with self._calls.during(host.id, host.world.tick, "observe"):
+                        host.observe(link, message)
         self._serving_reads = False
 
     def _view(self, link: Link[Any], message: messages.AskView) -> None:
@@ -208,7 +217,8 @@ class Shard:
         tick = 0
         if host is not None:
             try:
-                view, tick = msgspec.Raw(host.world.view()), host.world.tick
+                with self._calls.during(host.id, host.world.tick, "view"):
+                    view, tick = msgspec.Raw(host.world.view()), host.world.tick
             except (ObservationFailed, WorldFaulted) as error:
                 _log.warning("world %s has no view: %s", message.world, error)
         after = None if host is None else host.ticket
@@ -229,13 +239,14 @@ class Shard:
             if isinstance(message, messages.JoinWorld):
                 self.report(messages.JoinRefused(world=message.world, agent=message.agent), None)
             return
-        match message:
-            case messages.JoinWorld():
-                host.join(link, message)
-            case messages.PlayerInput():
-                host.input(link, message)
-            case messages.LeaveWorld():
-                host.leave(link, message)
+        with self._calls.during(host.id, host.world.tick, "entries"):
+            match message:
+                case messages.JoinWorld():
+                    host.join(link, message)
+                case messages.PlayerInput():
+                    host.input(link, message)
+                case messages.LeaveWorld():
+                    host.leave(link, message)
 
     def _host_or_refuse(self, link: Link[Any], request: int, world: str) -> WorldHost | None:
         """The world's host; if it is not (or no longer) here, the request is answered with why."""
@@ -280,11 +291,19 @@ class Shard:
         else:
             self._open_world(self._openings.popleft())
 
+    def _code(self, game: str, digest: str) -> GameCode:
+        """A game's code by its digest. Raises GameError, EventLogError."""
+        code = self._codes.get(digest)
+        if code is None:
+            code = self._codes[digest] = GameCode.from_files(game, self._store.get_code(digest))
+        return code
+
     def _open_world(self, message: messages.OpenWorld) -> None:
-        code = self._games[message.game]
         try:
-            world = World.load(code, world_id=message.world, seed=message.seed, engine=self._engine)
-        except GameError as error:
+            code = self._code(message.game, message.digest)
+            with self._calls.during(message.world, 0, "setup"):
+                world = World.load(code, world_id=message.world, seed=message.seed, engine=self._engine)
+        except (GameError, EventLogError) as error:
             _log.error("world %s of %s could not be made: %s", message.world, message.game, error)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return
@@ -316,7 +335,8 @@ class Shard:
             return
         now_s = time.monotonic()
         for host in list(self._hosts.values()):
-            host.check(now_s)
+            with self._calls.during(host.id, host.world.tick, "entries"):
+                host.check(now_s)
             self._tell_slow(host, now_s)
         for host in self._hosts.values():
             self.report(host.pulse(), host.ticket)

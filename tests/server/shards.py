@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from eventlog.disk import Disk
+from eventlog.store import Store
+from games.code import GameCode
 from server import messages
+from server.callpage import CallReader
 from server.link import Link, attach, connect_unix
 from server.shard.worker import Shard
 from tests.eventlog.disks import GatedDisk
@@ -72,7 +75,9 @@ class RunningShard:
 
     async def open(self, game: str = "echo") -> None:
         """Make the world."""
-        self.control.send(messages.OpenWorld(world=WORLD, game=game, seed=1))
+        self.code = GameCode.load(GAMES / game)
+        Store.attach(self.data).put_code(self.code.digest, self.code.files)
+        self.control.send(messages.OpenWorld(world=WORLD, game=game, digest=self.code.digest, seed=1))
         await self.report(messages.WorldOpened)
 
     async def join(self, agent: str = "a_1", **fields: Any) -> protocol.Joined:
@@ -91,11 +96,12 @@ async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool =
     """Run a shard on a data folder inside ``folder``, whose path must be short."""
     data = folder / "data"
     ours, theirs = socket.socketpair()
+    CallReader(folder / "shard.page")
     config = messages.ConfigureShard(
         shard=0,
         data=str(data),
         socket_path=str(folder / "shard.sock"),
-        game_folders=[str(GAMES)],
+        call_page_path=str(folder / "shard.page"),
         durability="durable",
         limits=False,
         log_format="text",

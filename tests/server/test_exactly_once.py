@@ -104,7 +104,7 @@ async def test_an_agent_that_joins_twice_gets_one_seat(short_folder: Path) -> No
 async def test_a_full_world_refuses_and_seats_again_after_a_leave(short_folder: Path) -> None:
     async with running_shard(short_folder) as shard:
         await shard.open("short_lived")
-        seats = shard.shard._games["short_lived"].manifest.max_players
+        seats = shard.code.manifest.max_players
         for number in range(seats):
             await shard.join(f"a_{number}")
         refused = await shard.ask(messages.JoinWorld, agent="a_late", session="s_1", name="late")

@@ -124,3 +124,12 @@ async def test_a_slot_that_is_stopped_during_a_start_leaves_no_process(spawn_chi
     await entered.wait()
     await asyncio.wait_for(slot.stop(within_s=0.1), WITHIN_S)
     assert slot.child is None or slot.child.gone.done()
+
+
+async def test_a_child_that_is_stuck_in_its_start_does_not_hold_up_a_stop(spawn_child: Spawn) -> None:
+    slot = Slot("a slot", spawn_child, lambda _: None)
+    while slot.child is None:
+        await asyncio.sleep(0)
+    os.kill(slot.child.pid, signal.SIGSTOP)
+    assert not await asyncio.wait_for(slot.stop(within_s=10 * WITHIN_S), WITHIN_S)
+    assert slot.child.gone.done()

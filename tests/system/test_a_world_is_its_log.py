@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from eventlog.reader import read_world
-from eventlog.records import InputEntry, Tick
+from eventlog.records import Genesis, InputEntry, Tick
+from tests.eventlog import second_decoder
 from tests.system.conftest import Connect, ServerFactory
-from tests.system.harness import Agent, RunningServer
+from tests.system.harness import GAMES, Agent, RunningServer, eventually
 
 REPLAY_IN_ANOTHER_PROCESS = """
 import sys
@@ -83,6 +87,36 @@ async def test_what_was_acknowledged_survives_kill_minus_nine_and_re_executes(
     assert int(first[1]) >= max(outcome["tick"] for outcome in outcomes)
 
 
+async def test_a_second_decoder_accounts_for_every_byte_of_a_recorded_game(
+    serve: ServerFactory, connect_agent: Connect
+) -> None:
+    server = serve("--shards", "1")
+    agents = [await connect_agent(server.url, f"agent {number}") for number in range(3)]
+    (world,) = {(await one.ask("join", game="tsunami"))["world"] for one in agents}
+    await asyncio.gather(*(play(one, world, 10) for one in agents))
+    await agents[2].ask("leave", world=world)
+    server.kill()
+
+    # The journal alone holds the whole game: nothing of it has been let go yet.
+    reader = second_decoder.WorldReader(world)
+    for _, data in sorted(
+        second_decoder.worlds_in(second_decoder.read_journal(server.data / "journal/shard-00"))[world].items()
+    ):
+        reader.read_file(data)
+    ours = [(type(stored.record).__name__.lower(), stored.offset) for stored in read_world(server.data, world)]
+    assert [(record.name, record.offset) for record in reader.records] == ours
+    inputs = [
+        entry
+        for record in reader.records
+        if record.name == "tick"
+        for entry in record.fields["entries"]
+        if entry["kind"] == "input"
+    ]
+    assert len(inputs) == 30
+    for field in ("player", "seq", "args", "note", "observed_tick", "received_ms"):
+        assert len({json.dumps(entry[field]) for entry in inputs}) > 1, f"{field} is always the same"
+
+
 async def test_the_log_says_what_each_agent_had_seen(serve: ServerFactory, connect_agent: Connect) -> None:
     server = serve("--shards", "1")
     ada = await connect_agent(server.url, "ada")
@@ -103,3 +137,36 @@ async def test_the_log_says_what_each_agent_had_seen(serve: ServerFactory, conne
         (0, None, None),
         (seen["tick"], seen["tick"], "two more"),
     ]
+
+
+async def test_the_code_that_a_log_names_is_what_ran_whatever_became_of_the_files(
+    serve: ServerFactory, connect_agent: Connect, tmp_path: Path
+) -> None:
+    games = tmp_path / "games"
+    shutil.copytree(GAMES / "echo", games / "echo")
+    server = serve("--shards", "1", games=games)
+    ada = await connect_agent(server.url, "ada")
+    first = (await ada.ask("join", game="echo"))["world"]
+
+    main = games / "echo" / "main.lua"
+    main.write_text(main.read_text().replace("+ args.by", "+ 10 * args.by"))
+    os.kill(server.shard_pids()[0], signal.SIGKILL)  # its successor could read the changed file
+    await ada.push("closed", world=first)
+    await eventually(lambda: joined(ada, "echo"), "a new world can be joined")
+    (second,) = [world["world"] for world in (await ada.ask("worlds", mine=True, status="running"))["worlds"]]
+    assert (await ada.ask("input", world=second, name="count", args={"by": 5}))["result"] == {"total": 5}
+    server.kill()
+
+    genesis = [next(read_world(server.data, world)).record for world in (first, second)]
+    assert isinstance(genesis[0], Genesis)
+    assert isinstance(genesis[1], Genesis)
+    assert genesis[0].digest == genesis[1].digest
+    re_execute(server, second, "1")
+
+
+async def joined(agent: Agent, game: str) -> bool:
+    """Whether a join has worked; a refusal's own time is waited for."""
+    reply = await agent.request("join", game=game)
+    if reply["type"] == "error":
+        await asyncio.sleep(reply["retry_after_ms"] / 1000)
+    return bool(reply["type"] == "joined")

@@ -1,0 +1,80 @@
+"""Is every recorded world still the same world when it is computed again?
+
+A verdict per world: the whole log re-executed with every fingerprint equal, or the first place where it is not. Worlds
+are independent, so many are verified at once, each in a process of its own; one bad world stops no other.
+
+Not here: how a log is re-executed (``replay.py``), and damage that can be seen without running anything.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from eventlog.errors import EventLogError, LogDamaged
+from games.errors import GameError
+from replays.replay import Diverged, Replay, ReplayError, replay
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What re-execution says of one world.
+
+    ``records`` and ``tick`` say how far it came. ``file`` and ``offset`` (bytes) name the record at which it went
+    wrong, ``problem`` says how, with what to do about it.
+    """
+
+    world: str
+    status: Literal["verified", "diverged", "damaged", "cannot"]
+    records: int
+    tick: int
+    seconds: float
+    file: str | None = None
+    offset: int | None = None
+    problem: str | None = None
+
+
+def verify_world(data: Path, world: str) -> Verdict:
+    """Re-execute the log of ``world`` (a whole id) in the data folder ``data`` and say whether it is the same world."""
+    began_s = time.monotonic()
+    running: Replay | None = None
+    status: Literal["verified", "diverged", "damaged", "cannot"] = "verified"
+    file, offset, problem = None, None, None
+    try:
+        running = replay(data, world)
+        running.run()
+    except Diverged as error:
+        status, file, offset, problem = "diverged", error.file, error.offset, str(error)
+    except LogDamaged as error:
+        status, file, offset, problem = "damaged", error.path.name, error.offset, str(error)
+    except (ReplayError, EventLogError, GameError) as error:
+        status, problem = "cannot", str(error)
+    return Verdict(
+        world=world,
+        status=status,
+        records=0 if running is None else running.records_done,
+        tick=0 if running is None else running.world.tick,
+        seconds=round(time.monotonic() - began_s, 3),
+        file=file,
+        offset=offset,
+        problem=problem,
+    )
+
+
+def verify_worlds(data: Path, worlds: Sequence[str]) -> Iterator[Verdict]:
+    """Verify many worlds on all cores, and give each verdict as soon as it is there."""
+    processes = min(len(worlds), len(os.sched_getaffinity(0)))
+    if processes <= 1:
+        yield from (verify_world(data, world) for world in worlds)
+        return
+    # Fresh interpreters: a forked one would share our open files and threads.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        for done in as_completed([pool.submit(verify_world, data, world) for world in worlds]):
+            yield done.result()

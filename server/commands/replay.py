@@ -1,0 +1,101 @@
+"""``worldline replay``: compute recorded worlds again. Needs no server, and disturbs none that is running.
+
+``verify`` re-executes logs with the code and engine they were played with and compares every fingerprint.
+
+Not here: re-execution itself (``replays/``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from eventlog.errors import EventLogError
+from eventlog.store import Store
+from server.commands.output import Column, CommandError, data_option, json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from replays.verify import Verdict
+
+COLUMNS: Final = (
+    Column("WORLD"),
+    Column("VERDICT"),
+    Column("TICK", number=True),
+    Column("RECORDS", number=True),
+    Column("SECONDS", number=True),
+    Column("PROBLEM", wrap=True),
+)
+
+
+@click.group("replay")
+def command() -> None:
+    """Compute recorded worlds again. Needs no server."""
+
+
+@command.command("verify")
+@click.argument("worlds", nargs=-1, metavar="[WORLD]...")
+@data_option
+@json_option
+def verify(worlds: tuple[str, ...], data: Path, as_json: bool) -> int:
+    """Re-execute WORLDs (default: all) and compare every fingerprint with the log.
+
+    Exit code 1 if one is not the same world any more: its line names the first record that differs.
+    """
+    from replays.verify import verify_worlds
+
+    names = _worlds(data, worlds)
+    verdicts: list[Verdict] = []
+    with _progress(len(names)) as advance:
+        for verdict in verify_worlds(data, names):
+            verdicts.append(verdict)
+            advance()
+    verdicts.sort(key=lambda verdict: names.index(verdict.world))
+    if as_json:
+        for verdict in verdicts:
+            print_json(verdict)
+    else:
+        print_table(COLUMNS, map(_row, verdicts))
+    bad = sum(verdict.status != "verified" for verdict in verdicts)
+    ticks = sum(verdict.tick for verdict in verdicts)
+    click.echo(f"{len(verdicts) - bad} of {len(verdicts)} worlds verified, {ticks} ticks", err=True)
+    return 1 if bad else 0
+
+
+def _worlds(data: Path, named: tuple[str, ...]) -> list[str]:
+    """The ids of the worlds to verify. Raises `CommandError`."""
+    try:
+        store = Store.read_only(data)
+        return [store.resolve_world(name) for name in dict.fromkeys(named)] or store.world_ids()
+    except EventLogError as error:
+        what, _, remedy = str(error).partition(" → ")
+        raise CommandError(what, remedy or "see `worldline log ls`") from error
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    return (
+        verdict.world,
+        verdict.status,
+        str(verdict.tick),
+        str(verdict.records),
+        f"{verdict.seconds:.2f}",
+        verdict.problem or "",
+    )
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on standard error, if somebody sits there; gives the function that advances it."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("re-executing worlds", total=total)
+        yield lambda: progress.advance(task)
