@@ -179,8 +179,8 @@ class Replay:
     def seek(self, tick: int) -> World:
         """Go to the world as it was after ``tick``, before the next one began; back or forward. Returns `world`.
 
-        Going back makes `world` another object. Below 0 stands 0, beyond the end of the log its end; within a record of many ticks
-        stands the end of that record. Raises what `step` raises: a replay that diverges does so here too.
+        Going back makes `world` another object. Below 0 stands 0, beyond the end of the log its end; within a record of
+        many ticks stands the end of that record. Raises what `step` raises: a replay that diverges does so here too.
         """
         tick = max(tick, 0)
         frame = self.keyframes.at_or_before(tick)
