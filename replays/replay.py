@@ -16,7 +16,6 @@ Not here: starting from a snapshot on disk, and any clock: a replay runs as fast
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -78,7 +77,7 @@ class Replay:
         self._faulted_ticks = {
             stored.record.tick for stored in read_world(data, world) if isinstance(stored.record, records.Fault)
         }
-        self._stored: Iterator[StoredRecord] = read_world(data, world)
+        self._stored = read_world(data, world)
         first = next(self._stored, None)
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(world, 0, "its log does not begin with a genesis record")

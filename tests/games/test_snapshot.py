@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from games.errors import SnapshotUnreadable, WorldFaulted
+from games.code import Engine
+from games.errors import SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import Input, Join, Leave
 from games.runtime.snapshots import decode_snapshot, encode_snapshot, state_hash
 from games.runtime.world import World
@@ -381,6 +382,33 @@ def test_a_restored_game_can_make_no_new_globals() -> None:
         result = act(each, "p_1", "put")
         assert result.outcomes[0].code == "game_error"
         assert "global late would be lost" in result.debug[0].text
+
+
+def test_an_engine_from_before_there_were_snapshots_still_runs_its_worlds() -> None:
+    """Logs name the engine they were played with: old ones are replayed with theirs."""
+    files = dict(Engine.current().files)
+    host = files["host.lua"].decode()
+    for name in ("save", "restore"):
+        assert host.count(f"function host.{name}(") == 1
+        host = host.replace(f"function host.{name}(", f"local function {name}(")
+    old = Engine.from_files(files | {"host.lua": host.encode()})
+    world = World.load(code(body()), world_id="w", seed=1, engine=old)
+    assert world.run_empty(5).tick == 5
+    with pytest.raises(StateNotSaveable, match="the engine is of a version that cannot save worlds"):
+        world.snapshot()
+    with pytest.raises(SnapshotUnreadable, match="cannot restore worlds"):
+        World.restore(code(body()), load(body()).snapshot(), engine=old)
+
+
+def test_another_engine_restores_and_hashes_what_has_its_form() -> None:
+    files = dict(Engine.current().files)
+    other = Engine.from_files(files | {"host.lua": files["host.lua"] + b"-- changed\n"})
+    world = put(keeper(), {"a": 1})
+    snapshot = world.snapshot()
+    restored = World.restore(world.code, snapshot, engine=other)
+    assert seen(restored) == seen(world)
+    assert restored.engine.digest == decode_snapshot(restored.snapshot()).engine == other.digest
+    assert state_hash(snapshot, engine=other) == state_hash(snapshot)
 
 
 def test_a_snapshot_taken_before_anything_happened() -> None:
