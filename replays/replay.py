@@ -63,6 +63,17 @@ class CannotReplay(ReplayError):
         self.tick = tick
 
 
+def _starts_at(record: records.Record) -> int | None:
+    """The tick that the world must have come to before a record is executed, or None for those that want none."""
+    match record:
+        case records.Tick() | records.Beat() | records.Close():
+            return record.tick
+        case records.Fault():
+            return record.tick - 1
+        case _:
+            return None
+
+
 class Replay:
     """A world on its way through its log; made by `replay`.
 
@@ -273,17 +284,6 @@ class Replay:
                 return Input(player=entry.player, seq=entry.seq, name=entry.name, args=entry.args)
             case other:
                 raise CannotReplay(self.genesis.world, tick, f"it has a {type(other).__name__}")
-
-
-def _starts_at(record: records.Record) -> int | None:
-    """The tick that the world must have come to before a record is executed, or None for those that want none."""
-    match record:
-        case records.Tick() | records.Beat() | records.Close():
-            return record.tick
-        case records.Fault():
-            return record.tick - 1
-        case _:
-            return None
 
 
 def replay(data: Path, world: str) -> Replay:
