@@ -8,22 +8,26 @@ The rule, per record with a fingerprint: first run empty ticks up to the record'
 for a fault: up to the tick before), then compare, then apply the record's entries. The tick of a fault is never run:
 what it left behind in the middle cannot be reproduced, so a fault repeats the fingerprint of the record before it.
 
-Not here: starting in the middle (there are no snapshots yet), and any clock: a replay runs as fast as it can.
+A replay can go to any tick of its log (`Replay.seek`): back by keyframes, which it takes on its way.
+
+Not here: starting from a snapshot on disk, and any clock: a replay runs as fast as it can.
 """
 
 from __future__ import annotations
 
 import contextlib
+from itertools import islice
 from pathlib import Path
 
 from eventlog import frame, records
 from eventlog.reader import StoredRecord, read_world
 from eventlog.store import Store
 from games.code import Engine, GameCode
-from games.errors import WorldFaulted
+from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.effects import Input, Join, Leave
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
+from replays.keyframes import Keyframe, Keyframes
 
 
 class ReplayError(Exception):
@@ -59,6 +63,17 @@ class CannotReplay(ReplayError):
         self.tick = tick
 
 
+def _starts_at(record: records.Record) -> int | None:
+    """The tick that the world must have come to before a record is executed, or None for those that want none."""
+    match record:
+        case records.Tick() | records.Beat() | records.Close():
+            return record.tick
+        case records.Fault():
+            return record.tick - 1
+        case _:
+            return None
+
+
 class Replay:
     """A world on its way through its log; made by `replay`.
 
@@ -80,6 +95,23 @@ class Replay:
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(world, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
+        self._data = data
+        self._ahead: StoredRecord | None = None
+        self._code = GameCode.from_files(self.genesis.game, store.get_code(self.genesis.digest))
+        self._engine = Engine.from_files(store.get_engine(self.genesis.engine))
+        self.keyframes = Keyframes()
+        """What `seek` goes back by; others than the default may be put here before."""
+        self._begin(first)
+
+    def _peek(self) -> StoredRecord | None:
+        """Return the record that `step` will execute, or None at the end."""
+        if self._ahead is None:
+            self._ahead = next(self._stored, None)
+        return self._ahead
+
+    def _begin(self, first: StoredRecord) -> None:
+        """Stand right after the genesis record."""
+        self._ahead = None
         self.records_done = 1
         self.last = first
         self.epoch = 0
@@ -89,11 +121,11 @@ class Replay:
         self.outcomes: list[InputOutcome] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.world = World.load(
-            GameCode.from_files(self.genesis.game, store.get_code(self.genesis.digest)),
+            self._code,
             world_id=self.genesis.world,
             seed=self.genesis.seed,
             settings=self.genesis.settings,
-            engine=Engine.from_files(store.get_engine(self.genesis.engine)),
+            engine=self._engine,
         )
 
     def step(self) -> StoredRecord | None:
@@ -101,9 +133,10 @@ class Replay:
 
         Raises `Diverged` or `CannotReplay`, and `eventlog.errors.LogDamaged` where the log is damaged.
         """
-        stored = next(self._stored, None)
+        stored = self._peek()
         if stored is None:
             return None
+        self._ahead = None
         match stored.record:
             case records.Tick() as record:
                 self._check(stored, record.fingerprint, record.tick - 1 if record.ran else record.tick)
@@ -143,6 +176,63 @@ class Replay:
     def close(self) -> None:
         """Let the world go."""
         self.world.close()
+
+    # --- going to a tick -----------------------------------------------------------------------------
+
+    def checkpoint(self) -> Keyframe:
+        """Keep this place in `keyframes`, and return it. Raises `games.errors.StateNotSaveable`, `WorldFaulted`."""
+        frame = Keyframe(
+            tick=self.world.tick,
+            snapshot=self.world.snapshot(),
+            records_done=self.records_done,
+            last=self.last,
+            epoch=self.epoch,
+            ended=self.ended,
+            until=self.until,
+            joined=dict(self.joined),
+            outcomes=list(self.outcomes),
+            fingerprint=self.fingerprint,
+        )
+        self.keyframes.add(frame)
+        return frame
+
+    def seek(self, tick: int) -> World:
+        """Go to the world as it was after ``tick``, before the next one began; back or forward. Returns `world`.
+
+        Going back makes `world` another object. Below 0 stands 0, beyond the end of the log its end; within a record of
+        many ticks stands the end of that record. Raises what `step` raises: a replay that diverges does so here too.
+        """
+        tick = max(tick, 0)
+        frame = self.keyframes.at_or_before(tick)
+        if frame is not None and not frame.tick <= self.world.tick <= tick:
+            self._go_to(frame)
+        elif self.world.tick > tick:
+            self.world.close()
+            self._stored = read_world(self._data, self.genesis.world)
+            self._begin(next(self._stored))
+        while (stored := self._peek()) is not None:
+            starts = _starts_at(stored.record)
+            if starts is not None and starts > tick:
+                self._run_empty(tick)
+                break
+            self.step()
+            if self.keyframes.is_due(self.world.tick) and self.world.faulted is None:
+                # A game whose state cannot be saved can be looked at all the same, only more slowly.
+                with contextlib.suppress(StateNotSaveable):
+                    self.checkpoint()
+        return self.world
+
+    def _go_to(self, frame: Keyframe) -> None:
+        world = World.restore(self._code, frame.snapshot, engine=self._engine)
+        self.world.close()
+        self.world = world
+        self._stored = islice(read_world(self._data, self.genesis.world), frame.records_done, None)
+        self._ahead = None
+        self.records_done, self.last, self.epoch = frame.records_done, frame.last, frame.epoch
+        self.ended, self.until, self.fingerprint = frame.ended, frame.until, frame.fingerprint
+        self.joined, self.outcomes = dict(frame.joined), list(frame.outcomes)
+
+    # --- executing -----------------------------------------------------------------------------------
 
     def _check(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         """Run the empty ticks before a record and compare what happened since the record before it."""

@@ -114,7 +114,7 @@ def state_hash(data: bytes, *, engine: Engine | None = None) -> bytes:
         values = hashers[engine.digest].hash(snapshot.values)
     except luajit21.LuaError as error:
         raise SnapshotUnreadable(f"its tables cannot be read: {error}") from error
-    digest = hashlib.blake2b(snapshot.tick.to_bytes(8, "little"), digest_size=HASH_BYTES)
+    digest = hashlib.blake2b(digest_size=HASH_BYTES)
     for part in (bytes(snapshot.core), snapshot.scene, values):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)

@@ -182,6 +182,8 @@ class World:
         """
         if self.faulted is not None:
             raise self.faulted
+        if self._host.save is None:
+            raise StateNotSaveable(self.id, self.tick, "the engine", "is of a version that cannot save worlds")
         try:
             scene, *rest = self._host.save()
         except luajit21.LuaError as error:
@@ -214,6 +216,8 @@ class World:
         saved = snapshots.decode_snapshot(snapshot)
         core = snapshots.decode_core(saved)
         world = World(code, engine or Engine.current(), world_id=saved.world, seed=saved.seed, settings={})
+        if world._host.restore is None:
+            raise SnapshotUnreadable("the engine is of a version that cannot restore worlds")
         try:
             world._host.restore(saved.scene, saved.values)
         except luajit21.LuaError as error:

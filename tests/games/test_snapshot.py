@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from typing import Any
 
 import msgspec
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from games.errors import SnapshotUnreadable, WorldFaulted
+from games.code import Engine
+from games.errors import SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import Input, Join, Leave
 from games.runtime.snapshots import decode_snapshot, encode_snapshot, state_hash
 from games.runtime.world import World
@@ -317,6 +319,17 @@ def test_a_long_record_is_saved_with_a_bounded_part_of_it() -> None:
     assert again(world).fingerprint() == world.fingerprint()
 
 
+def test_a_restored_world_does_not_hold_on_to_the_snapshot() -> None:
+    world = load(body(inputs="function game.inputs.put(world, player) world.emit(player, 'e', {v = 1}) end"), PUT)
+    join(world)
+    act(world, "p_1", "put")
+    snapshot = world.snapshot()
+    before = sys.getrefcount(snapshot)
+    restored = World.restore(world.code, snapshot)
+    assert restored.events("p_1", 1).items
+    assert sys.getrefcount(snapshot) == before
+
+
 def test_a_restored_world_saves_to_the_same_bytes_but_for_the_games_tables() -> None:
     world = put(keeper(), {"a": [1, {"b": "node 1"}], "c": "player 2"})
     first, second = decode_snapshot(world.snapshot()), decode_snapshot(again(world).snapshot())
@@ -369,6 +382,33 @@ def test_a_restored_game_can_make_no_new_globals() -> None:
         result = act(each, "p_1", "put")
         assert result.outcomes[0].code == "game_error"
         assert "global late would be lost" in result.debug[0].text
+
+
+def test_an_engine_from_before_there_were_snapshots_still_runs_its_worlds() -> None:
+    """Logs name the engine they were played with: old ones are replayed with theirs."""
+    files = dict(Engine.current().files)
+    host = files["host.lua"].decode()
+    for name in ("save", "restore"):
+        assert host.count(f"function host.{name}(") == 1
+        host = host.replace(f"function host.{name}(", f"local function {name}(")
+    old = Engine.from_files(files | {"host.lua": host.encode()})
+    world = World.load(code(body()), world_id="w", seed=1, engine=old)
+    assert world.run_empty(5).tick == 5
+    with pytest.raises(StateNotSaveable, match="the engine is of a version that cannot save worlds"):
+        world.snapshot()
+    with pytest.raises(SnapshotUnreadable, match="cannot restore worlds"):
+        World.restore(code(body()), load(body()).snapshot(), engine=old)
+
+
+def test_another_engine_restores_and_hashes_what_has_its_form() -> None:
+    files = dict(Engine.current().files)
+    other = Engine.from_files(files | {"host.lua": files["host.lua"] + b"-- changed\n"})
+    world = put(keeper(), {"a": 1})
+    snapshot = world.snapshot()
+    restored = World.restore(world.code, snapshot, engine=other)
+    assert seen(restored) == seen(world)
+    assert restored.engine.digest == decode_snapshot(restored.snapshot()).engine == other.digest
+    assert state_hash(snapshot, engine=other) == state_hash(snapshot)
 
 
 def test_a_snapshot_taken_before_anything_happened() -> None:
