@@ -271,7 +271,7 @@ class PlayerLeft(Message, tag="player_left"):
 
 
 class WorldChanged(Message, tag="world_changed"):
-    """The world has another status now. ``reason`` for ends: idle, operator, shard_lost, …"""
+    """The world has another status now. ``reason`` for ends: idle, operator, …"""
 
     world: str
     status: protocol.WorldStatus
