@@ -1,11 +1,11 @@
 """The supervisor: parent of all processes of a server. It starts them, watches them, and holds the lobby.
 
 A server is one gateway and ``config.shards`` shards. A shard that dies is replaced under a new number, so that nothing
-ever appends to the journal it left; its worlds are brought back (``server/recovery.py``). A gateway that dies is replaced
-and takes over the same listening socket. Whatever happens, no child outlives the supervisor.
+ever appends to the journal it left; its worlds are brought back (``server/recovery.py``). A gateway that dies is
+replaced and takes over the same listening socket. Whatever happens, no child outlives the supervisor.
 
-Order of a start: games → port → data folder → shards → unfinished worlds → gateway; of a stop: gateway → shards → data folder. Either the start
-succeeds or everything it did is undone.
+Order of a start: games → port → data folder → shards → unfinished worlds → gateway; of a stop: gateway → shards → data
+folder. Either the start succeeds or everything it did is undone.
 
 Not here: who plays where (``server/lobby.py``), a single process (``server/children.py``), when to start it again
 (``server/slots.py``).
