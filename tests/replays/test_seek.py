@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from eventlog.reader import StoredRecord, read_world
-from eventlog.records import Beat
+from eventlog.records import Beat, Fault
 from games.code import GameCode
 from games.errors import StateNotSaveable
 from games.runtime.snapshots import state_hash
@@ -54,7 +55,7 @@ async def recorded(data: Path) -> dict[int, bytes]:
 
 def standing(walk: Replay) -> list[Any]:
     """Everything that a replay says of the place where it stands."""
-    return [walk.world.tick, state_hash(walk.world.snapshot()), *(getattr(walk, field) for field in FIELDS)]
+    return [walk.world.tick, state_hash(walk.world.snapshot()), *(copy.copy(getattr(walk, field)) for field in FIELDS)]
 
 
 async def test_any_order_of_ticks_finds_the_worlds_that_were(tmp_path: Path) -> None:
@@ -131,6 +132,23 @@ async def test_a_checkpoint_is_gone_back_to(tmp_path: Path) -> None:
     assert standing(walk) == standing_at(tmp_path, 902)
 
 
+async def test_outcomes_and_the_end_are_kept_with_a_place(tmp_path: Path) -> None:
+    await recorded(tmp_path)
+    walk = replay(tmp_path, WORLD)
+    walk.keyframes = Keyframes(spacing_ticks=10**9)
+    while not walk.outcomes:
+        walk.step()
+    acted = standing(walk)
+    walk.checkpoint()
+    walk.run()
+    assert walk.ended is not None
+    ended = standing(walk)
+    walk.checkpoint()
+    for expected in (acted, ended, acted):
+        walk.seek(expected[0])
+        assert standing(walk) == expected
+
+
 async def test_a_lie_in_the_log_is_found_on_the_way(tmp_path: Path) -> None:
     recording = Recording(tmp_path, tsunami(), seed=3, settings={})
     player = recording.join()
@@ -153,6 +171,8 @@ async def test_a_faulted_world_is_seen_up_to_the_tick_that_broke_it(tmp_path: Pa
     walk = replay(tmp_path, WORLD)
     assert walk.seek(fault.tick + 5).tick == fault.tick - 1
     assert walk.seek(60).tick == 60
+    assert walk.seek(fault.tick - 1).tick == fault.tick - 1
+    assert isinstance(walk.ended, Fault), "nothing comes after that tick any more"
     assert walk.seek(fault.tick).tick == fault.tick - 1
     assert walk.world.faulted is None
 
