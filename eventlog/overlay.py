@@ -142,16 +142,17 @@ class _Standing:
         """It was released, or opened in a higher epoch elsewhere."""
 
 
-def read_journal(folder: Path) -> JournalContent:
+def read_journal(folder: Path, *, sync: bool = True) -> JournalContent:
     """What the groups of one journal hold, in order, up to the first ``damage`` if there is any.
 
-    Looks again while the journal changes under its eyes. Raises `FormatTooNew`.
+    ``sync``: make its last segment durable first; false if the caller has done so. Looks again while the journal
+    changes under its eyes. Raises `FormatTooNew`.
     """
     suspicion: JournalDamaged | None = None
     while True:
         try:
             paths = segment_paths(folder)
-            segments = [_read_segment(path, sync=path == paths[-1]) for path in paths]
+            segments = [_read_segment(path, sync=sync and path == paths[-1]) for path in paths]
         except _Vanished:
             continue
         content = JournalContent(folder, segments)

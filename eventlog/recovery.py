@@ -94,9 +94,9 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
             locks.callback(os.close, lock(folder))
         for folder in folders:
             _sync_last_segment(folder, disk)
-        contents = [_intact(folder) for folder in folders]
+        contents = [_intact(read_journal(folder, sync=False)) for folder in folders]
         entries = sum(len(content.entries) for content in contents)
-        decisions = _decide(data, contents, [_intact(other) for other in others])
+        decisions = _decide(data, contents, [_intact(read_journal(other)) for other in others])
         worlds = _Redo(data, disk).write(decisions)
         for content in contents:
             _remove(content.folder, disk)
@@ -123,8 +123,7 @@ def _sync_last_segment(folder: Path, disk: Disk) -> None:
             disk.close(descriptor)
 
 
-def _intact(folder: Path) -> JournalContent:
-    content = read_journal(folder)
+def _intact(content: JournalContent) -> JournalContent:
     if content.damage is not None:
         raise content.damage
     content.forget_segments()

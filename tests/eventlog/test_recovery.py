@@ -131,7 +131,7 @@ async def test_every_flipped_bit_of_a_journal_is_reported_or_was_never_acknowled
                 continue
             state = everything(data)
             with pytest.raises(JournalDamaged) as damaged:
-                recover(data)
+                recover(data, disk=HastyDisk())
             assert everything(data) == state, "nothing is changed"
             assert (damaged.value.path, damaged.value.offset <= byte) == (segment, True)
             reported += 1
