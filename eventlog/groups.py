@@ -23,6 +23,7 @@ damage to acknowledged data, a bad one with nothing behind it was never acknowle
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
 from typing import Final
@@ -160,6 +161,13 @@ def decode_group(segment: bytes, position: int, salt: int) -> Group | None:
     return Group(number=number, crc=crc, previous_crc=previous_crc, entries=entries, body=body)
 
 
+@functools.lru_cache(maxsize=10_000)
+def _world_of(key: bytes) -> str:
+    """The world's id that an entry names, or an empty text if it is none. A journal names few worlds very often."""
+    world = key.decode("ascii", "replace")
+    return world if is_world_id(world) else ""
+
+
 def decode_entries(group: Group) -> Iterator[Piece | Release]:
     """The entries of a group. Raises `BadBytes` if they are not what its header promises."""
     body, position = group.body, 0
@@ -171,9 +179,9 @@ def decode_entries(group: Group) -> Iterator[Piece | Release]:
         position = start + length
         if len(body) < position:
             raise BadBytes(f"an entry of group {group.number} is longer than the group")
-        world = body[start - world_length : start].decode("ascii", "replace")
-        if not is_world_id(world):
-            raise BadBytes(f"an entry of group {group.number} is for {world!r}, which is no world's id")
+        world = _world_of(body[start - world_length : start])
+        if not world:
+            raise BadBytes(f"an entry of group {group.number} names no world")
         if kind == ENTRY_BYTES:
             yield Piece(world, epoch, file, offset, body[start:position])
         elif kind == ENTRY_RELEASED and not length:
@@ -193,8 +201,8 @@ def guess_entries(body: bytes) -> Iterator[Piece]:
     while len(body) - position >= ENTRY_HEADER_BYTES:
         kind, world_length, epoch, file, length, offset = ENTRY_HEADER.unpack_from(body, position)
         start = position + ENTRY_HEADER_BYTES + world_length
-        world = body[start - world_length : start].decode("ascii", "replace")
-        if kind not in (ENTRY_BYTES, ENTRY_RELEASED) or not is_world_id(world) or len(body) - start < length:
+        world = _world_of(body[start - world_length : start])
+        if kind not in (ENTRY_BYTES, ENTRY_RELEASED) or not world or len(body) - start < length:
             return
         if kind == ENTRY_BYTES:
             yield Piece(world, epoch, file, offset, body[start : start + length])

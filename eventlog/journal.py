@@ -13,7 +13,8 @@ calls only. Ticket callbacks and ``on_sync`` run on the loop, in group order. ``
 Failure model: the first system call that fails ends it: no retry, no ticket done any more, ``on_failure`` is called
 once and has to end the process. What was acknowledged before is in the synced groups.
 
-Not here: reading (``reader.py``), and recovery after a crash: a folder with segments in it is refused.
+Not here: reading (``reader.py``), and recovery after a crash (``recovery.py``): until then a folder with segments in
+it is refused.
 """
 
 from __future__ import annotations

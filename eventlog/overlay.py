@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -57,13 +56,16 @@ class JournalContent(msgspec.Struct):
     entries: list[Piece | Release] = []
     last_group: int = 0
     last_crc: int = 0
+    group_count: int = 0
+    tail: bytes = b""
+    """What stands in the last segment where the next group would: zeros, or a group that is not intact."""
     damage: JournalDamaged | None = None
 
-    @property
-    def tail(self) -> bytes:
-        """What stands in the last segment where the next group would: zeros, or a group that is not intact."""
-        last = next((segment for segment in reversed(self.segments) if segment.header is not None), None)
-        return last.data[last.end :] if last is not None else b""
+    def forget_segments(self) -> None:
+        """Give back the memory of the segments' bytes; what was found in them stays."""
+        for segment in self.segments:
+            segment.data = b""
+            segment.groups.clear()
 
 
 class _Vanished(Exception):
@@ -95,44 +97,62 @@ def read_overlay(data: Path, *, world: str | None = None) -> Overlay:
 def overlay_of(contents: Iterable[JournalContent], *, world: str | None = None) -> Overlay:
     """What these journals, read before, hold beyond the world files."""
     overlay = Overlay()
-    for piece in standing_pieces(entry for content in contents for entry in content.entries):
-        if world is None or piece.world == world:
-            overlay.add(piece)
-    for files in overlay.worlds.values():
-        for pieces in files.values():
-            pieces.sort(key=lambda piece: piece.offset)
+    for name, pieces in standing_pieces(entry for content in contents for entry in content.entries).items():
+        if world is None or name == world:
+            for piece in pieces:
+                overlay.add(piece)
     return overlay
 
 
-def standing_pieces(entries: Iterable[Piece | Release], *, beside: Iterable[Piece | Release] = ()) -> list[Piece]:
-    """The pieces that count: of their world's highest epoch, and not released, also by what stands ``beside`` in other
-    journals. Pure; the order of journals does not matter: a release is the last word of its epoch."""
-    entries = list(entries)
-    pieces = [entry for entry in entries if isinstance(entry, Piece)]
-    highest: dict[str, int] = {}
-    released: dict[str, int] = {}
-    for entry in itertools.chain(entries, beside):
-        if entry.epoch > highest.get(entry.world, 0):
-            highest[entry.world] = entry.epoch
-        if isinstance(entry, Release) and entry.epoch > released.get(entry.world, 0):
-            released[entry.world] = entry.epoch
-    return [
-        piece
-        for piece in pieces
-        if piece.epoch == highest[piece.world] and (not released or piece.epoch > released.get(piece.world, 0))
-    ]
+def standing_pieces(
+    entries: Iterable[Piece | Release], *, beside: Iterable[Piece | Release] = ()
+) -> dict[str, list[Piece]]:
+    """The pieces that count, by world and in order: of its highest epoch, and not released, also by what stands
+    ``beside`` in other journals. Pure; the order of journals does not matter: a release is the last word of its epoch.
+    """
+    standing: dict[str, _Standing] = {}
+    for entry in entries:
+        known = standing.get(entry.world)
+        if known is None or entry.epoch > known.epoch:
+            known = standing[entry.world] = _Standing(entry.epoch)
+        elif entry.epoch < known.epoch:
+            continue
+        if isinstance(entry, Piece):
+            known.pieces.append(entry)
+        else:
+            known.left = True
+    for entry in beside:
+        known = standing.get(entry.world)
+        if known is not None and (
+            entry.epoch > known.epoch or (entry.epoch == known.epoch and isinstance(entry, Release))
+        ):
+            known.left = True
+    return {world: known.pieces for world, known in standing.items() if known.pieces and not known.left}
 
 
-def read_journal(folder: Path) -> JournalContent:
+class _Standing:
+    """What is known of a world's highest epoch so far."""
+
+    __slots__ = ("epoch", "left", "pieces")
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.pieces: list[Piece] = []
+        self.left = False
+        """It was released, or opened in a higher epoch elsewhere."""
+
+
+def read_journal(folder: Path, *, sync: bool = True) -> JournalContent:
     """What the groups of one journal hold, in order, up to the first ``damage`` if there is any.
 
-    Looks again while the journal changes under its eyes. Raises `FormatTooNew`.
+    ``sync``: make its last segment durable first; false if the caller has done so. Looks again while the journal
+    changes under its eyes. Raises `FormatTooNew`.
     """
     suspicion: JournalDamaged | None = None
     while True:
         try:
             paths = segment_paths(folder)
-            segments = [_read_segment(path, sync=path == paths[-1]) for path in paths]
+            segments = [_read_segment(path, sync=sync and path == paths[-1]) for path in paths]
         except _Vanished:
             continue
         content = JournalContent(folder, segments)
@@ -201,6 +221,7 @@ def _check(content: JournalContent) -> None:
             reason = f"{segment.path.name} follows group {header.last_group}, which is not here"
             raise _damaged(content, before, before.end, reason)
         _collect(content, segment)
+        content.tail = segment.data[segment.end :]
         if _later_groups(segment):
             raise _damaged(content, segment, segment.end, "a bad group before a good one")
 
@@ -214,6 +235,7 @@ def _collect(content: JournalContent, segment: Segment) -> None:
         except BadBytes as bad:
             raise _damaged(content, segment, position, str(bad)) from None
         content.last_group, content.last_crc = group.number, group.crc
+        content.group_count += 1
         position += groups.aligned(groups.GROUP_HEADER_BYTES + len(group.body))
 
 

@@ -19,6 +19,7 @@ Invariant: a log is never made shorter than its chain, and no segment is removed
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -93,8 +94,9 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
             locks.callback(os.close, lock(folder))
         for folder in folders:
             _sync_last_segment(folder, disk)
-        contents = [_intact(folder) for folder in folders]
-        decisions = _decide(data, contents, [_intact(other) for other in others])
+        contents = [_intact(read_journal(folder, sync=False)) for folder in folders]
+        entries = sum(len(content.entries) for content in contents)
+        decisions = _decide(data, contents, [_intact(read_journal(other)) for other in others])
         worlds = _Redo(data, disk).write(decisions)
         for content in contents:
             _remove(content.folder, disk)
@@ -102,8 +104,8 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
         worlds=worlds,
         journals=len(contents),
         segments=sum(len(content.segments) for content in contents),
-        groups=sum(len(segment.groups) for content in contents for segment in content.segments),
-        entries=sum(len(content.entries) for content in contents),
+        groups=sum(content.group_count for content in contents),
+        entries=entries,
         torn=decisions.torn,
         opened_elsewhere=decisions.opened_elsewhere,
         damaged=decisions.damaged,
@@ -121,10 +123,10 @@ def _sync_last_segment(folder: Path, disk: Disk) -> None:
             disk.close(descriptor)
 
 
-def _intact(folder: Path) -> JournalContent:
-    content = read_journal(folder)
+def _intact(content: JournalContent) -> JournalContent:
     if content.damage is not None:
         raise content.damage
+    content.forget_segments()
     return content
 
 
@@ -151,23 +153,31 @@ class _Decisions(msgspec.Struct):
 def _decide(data: Path, contents: list[JournalContent], others: list[JournalContent]) -> _Decisions:
     """What to do, or `JournalDamaged`."""
     decisions = _Decisions()
-    everything = [entry for content in (*contents, *others) for entry in content.entries]
-    known = {piece.world for piece in standing_pieces(everything)}
-    for content in contents:
-        pieces = standing_pieces(content.entries, beside=everything)
+    everything = [*contents, *others]
+    standings = [
+        standing_pieces(
+            content.entries,
+            beside=itertools.chain.from_iterable(other.entries for other in everything if other is not content),
+        )
+        for content in contents
+    ]
+    known = {world for standing in standings for world in standing}
+    known |= {entry.world for other in others for entry in other.entries}
+    for content, standing in zip(contents, standings, strict=True):
+        mentioned = {entry.world for entry in content.entries}
+        content.entries.clear()  # from here on each world's pieces are given back as soon as they are merged
         ahead: list[str] = []
-        try:
-            redos = plan(pieces)
-            crcs = [crc_behind(redo.runs[-1]) for redo in redos]
-        except BadBytes as bad:
-            raise _damaged(content, sorted({piece.world for piece in pieces}), str(bad)) from None
-        for redo, crc in zip(redos, crcs, strict=True):
-            _decide_world(data, redo, crc, decisions, ahead)
+        for world in sorted(standing):
+            try:
+                redo = plan(world, standing.pop(world))
+            except BadBytes as bad:
+                raise _damaged(content, [world], str(bad)) from None
+            _decide_world(data, redo, decisions, ahead)
         ahead.extend(_held_of_tail(data, content.tail, known))
         case = LastGroup(something=any(content.tail), good_behind=False, in_world_log=bool(ahead))
         verdict = VERDICTS[case]
         if verdict == "damaged":
-            worlds = sorted({entry.world for entry in content.entries} | set(ahead))
+            worlds = sorted(mentioned | set(ahead))
             reason = f"a group is bad or missing whose records {', '.join(sorted(set(ahead))[:5])} already holds"
             raise _damaged(content, worlds, reason)
         if verdict == "torn":
@@ -175,7 +185,7 @@ def _decide(data: Path, contents: list[JournalContent], others: list[JournalCont
     return decisions
 
 
-def _decide_world(data: Path, redo: WorldRedo, crc: int, decisions: _Decisions, ahead: list[str]) -> None:
+def _decide_world(data: Path, redo: WorldRedo, decisions: _Decisions, ahead: list[str]) -> None:
     """Decide about one world; adds it to ``ahead`` if its files hold records of this epoch that no group here holds."""
     folder = data / "worlds" / redo.world
     first, (file, end) = redo.runs[0], redo.end
@@ -184,7 +194,7 @@ def _decide_world(data: Path, redo: WorldRedo, crc: int, decisions: _Decisions, 
         missing = f"bytes up to {first.offset} are missing"
         decisions.damaged.append(LogDamaged(redo.world, 0, folder / frame.file_name(first.file), on_disk, missing))
     rests = [_read_from(folder / frame.file_name(run.file), run.offset + len(run.data)) for run in redo.runs]
-    beyond = look_beyond(rests[-1], crc)
+    beyond = look_beyond(rests[-1], redo.crc)
     epochs = [beyond.highest_epoch, *_later_epochs(folder, file, beyond.crc)]
     if max(epochs) > redo.epoch:
         decisions.opened_elsewhere.append(redo.world)
@@ -315,8 +325,11 @@ class _Redo:
 
 def _remove(folder: Path, disk: Disk) -> None:
     """Remove a journal whose bytes are all durable elsewhere: segments oldest first, so that what is left is whole."""
+    # Before and after each: a power loss must not undo a removal, its own or one that the dead process made, and keep
+    # a later one.
+    disk.sync_folder(folder)
     for path in segment_paths(folder):
         disk.remove(path)
-        disk.sync_folder(folder)  # each time: a power loss must not undo a removal and keep a later one
+        disk.sync_folder(folder)
     disk.remove_folder(folder)
     disk.sync_folder(folder.parent)

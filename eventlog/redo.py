@@ -7,7 +7,6 @@ Invariant: everything here is a function of its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -61,6 +60,8 @@ class WorldRedo(msgspec.Struct, frozen=True):
     world: str
     epoch: int
     runs: list[Run]
+    crc: int
+    """Behind the last record of the last run."""
 
     @property
     def end(self) -> tuple[int, int]:
@@ -69,15 +70,13 @@ class WorldRedo(msgspec.Struct, frozen=True):
         return last.file, last.offset + len(last.data)
 
 
-def plan(pieces: Iterable[Piece]) -> list[WorldRedo]:
-    """Merge pieces, which all count, into runs, by world. Raises `BadBytes` if a world's do not follow each other."""
-    by_world: dict[str, list[Piece]] = {}
-    for piece in pieces:
-        by_world.setdefault(piece.world, []).append(piece)
-    return [
-        WorldRedo(world, found[0].epoch, _runs(sorted(found, key=lambda piece: (piece.file, piece.offset))))
-        for world, found in sorted(by_world.items())
-    ]
+def plan(world: str, pieces: list[Piece]) -> WorldRedo:
+    """Merge a world's pieces, which all count, into runs.
+
+    Raises `BadBytes` if they do not follow each other, or the last one is not whole records in a chain.
+    """
+    last = pieces[-1]
+    return WorldRedo(world, last.epoch, _runs(pieces), crc_behind(Run(last.file, last.offset, last.data)))
 
 
 def _runs(pieces: list[Piece]) -> list[Run]:

@@ -94,7 +94,7 @@ def verify(
         records=sum(summary.records for summary in found.values()),
         bytes=total + sum(len(segment.data) for content in contents for segment in content.segments),
         journals=len(contents),
-        groups=sum(len(segment.groups) for content in contents for segment in content.segments),
+        groups=sum(content.group_count for content in contents),
         code_folders=len(digests),
         seconds=time.perf_counter() - began_s,
         processes=processes,

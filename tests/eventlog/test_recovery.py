@@ -131,7 +131,7 @@ async def test_every_flipped_bit_of_a_journal_is_reported_or_was_never_acknowled
                 continue
             state = everything(data)
             with pytest.raises(JournalDamaged) as damaged:
-                recover(data)
+                recover(data, disk=HastyDisk())
             assert everything(data) == state, "nothing is changed"
             assert (damaged.value.path, damaged.value.offset <= byte) == (segment, True)
             reported += 1
@@ -185,7 +185,7 @@ async def test_a_last_group_held_by_a_world_of_retired_segments_is_damage(tmp_pa
     await recording.journal.append(pieces).wait()
     data = crash(tmp_path / "running", tmp_path / "crashed")
     await recording.journal.close()
-    shutil.copy(tmp_path / "running" / "worlds" / "w_old" / "0001.wlog", data / "worlds" / "w_old")
+    shutil.copytree(recording.folder("w_old"), data / "worlds" / "w_old", dirs_exist_ok=True)
     segment = sorted(data.rglob("*.journal"))[-1]
     last = second.read_journal(segment.parent)[-1]
     content = bytearray(segment.read_bytes())
@@ -212,7 +212,7 @@ async def test_only_bytes_behind_the_last_chained_record_are_cut(tmp_path: Path)
             data = tmp_path / "again"
             shutil.rmtree(data, ignore_errors=True)
             shutil.copytree(copy, data)
-            shutil.rmtree(data / "worlds" / "w_one")
+            shutil.rmtree(data / "worlds" / "w_one", ignore_errors=True)
             shutil.copytree(recording.folder("w_one"), data / "worlds" / "w_one")
             (data / "worlds" / "w_one" / path.name).write_bytes(path.read_bytes()[:length] + garbage)
             (world,) = recover(data, disk=HastyDisk()).worlds
