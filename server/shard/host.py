@@ -11,8 +11,8 @@ A world that waits for players does not tick: joins and leaves are logged and ap
 Invariants: every request gets exactly one answer; what reports a change waits for ``ticket``, the journal group of the
 world's last record.
 
-Not here: when ticks run (scheduler), what waits (inbox), what is logged (history), how results look on the wire
-(replies).
+Not here: when ticks run (scheduler), what waits (inbox), who speaks for a player (drivers), what is logged (history),
+how results look on the wire (replies).
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -37,14 +35,13 @@ from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.link import Link
 from server.shard import replies
-from server.shard.heard import Heard
+from server.shard.drivers import Drivers
 from server.shard.history import History
 from server.shard.inbox import Asker, Inbox, InputAsker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
 from server.shard.meters import Meters
 from worldline import protocol
 
 RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
-DEPARTED_KEPT: Final = 64  # players that have left of whom the world can still say why
 
 _log = logging.getLogger("worldline.shard")
 _encode = msgspec.msgpack.Encoder().encode
@@ -72,14 +69,6 @@ class Surroundings(Protocol):
         """The world takes nothing more, and may be let go once ``after`` is durable."""
 
 
-@dataclass(slots=True)
-class Driver:
-    """Which gateway speaks for a player, and since when nobody does."""
-
-    link: Link[Any] | None
-    detached_at_s: float | None = None
-
-
 class WorldHost:
     """One world, its history, its inbox and its players' drivers. Times are seconds on the monotonic clock."""
 
@@ -96,11 +85,7 @@ class WorldHost:
         self._surroundings = surroundings
         self._eager = eager
         self._inbox = Inbox()
-        self._drivers: dict[str, Driver] = {}
-        self._player_of: dict[str, str] = {}
-        self._heard: defaultdict[str, Heard] = defaultdict(Heard)
-        self._departed: OrderedDict[str, tuple[str, int]] = OrderedDict()  # (reason, tick) by player
-        self._empty_since_s: float | None = time.monotonic()
+        self._drivers = Drivers()
         self._drained: list[Pending] = []
         self._entries: list[Entry] = []
         self._result: TickResult | None = None
@@ -112,12 +97,8 @@ class WorldHost:
 
         ``joined`` says how they came, by player. Nobody drives them yet: their grace begins.
         """
-        now_s = time.monotonic()
         for player, entry in joined.items():
-            self._drivers[player] = Driver(None, now_s)
-            self._player_of[entry.agent] = player
-            self._heard[player] = Heard()
-            self._empty_since_s = None
+            self._drivers.seated(player, entry.agent, None)
         # A world that ticked once ticks on, also when most have left.
         if self.world.tick or len(joined) >= self.manifest.min_players:
             self.status = "running"
@@ -164,9 +145,9 @@ class WorldHost:
     def join(self, link: Link[Any], message: messages.JoinWorld) -> None:
         """Seat an agent, at the next tick or at once if the world does not tick yet."""
         asker = JoinAsker(Asker(link, message.request), message.observe)
-        player = self._player_of.get(message.agent)
+        player = self._drivers.player_of(message.agent)
         if player is not None:  # asked twice: the same seat, driven from here now
-            self._drive(player, link)
+            self._drivers.drive(player, link)
             self._answer_joined(asker, player)
             return
         waiting = self._inbox.join_of(message.agent)
@@ -184,7 +165,7 @@ class WorldHost:
         asker = InputAsker(Asker(link, message.request), message.observe, message.since)
         player = self.world.players.get(message.player)
         if player is not None and message.seen_tick is not None:
-            self._heard[message.player].saw(message.seen_tick)
+            self._drivers.heard(message.player).saw(message.seen_tick)
         if player is None or self._inbox.leave_waiting(message.player):
             self._refuse(asker.asker, replies.not_joined(message.player, self.id))
             return
@@ -224,7 +205,7 @@ class WorldHost:
             self._refuse(asker, replies.not_joined(message.player, self.id))
             return
         if message.named:
-            self._heard[message.player].named(message.since)
+            self._drivers.heard(message.player).named(message.since)
         try:
             self._answer(asker, self._observation(message.player, message.since, message.format))
         except ObservationFailed as failure:
@@ -244,39 +225,28 @@ class WorldHost:
         """The player's session is back: it is driven from here now, and its grace is over."""
         player = self.world.players.get(message.player)
         if player is None:
-            reason, tick = self._departed.get(message.player, ("left", 0))
+            reason, tick = self._drivers.why_gone(message.player)
             absent = messages.PlayerAbsent(request=message.request, reason=reason, tick=tick)
             self._surroundings.send(link, absent, self.ticket)
             return
-        self._drive(player.id, link)
+        self._drivers.drive(player.id, link)
         attached = messages.PlayerAttached(
             request=message.request,
             player=replies.resumed(self.world, player.id, status=self.status),
-            since=self._heard[player.id].since,
+            since=self._drivers.heard(player.id).since,
         )
         self._surroundings.send(link, attached, self.ticket)
 
     def spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         """A gateway says whether it has a connection for this player."""
         if isinstance(message, messages.PlayerDetached):
-            self.detached(link, message.player)
+            self._drivers.detached(link, message.player)
         elif message.player in self.world.players:
-            self._drive(message.player, link)
-
-    def detached(self, link: Link[Any], player: str) -> None:
-        """The gateway that spoke for this player has no connection for it any more: its grace begins."""
-        driver = self._drivers.get(player)
-        if driver is not None and driver.link is link and driver.detached_at_s is None:
-            driver.detached_at_s = time.monotonic()
-
-    def _drive(self, player: str, link: Link[Any]) -> None:
-        """``link`` speaks for this player now. A link that is lost already will not be reported lost again."""
-        self._drivers[player] = Driver(link, time.monotonic() if link.lost else None)
+            self._drivers.drive(message.player, link)
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""
-        for player in self._drivers:
-            self.detached(link, player)
+        self._drivers.link_lost(link)
 
     # --- the tick ------------------------------------------------------------------------------------
 
@@ -318,13 +288,10 @@ class WorldHost:
 
     def check(self, now_s: float) -> None:
         """Once a second: who has been away for too long, and has the world been empty for too long?"""
-        for player, driver in list(self._drivers.items()):
-            away_since_s = driver.detached_at_s
-            if away_since_s is None or now_s - away_since_s < self.manifest.grace_s:
-                continue
+        for player in self._drivers.alone_for(self.manifest.grace_s, now_s):
             if not self._inbox.leave_waiting(player):
                 self._take(PendingLeave(None, player, "timeout"))
-        if self._empty_since_s is not None and now_s - self._empty_since_s >= self.manifest.idle_s:
+        if self._drivers.empty_for(self.manifest.idle_s, now_s):
             self.close("idle")
 
     def close(self, reason: str) -> None:
@@ -338,9 +305,9 @@ class WorldHost:
             messages.PlayerStanding(
                 player=player,
                 score=replies.whole(self.world.players[player].score),
-                connected=driver.detached_at_s is None,
+                connected=connected,
             )
-            for player, driver in self._drivers.items()
+            for player, connected in self._drivers.connected().items()
         ]
         return messages.WorldPulse(world=self.id, tick=self.world.tick, players=players)
 
@@ -395,9 +362,7 @@ class WorldHost:
 
     def _seated(self, pending: PendingJoin) -> None:
         player = pending.player
-        self._drive(player, pending.askers[-1].asker.link)
-        self._player_of[pending.agent] = player
-        self._empty_since_s = None
+        self._drivers.seated(player, pending.agent, pending.askers[-1].asker.link)
         report = messages.PlayerJoined(
             world=self.id,
             player=player,
@@ -413,17 +378,10 @@ class WorldHost:
 
     def _unseated(self, pending: PendingLeave) -> None:
         player = pending.player
-        self._drivers.pop(player, None)
-        self._heard.pop(player, None)
+        self._drivers.gone(player, pending.reason, self.world.tick)
         self._history.left(player)
-        self._departed[player] = pending.reason, self.world.tick
-        if len(self._departed) > DEPARTED_KEPT:
-            self._departed.popitem(last=False)
         report = messages.PlayerLeft(world=self.id, player=player, reason=pending.reason, tick=self.world.tick)
         self._surroundings.report(report, self.ticket)
-        self._player_of = {agent: driven for agent, driven in self._player_of.items() if driven != player}
-        if not self._drivers:
-            self._empty_since_s = time.monotonic()
         if pending.asker is not None:
             self._answer(pending.asker, protocol.Left(world=self.id, player=player))
         else:
@@ -480,7 +438,7 @@ class WorldHost:
         self._answer(asker.asker, reply)
 
     def _answer_joined(self, asker: JoinAsker, player: str) -> None:
-        seen = self._try_observation(player, self._heard[player].since) if asker.observe else None
+        seen = self._try_observation(player, self._drivers.heard(player).since) if asker.observe else None
         self._answer(asker.asker, replies.joined(self.world, player, status=self.status, seen=seen))
 
     # --- observations --------------------------------------------------------------------------------
@@ -495,7 +453,7 @@ class WorldHost:
             size_bytes += len(seen.text or "")
             self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
         self._history.observed(player)
-        self._heard[player].shown(seen.tick, seen.cursor)
+        self._drivers.heard(player).shown(seen.tick, seen.cursor)
         return seen
 
     def _try_observation(self, player: str, since: int) -> protocol.Observation | None:
