@@ -13,9 +13,7 @@ import asyncio
 import contextlib
 import importlib.util
 import math
-import os
 import signal
-import site
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -97,15 +95,6 @@ def find_bot(game: str, folders: Sequence[Path] = ()) -> Path | None:
         if (folder / "game.toml").is_file() and (folder / "bot.py").is_file():
             return folder / "bot.py"
     return None
-
-
-def python_environment() -> dict[str, str]:
-    """The environment for a Python process that runs a module of ours from any working directory."""
-    root = str(Path(__file__).resolve().parent.parent)
-    if root in {*site.getsitepackages(), site.getusersitepackages()}:
-        return dict(os.environ)
-    inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": root + os.pathsep + inherited if inherited else root}
 
 
 async def run_bots(run: BotRun, report: Callable[[str], None]) -> int:

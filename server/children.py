@@ -15,18 +15,16 @@ import contextlib
 import logging
 import os
 import signal
-import site
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, Literal
 
-import server
 from server.link import Link, attach
 from server.messages import FromSupervisor, ToSupervisor
+from server.process import python_environment
 
 Kind = Literal["shard", "gateway"]
 
@@ -158,7 +156,7 @@ async def spawn(
             pass_fds=(theirs.fileno(), *pass_fds),
             stdin=subprocess.DEVNULL,
             stdout=_STANDARD_ERROR,  # standard output belongs to the command that started the server
-            env=_environment(),
+            env=python_environment(),
         )
     except OSError:
         ours.close()
@@ -173,13 +171,3 @@ async def spawn(
         child.kill()
         raise
     return child
-
-
-def _environment() -> dict[str, str]:
-    """The environment of a child: it must find the same packages as we did, from any working directory."""
-    environment = dict(os.environ)
-    root = str(Path(server.__file__).resolve().parent.parent)
-    if root not in {*site.getsitepackages(), site.getusersitepackages()}:
-        inherited = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = root + os.pathsep + inherited if inherited else root
-    return environment

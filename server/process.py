@@ -1,4 +1,4 @@
-"""What every child process of the server does first.
+"""What every child process of the server needs: an environment to start in, and what it does first.
 
 A child never outlives its parent: an orphaned shard could append to a journal beside a new server. It ignores SIGINT
 and SIGTERM, which a terminal or a service manager sends to the whole group: only the supervisor decides when a child
@@ -12,6 +12,7 @@ import ctypes
 import os
 import resource
 import signal
+import site
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -51,6 +52,15 @@ def _allow_many_files() -> None:
     """A shard holds one file open for each world, a gateway one socket for each client: take all the kernel grants."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def python_environment() -> dict[str, str]:
+    """The environment of a child process: it must find the same packages as we did, from any working directory."""
+    root = str(Path(__file__).resolve().parent.parent)
+    if root in {*site.getsitepackages(), site.getusersitepackages()}:
+        return dict(os.environ)
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": root + os.pathsep + inherited if inherited else root}
 
 
 def resident_bytes() -> int:

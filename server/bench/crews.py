@@ -18,8 +18,8 @@ from typing import Any, Final
 
 from server.bench import messages
 from server.bench.options import AGENT_PROCESSES, BenchOptions
-from server.botrunner import python_environment
 from server.link import Link, attach
+from server.process import python_environment
 
 JOIN_WITHIN_S: Final = 60.0
 PROGRESS_EVERY_S: Final = 0.2

@@ -22,13 +22,13 @@ import msgspec
 import uvloop
 
 from server import version
-from server.botrunner import python_environment
 from server.config import DEFAULT_PORT, ServeConfig
 from server.demo.display import Display, PlainDisplay, StandardErrorCatcher, TerminalDisplay
 from server.demo.feed import WORLDS_FOLLOWED, Feed
 from server.demo.model import Line, Picture, Scene, WorldRow, world_rows
 from server.demo.next_steps import next_steps, shown_folder
 from server.logs import configure_logging
+from server.process import python_environment
 from server.supervisor import ServerStatistics, Supervisor
 
 READINGS_EVERY_S: Final = 1.0

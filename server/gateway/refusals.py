@@ -25,16 +25,11 @@ SOON_MS: Final = 1_000
 
 
 class Refused(Exception):
-    """The request is refused with ``error``. ``unreadable``: there was no request to begin with (`malformed`)."""
+    """The request is refused with ``error``."""
 
     def __init__(self, error: protocol.Error) -> None:
         super().__init__(error.code)
         self.error = error
-
-    @property
-    def unreadable(self) -> bool:
-        """Whether the frame could not be read as a request at all."""
-        return self.error.code == "malformed"
 
 
 def shown(value: Any) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.system.harness import MARK
+from tests.system.harness import MARK, marked_processes
 
 ENDS_WITHIN_S: Final = 5.0
 RUNS_FOR_AT_MOST_S: Final = 90.0
@@ -31,18 +31,7 @@ class Family:
 
     def members(self) -> dict[int, str]:
         """The living ones: pid → command line."""
-        needle = f"{MARK}={self.mark}".encode()
-        found: dict[int, str] = {}
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdigit():
-                continue
-            # Processes come and go while we look; those that went are not part of the answer.
-            with contextlib.suppress(OSError):
-                if needle in (folder / "environ").read_bytes().split(b"\0"):
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                    if command:  # a zombie has none
-                        found[int(folder.name)] = command
-        return found
+        return marked_processes(self.mark)
 
     def leftovers(self) -> dict[int, str]:
         """Those that are still there a while after all should have ended."""

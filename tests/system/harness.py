@@ -56,6 +56,22 @@ def run_serve(data: Path, *arguments: str, cwd: Path) -> subprocess.CompletedPro
     )
 
 
+def marked_processes(mark: str) -> dict[int, str]:
+    """Every living process that carries ``mark`` in its environment: pid → command line."""
+    needle = f"{MARK}={mark}".encode()
+    found: dict[int, str] = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        # Processes come and go while we look; those that went are not part of the answer.
+        with contextlib.suppress(OSError):
+            if needle in (folder / "environ").read_bytes().split(b"\0"):
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                if command:  # a zombie has none
+                    found[int(folder.name)] = command
+    return found
+
+
 class RunningServer:
     """One `worldline serve` process with its children. Made by `start_server`."""
 
@@ -79,18 +95,7 @@ class RunningServer:
 
     def family(self) -> dict[int, str]:
         """Every living process of this server, the supervisor included: pid → command line."""
-        needle = f"{MARK}={self.mark}".encode()
-        found: dict[int, str] = {}
-        for folder in Path("/proc").iterdir():
-            if not folder.name.isdigit():
-                continue
-            # Processes come and go while we look; those that went are not part of the answer.
-            with contextlib.suppress(OSError):
-                if needle in (folder / "environ").read_bytes().split(b"\0"):
-                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-                    if command:  # a zombie has none
-                        found[int(folder.name)] = command
-        return found
+        return marked_processes(self.mark)
 
     def shard_pids(self) -> list[int]:
         """The process ids of the shards, oldest first."""
