@@ -111,7 +111,7 @@ class Shard:
         self._loop.call_later(CHECK_EVERY_S, self._check)
         self._supervisor.send(messages.ShardReady())
 
-    # --- surroundings of the hosts (server.shard.host.Surroundings) -----------------------------------
+    # --- surroundings of the hosts (server/shard/surroundings.py) ---------------------------------------
 
     def journal(self, pieces: Sequence[Piece]) -> Ticket:
         """Hand pieces to the journal."""
