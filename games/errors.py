@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-FaultKind = Literal["tick_failed", "observe_writes", "result", "resource", "stuck", "engine"]
+FaultKind = Literal["tick_failed", "observe_writes", "result", "resource", "not_saveable", "stuck", "engine"]
 """``tick_failed``: game.tick raised too often in a row. ``observe_writes``: looking changed the world. ``result``: what
 the game finished with does not fit into the log.
-``resource``: out of memory or stack. ``stuck``: a tick took
-its process down, or never came back. ``engine``: a bug of Worldline's own Lua code."""
+``resource``: out of memory or stack. ``not_saveable``: the game keeps something that no snapshot can hold.
+``stuck``: a tick took its process down, or never came back. ``engine``: a bug of Worldline's own Lua code."""
 
 
 class GameError(Exception):

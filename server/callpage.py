@@ -21,9 +21,9 @@ from typing import Final, Literal
 
 import msgspec
 
-Kind = Literal["setup", "entries", "tick", "observe", "view"]
+Kind = Literal["setup", "entries", "tick", "observe", "view", "save"]
 
-KINDS: Final[tuple[Kind, ...]] = ("setup", "entries", "tick", "observe", "view")
+KINDS: Final[tuple[Kind, ...]] = ("setup", "entries", "tick", "observe", "view", "save")
 # The call's number stands first and is written last: 0 = no call. Equal numbers in two readings mean the same call.
 _NUMBER: Final = struct.Struct("<Q")
 _BODY: Final = struct.Struct("<QB7x40s")  # tick, kind, world

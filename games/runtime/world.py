@@ -174,6 +174,11 @@ class World:
 
     # --- saving --------------------------------------------------------------------------------------
 
+    @property
+    def can_save(self) -> bool:
+        """Whether the engine is of a version that can save worlds."""
+        return self._host.save is not None
+
     def snapshot(self) -> bytes:
         """Return the whole world between two ticks as bytes: `World.restore` makes an equal world of them.
 
@@ -182,7 +187,7 @@ class World:
         """
         if self.faulted is not None:
             raise self.faulted
-        if self._host.save is None:
+        if not self.can_save:
             raise StateNotSaveable(self.id, self.tick, "the engine", "is of a version that cannot save worlds")
         try:
             scene, *rest = self._host.save()

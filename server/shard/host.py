@@ -96,6 +96,11 @@ class WorldHost:
         self._next_tick = tick
         self._end_faulted(WorldFaulted(self.id, self.world.tick, "stuck", reason))
 
+    def break_off(self, fault: WorldFaulted) -> None:
+        """End a world that cannot go on, though no tick of it has failed. Nothing happens if it has ended."""
+        if not self.ended:
+            self._end_faulted(fault)
+
     @property
     def ticket(self) -> Ticket | None:
         """The journal group of the world's last record: what reports a change of the world waits for it."""

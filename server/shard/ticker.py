@@ -20,11 +20,18 @@ from server.shard.scheduler import Scheduler
 
 
 class Ticker:
-    """The ticks of one shard. ``journal`` takes the records of a pass; used on the loop's thread."""
+    """The ticks of one shard. ``journal`` takes the records of a pass, ``ticked`` hears of each tick and of the seconds
+    that it took. Used on the loop's thread."""
 
-    def __init__(self, calls: CallPage, journal: Callable[[Sequence[Piece]], Ticket]) -> None:
+    def __init__(
+        self,
+        calls: CallPage,
+        journal: Callable[[Sequence[Piece]], Ticket],
+        ticked: Callable[[WorldHost, float], None],
+    ) -> None:
         self._calls = calls
         self._journal = journal
+        self._ticked = ticked
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler()
         self._hosts: dict[str, WorldHost] = {}
@@ -47,6 +54,12 @@ class Ticker:
         """Whether a tick is due now: everything else can wait."""
         deadline_s = self._scheduler.next_deadline_s()
         return deadline_s is not None and time.monotonic() >= deadline_s
+
+    def stop(self) -> None:
+        """Tick nothing any more."""
+        for world in list(self._hosts):
+            self.remove(world)
+        self._set_timer()
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -71,6 +84,7 @@ class Ticker:
             host.meters.ticked(
                 lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / host.manifest.tick_hz
             )
+            self._ticked(host, ended_s - began_s)
             host.meters.dilated_s += self._scheduler.ran(host.id, deadline_s, ended_s)
         for host, _ in due:
             with self._calls.during(host.id, host.world.tick, "observe"):

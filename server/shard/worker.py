@@ -35,6 +35,7 @@ from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
 from server.shard import opening
+from server.shard.checkpoints import Checkpoints
 from server.shard.host import WorldHost
 from server.shard.outbox import Outbox
 from server.shard.reads import Reads
@@ -81,7 +82,14 @@ class Shard:
         )
         self._calls = CallPage(Path(config.call_page_path))
         self._outbox = Outbox()
-        self._ticker = Ticker(self._calls, self._journal.append)
+        self._checkpoints = Checkpoints(
+            Path(config.data),
+            self._journal.append,
+            self._calls,
+            may_encode=lambda: not self._ticker.is_due(),
+            disk=disk,
+        )
+        self._ticker = Ticker(self._calls, self._journal.append, self._checkpoints.ticked)
         self._reads = Reads(
             self._calls,
             may_read=lambda: not self._ticker.is_due(),
@@ -135,7 +143,7 @@ class Shard:
         self._ticker.add(host)
 
     def ended(self, host: WorldHost, after: Ticket) -> None:
-        """Tick this world no more, and let it go once its last record is durable."""
+        """Tick this world no more, and let it go once its last record is durable and its last snapshot taken."""
         self._ticker.remove(host.id)
         del self._hosts[host.id]
         self._ended[host.id] = Ended(host.game, host.status, host.end_reason, host.world.tick)
@@ -146,7 +154,7 @@ class Shard:
             self._journal.retire_world(host.id)
             host.world.close()
 
-        after.add_done_callback(let_go)
+        self._checkpoints.ended(host, lambda: after.add_done_callback(let_go))
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -159,6 +167,9 @@ class Shard:
             return
         if isinstance(message, messages.AttachPlayer):
             self._attach(link, message)
+            return
+        if self._draining:
+            link.send(messages.Answer(request=message.request, message=refusals.draining()))
             return
         host = self._host_or_refuse(link, message.request, message.world)
         if host is None:
@@ -215,6 +226,8 @@ class Shard:
 
     def on_supervisor_message(self, message: messages.FromSupervisor) -> None:
         """Carry out an order of the supervisor."""
+        if self._draining:
+            return  # it stops all of us
         match message:
             case messages.OpenWorld() | messages.RestoreWorld():
                 self._openings.append(message)
@@ -291,6 +304,7 @@ class Shard:
         host = WorldHost(opened.world, opened.history, self, eager=self._config.eager)
         self._hosts[host.id] = host
         host.ticket = self._journal.append([opened.log.head])
+        self._checkpoints.add(host, opened.history, tail_s=opened.tail_s)
         return host
 
     # --- housekeeping --------------------------------------------------------------------------------
@@ -331,6 +345,10 @@ class Shard:
             journal_groups=journal.groups,
             journal_bytes=journal.bytes,
             sync_seconds=self._sync_seconds,
+            snapshots=self._checkpoints.taken,
+            snapshot_bytes=self._checkpoints.taken_bytes,
+            snapshot_hold_seconds=self._checkpoints.hold_seconds,
+            tail_s=self._checkpoints.tail_s,
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
         )
 
@@ -342,10 +360,10 @@ class Shard:
             self.stopped.set_result(None)
 
     async def _drain(self) -> None:
-        """Close every world, let everything become durable, and end."""
+        """Save every world, let everything become durable, and end. The next server on this data goes on with them."""
         self._draining = True
-        for host in list(self._hosts.values()):
-            host.close("server_stopped")
+        self._ticker.stop()
+        await self._checkpoints.stop()
         await self._journal.close()
         for link in (*self._gateways, self._supervisor):
             link.close()
