@@ -236,7 +236,8 @@ def _stands_in(source: WorldBytes, position: LogEnd) -> bool:
             return True
         if position.file < source.last_file:
             following, _ = frame.decode_file_header(source.read(position.file + 1, frame.FILE_HEADER_BYTES))
-            return (following.world, following.previous_crc) == (position.world, position.crc)
+            expected = (position.world, position.crc, len(content))
+            return (following.world, following.previous_crc, position.offset) == expected
         return _leads_to(content, position)
     except (BadBytes, UnknownVersion, Unfinished):
         return False

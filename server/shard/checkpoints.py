@@ -176,7 +176,7 @@ class Checkpoints:
             self._awake.set()
 
     async def stop(self) -> None:
-        """Save every world as it stands now, as far as there is time; nothing is saved after that.
+        """Complete every world's log and save it as it stands now, as far as there is time; nothing is saved after.
 
         The worlds must not tick any more. Raises `JournalFailed`.
         """
@@ -186,6 +186,10 @@ class Checkpoints:
         self._stopped = True
         give_up_s = time.monotonic() + STOP_WITHIN_S
         waiting = sorted(self._worlds.values(), key=lambda kept: -kept.tail_s)
+        for kept in waiting:
+            piece = kept.history.last_outcomes()
+            if piece is not None:
+                self._journal([piece])
         while waiting and time.monotonic() < give_up_s:
             kept = waiting.pop(0)
             if kept.has_state:

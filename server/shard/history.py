@@ -87,6 +87,16 @@ class History:
             )
         )
 
+    def last_outcomes(self) -> Piece | None:
+        """A beat that promises nothing, for outcomes that no record has noted yet, if there are any: the world is left
+        for another server to go on with."""
+        if not self._outcomes:
+            return None
+        tick = self._world.tick
+        return self._log.append(
+            records.Beat(tick=tick, until=tick, fingerprint=self._next_fingerprint(), outcomes=self._take_outcomes())
+        )
+
     def tick(self, drained: list[Pending], *, ran: bool, time_ms: int) -> tuple[Piece, list[Entry]]:
         """The record of a tick with entries, and the same entries as the world takes them.
 

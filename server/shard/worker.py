@@ -360,9 +360,12 @@ class Shard:
             self.stopped.set_result(None)
 
     async def _drain(self) -> None:
-        """Save every world, let everything become durable, and end. The next server on this data goes on with them."""
+        """Save every world, let everything become durable, and end: the next server on this data goes on with them."""
         self._draining = True
         self._ticker.stop()
+        if not self._config.keep_worlds:
+            for host in list(self._hosts.values()):
+                host.close("server_stopped")
         await self._checkpoints.stop()
         await self._journal.close()
         for link in (*self._gateways, self._supervisor):

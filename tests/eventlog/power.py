@@ -43,6 +43,7 @@ class PowerDisk(WatchedDisk):
             if path.is_file():
                 self._files[path] = _File(path.read_bytes())
         self._removed: dict[Path, _File | None] = {}
+        self._replaced: dict[Path, _File] = {}
         self.lost_pages = 0
         self.lost_names = 0
 
@@ -97,6 +98,17 @@ class PowerDisk(WatchedDisk):
         self._durable = {name for name in self._durable if name.parent != path}
         self._durable |= set(path.iterdir())
         self._removed = {name: file for name, file in self._removed.items() if name.parent != path}
+        self._replaced = {name: file for name, file in self._replaced.items() if name.parent != path}
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Until the folder is synced the old name may still be there, and the new one mean the file it replaced."""
+        before = self._files.get(target)
+        super().rename(source, target)
+        file = self._files[target] = self._files.pop(source)
+        if source in self._durable:
+            self._removed[source] = file
+        if before is not None and target in self._durable:
+            self._replaced[target] = before
 
     def remove(self, path: Path) -> None:
         super().remove(path)
@@ -109,6 +121,10 @@ class PowerDisk(WatchedDisk):
     def lose_power(self, target: Path, random: Random) -> None:
         """Make ``target`` what the disk holds after power was lost: one of the many ways it could be."""
         names: dict[Path, _File | None] = {path: self._files.get(path) for path in self._root.rglob("*")}
+        for path, replaced in self._replaced.items():
+            if path in names and random.random() < 0.5:
+                names[path] = replaced
+                self.lost_names += 1
         for path, removed in self._removed.items():
             if path in self._durable and random.random() < 0.5:
                 names[path] = removed
