@@ -3,8 +3,9 @@
 ``0001.wlogz`` stands for ``0001.wlog``, byte for byte. Little-endian:
 
 =================  ======================================================================================
-header             76 bytes: ``WLGZ`` · version u16 · 2 zero bytes · file number u32 · frames u32 · length of the world
-                   file u64 · its crc32 u32 · crc32 of the table u32 · world id, 40 bytes, zero-padded · crc32 of all that
+header             76 bytes: ``WLGZ`` · version u16 · 2 zero bytes · file number u32 · frames u32 · length of the
+                   world file u64 · its crc32 u32 · crc32 of the table u32 · world id, 40 bytes, zero-padded ·
+                   crc32 of all that
 table              8 bytes for each frame: its length u32 · its crc32 u32
 frames             without gaps, to the end of the file: each a zlib stream that holds 64 KiB of the world file, the
                    last one what is left

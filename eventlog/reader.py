@@ -14,6 +14,7 @@ followed by another file.
 from __future__ import annotations
 
 import contextlib
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,15 +116,17 @@ class WorldBytes:
 
     def size(self, file: int) -> int:
         """How many bytes a file has, or will have when it holds what journals have of it; before it was compressed."""
-        path = self.path(file)
-        on_disk = path.stat().st_size if path.exists() else 0
-        if path.suffix == ARCHIVED:
-            try:
-                on_disk = archivefile.decode_header(path.read_bytes()).length
-            except (BadBytes, UnknownVersion):
-                return on_disk  # whoever reads it will report it
+        on_disk = self._plain_size(file)
         pieces = self._pieces.get(file)
         return max(on_disk, pieces[-1].offset + len(pieces[-1].data)) if pieces else on_disk
+
+    def disk_bytes(self) -> int:
+        """How many bytes the world takes on the disk, snapshots included, and what only journals hold of it."""
+        stored = sum(_size(path) for path in self.folder.rglob("*"))
+        for file, pieces in self._pieces.items():
+            on_disk = _size(self.folder / frame.file_name(file))
+            stored += max(0, pieces[-1].offset + len(pieces[-1].data) - on_disk)
+        return stored
 
     def file_before(self, tick: int) -> int:
         """The last file that begins before ``tick`` was reached: reading from ``tick`` may begin with it."""
@@ -135,6 +138,18 @@ class WorldBytes:
             if header.tick < tick:
                 return file
         return 1
+
+    def _plain_size(self, file: int) -> int:
+        """The size of a file on the disk, before it was compressed."""
+        if size := _size(self.folder / frame.file_name(file)):
+            return size
+        path = self.folder / frame.archive_name(file)
+        try:
+            return archivefile.decode_header(path.read_bytes()).length
+        except FileNotFoundError:
+            return 0
+        except (BadBytes, UnknownVersion):
+            return _size(path)  # whoever reads it will report it
 
     def _read_disk(self, file: int, offset: int, limit: int | None) -> bytes:
         """What the disk has of a file. An archive is complete before the file goes: so this order of looking."""
@@ -155,6 +170,15 @@ class WorldBytes:
         if inflated.damage:
             self._damage[file] = inflated.damage
         return inflated.data[offset:]
+
+
+def _size(path: Path) -> int:
+    """Of a file, in bytes; 0 if it is not there (any more) or no file."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _is_world_file(path: Path) -> bool:
@@ -213,6 +237,19 @@ class Chain:
             self.crc = crc
             self.tick = reached
             yield stored
+
+    def whole_file(self, source: WorldBytes, file: int) -> Iterator[StoredRecord]:
+        """The records of the next file of a log that nobody writes to. Raises `LogDamaged`, `FormatTooNew`."""
+        path = source.path(file)
+        content = source.read(file)
+        try:
+            self.begin_file(path, file, content)
+            yield from self.records(path, content)
+            source.report_damage(file, self.tick)
+        except Unfinished:
+            source.report_damage(file, self.tick)
+            reason = "it ends inside a record" if content else "the file is missing or empty"
+            raise LogDamaged(self.world, self.tick, path, self.offset if self.file == file else 0, reason) from None
 
     def _check(self, record: Record, kind: int, tick: int) -> int:
         """The tick that the log has reached with ``record``. Raises `BadBytes` if it cannot stand here."""
