@@ -104,27 +104,29 @@ class Model:
         }
 
     async def archive(self, world: str) -> None:
-        """Archive a world that has ended, once its journal has let it go."""
-        if world in self.let_go:
-            await self.until_let_go(world)
+        """Archive a world that has ended, or ends now, once its journal has let it go."""
+        if await self.until_let_go(world):
             archive_world(self.data, world, disk=HastyDisk())
             self.archived.add(world)
             self.done["archive"] += 1
 
     async def remove(self, world: str) -> None:
-        """Remove a world that has ended, once its journal has let it go."""
-        if world in self.let_go:
-            await self.until_let_go(world)
+        """Remove a world that has ended, or ends now, once its journal has let it go."""
+        if await self.until_let_go(world):
             remove_world(self.data, world, disk=HastyDisk())
             del self.recording.written[world], self.let_go[world]
             self.removed.add(world)
             self.done["remove"] += 1
 
-    async def until_let_go(self, world: str) -> None:
-        """Return when no journal carries the world any more."""
+    async def until_let_go(self, world: str) -> bool:
+        """End a world if need be; return when no journal carries it any more, or false if there is no such world."""
+        if world not in self.recording.written:
+            return False
+        self.append("retire", world, None)
         ticket = self.let_go[world]
         if ticket is not None:
             await ticket.wait()
+        return True
 
     async def move(self, world: str) -> None:
         """Release a world and take it back, in its next epoch."""
