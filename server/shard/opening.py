@@ -95,15 +95,17 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
         world_id, replaying.world.tick, replaying.began_at_tick, replaying.records_done, tail_s * 1000,
     )  # fmt: skip
     log = WorldLog.resume(replaying.position, shard=shard, engine=replaying.genesis.engine)
+    # Whom the game has kicked left no entry: the world knows who is still there.
+    joined = {player: entry for player, entry in replaying.joined.items() if player in replaying.world.players}
     history = History(
         replaying.world,
         log,
         replaying.genesis,
         outcomes=replaying.outcomes,
-        joined=replaying.joined,
+        joined=joined,
         fingerprint=replaying.fingerprint,
     )
-    return Opened(replaying.world, log, history, replaying.joined, tail_s)
+    return Opened(replaying.world, log, history, joined, tail_s)
 
 
 def _step(replaying: Replay, calls: CallPage) -> bool:

@@ -69,7 +69,7 @@ class WatchedDisk(RealDisk):
         super().sync_folder(path)
 
     def rename(self, source: Path, target: Path) -> None:
-        self.before("rename", source)
+        self.before("rename", target)
         super().rename(source, target)
 
     def remove(self, path: Path) -> None:

@@ -29,6 +29,11 @@ class _File:
         """Offset and bytes of a write; size and None of a cut."""
 
 
+def _moved(path: Path, source: Path, target: Path) -> Path:
+    """Where a path is after ``source`` was renamed to ``target``."""
+    return target / path.relative_to(source) if path.is_relative_to(source) else path
+
+
 class PowerDisk(WatchedDisk):
     """A disk over ``root`` that stops after ``calls`` calls. What is there at first is durable."""
 
@@ -43,7 +48,7 @@ class PowerDisk(WatchedDisk):
             if path.is_file():
                 self._files[path] = _File(path.read_bytes())
         self._removed: dict[Path, _File | None] = {}
-        self._replaced: dict[Path, _File] = {}
+        self._renamed: list[tuple[Path, Path]] = []
         self.lost_pages = 0
         self.lost_names = 0
 
@@ -98,17 +103,17 @@ class PowerDisk(WatchedDisk):
         self._durable = {name for name in self._durable if name.parent != path}
         self._durable |= set(path.iterdir())
         self._removed = {name: file for name, file in self._removed.items() if name.parent != path}
-        self._replaced = {name: file for name, file in self._replaced.items() if name.parent != path}
+        self._renamed = [(source, target) for source, target in self._renamed if target.parent != path]
 
     def rename(self, source: Path, target: Path) -> None:
-        """Until the folder is synced the old name may still be there, and the new one mean the file it replaced."""
-        before = self._files.get(target)
+        """One step on this disk as on real ones: after a power loss it is done or not, also of a whole folder."""
+        assert source.parent == target.parent
+        assert not target.exists(), "no test needs this yet"
         super().rename(source, target)
-        file = self._files[target] = self._files.pop(source)
-        if source in self._durable:
-            self._removed[source] = file
-        if before is not None and target in self._durable:
-            self._replaced[target] = before
+        self._files = {_moved(path, source, target): file for path, file in self._files.items()}
+        self._durable = {_moved(path, source, target) for path in self._durable}
+        self._removed = {_moved(path, source, target): file for path, file in self._removed.items()}
+        self._renamed.append((source, target))
 
     def remove(self, path: Path) -> None:
         super().remove(path)
@@ -121,17 +126,18 @@ class PowerDisk(WatchedDisk):
     def lose_power(self, target: Path, random: Random) -> None:
         """Make ``target`` what the disk holds after power was lost: one of the many ways it could be."""
         names: dict[Path, _File | None] = {path: self._files.get(path) for path in self._root.rglob("*")}
-        for path, replaced in self._replaced.items():
-            if path in names and random.random() < 0.5:
-                names[path] = replaced
-                self.lost_names += 1
         for path, removed in self._removed.items():
             if path in self._durable and random.random() < 0.5:
                 names[path] = removed
                 self.lost_names += 1
         target.mkdir()
+        undone = [rename for rename in reversed(self._renamed) if random.random() < 0.5]
+        self.lost_names += len(undone)
         for path, file in sorted(names.items()):
-            place = target / path.relative_to(self._root)
+            place = path
+            for source, renamed in undone:
+                place = _moved(place, renamed, source)
+            place = target / place.relative_to(self._root)
             if not place.parent.is_dir():
                 continue  # the folder's name was lost, and all under it
             if path not in self._durable and random.random() < 0.5:
