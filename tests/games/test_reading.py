@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from games.errors import ObservationFailed, WorldFaulted
-from games.runtime.world import COMPARED_OBSERVATIONS
+from games.runtime.looking import COMPARED_FIRST
 from tests.games.small import act, body, join, load
 
 EVENT = '[events.e]\nhelp = "E."'
@@ -96,7 +96,7 @@ def test_reading_everything_is_no_write() -> None:
         )
     )
     join(world)
-    for _ in range(COMPARED_OBSERVATIONS + 5):
+    for _ in range(COMPARED_FIRST + 5):
         world.observe("p_1")
         world.apply([], step=True)
 
