@@ -16,7 +16,6 @@ from games.errors import ArgumentProblem
 from games.fields import ArgSpec, fields_schema, show
 from games.nearest import by_nearness, did_you_mean, nearest
 
-
 Actions = Literal["off", "names", "full"]
 SpectateWhen = Literal["live", "delayed", "after", "off"]
 

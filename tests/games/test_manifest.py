@@ -128,7 +128,7 @@ REFUSED = [
     ('[spectate]\nwhen = "never"', 5, 'when must be one of live, delayed, after, off, got "never"'),
     ('[spectate]\nwhen = "delayed"', 4, 'delay_s goes with when = "delayed"'),
     ("[spectate]\ndelay_s = 5", 5, 'delay_s goes with when = "delayed"'),
-    ("[spectate]\nwho = 1", 5, "unknown key who in [spectate], did you mean when?"),
+    ("[spectate]\nwho = 1", 5, "unknown key who in [spectate]"),
     ("seats_per_agent = 2", 4, "seats_per_agent must be 1: this version seats an agent once in a world"),
     ('actions = "all"', 4, 'actions must be one of off, names, full, got "all"'),
     ("x = ", 4, "this is not TOML"),

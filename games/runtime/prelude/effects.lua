@@ -138,7 +138,7 @@ end
 
 function codec.on_lost(what, value)
   local way = way_to_odd(value, "")
-  effects.debug(what .. " has a number that cannot be sent" .. (way and " at " .. way or "") .. ": it goes out as null")
+  effects.debug(what .. " has a number that cannot be sent" .. (way and way ~= "" and " at " .. way or "") .. ": it goes out as null")
 end
 
 local function take_lines()
