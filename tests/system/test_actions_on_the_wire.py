@@ -12,7 +12,7 @@ async def test_an_offered_action_can_be_sent_back(server: RunningServer) -> None
         for form in ("data", "text", "both"):
             seen = await me.observe(format=form)
             assert seen.actions
-        offered = next(action for action in seen.actions if action.name == "move")
+        offered = next(action for action in seen.actions or [] if action.name == "move")
         assert offered.why
         outcome = await me.input(offered.name, offered.args, observe=True)
         assert outcome.ok
