@@ -138,7 +138,8 @@ end
 
 function codec.on_lost(what, value)
   local way = way_to_odd(value, "")
-  effects.debug(what .. " has a number that cannot be sent" .. (way and way ~= "" and " at " .. way or "") .. ": it goes out as null")
+  local where = way and way ~= "" and " at " .. way or ""
+  effects.debug(what .. " has a number that cannot be sent" .. where .. ": it goes out as null")
 end
 
 local function take_lines()
