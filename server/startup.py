@@ -22,6 +22,7 @@ from typing import Final
 
 from eventlog.errors import EventLogError
 from eventlog.recovery import recover
+from eventlog.removal import finish_removals
 from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
@@ -96,7 +97,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> StartError:
 
 
 def open_store(data: Path) -> Store:
-    """Open and lock the data folder, and redo the journals that a crashed server left in it.
+    """Open and lock the data folder, redo the journals that a crashed server left in it, and finish its removals.
 
     Raises StartError if it is in use, not writable, or damaged.
     """
@@ -108,6 +109,7 @@ def open_store(data: Path) -> Store:
         raise StartError(f"cannot use {data} as data folder: {error.strerror}", "use another --data") from error
     try:
         report = recover(data)
+        removed = finish_removals(data)
     except (EventLogError, OSError) as error:
         store.close()
         if isinstance(error, EventLogError):
@@ -115,6 +117,8 @@ def open_store(data: Path) -> Store:
         raise StartError(f"cannot recover {data}: {error.strerror}", "make room or mend the disk") from error
     if report.journals:
         _log.info("redid %d journals of a server that was killed: %d worlds", report.journals, len(report.worlds))
+    if removed:
+        _log.info("finished the removal of %d worlds that was broken off", removed)
     return store
 
 
