@@ -132,6 +132,18 @@ class JournalClosed(EventLogError):
     """The journal has been closed and takes nothing any more."""
 
 
+class DiskFull(EventLogError):
+    """The disk has no room, or this user has used up its share. Nothing acknowledged is lost; try again later."""
+
+    def __init__(self, cause: OSError, path: Path | None = None) -> None:
+        where = path or cause.filename
+        super().__init__(
+            f"there is no room on the disk{f' for {where}' if where else ''}: {cause.strerror or cause} → make room; "
+            "what is waiting goes on by itself"
+        )
+        self.cause = cause
+
+
 class StoreInUse(EventLogError):
     """Another server holds the data folder's lock."""
 
