@@ -23,7 +23,6 @@ Not here: which segment takes a group (``segments.py``), reading (``reader.py``)
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,6 +32,7 @@ from typing import Final, Literal
 import msgspec
 
 from eventlog import frame, groups, limits
+from eventlog.departures import Departures
 from eventlog.disk import Disk, FullTellingDisk, RealDisk, lock
 from eventlog.errors import DiskFull, JournalClosed, JournalFailed, JournalLeftBehind
 from eventlog.jobs import FolderRemoval, SegmentRemoval, Signal
@@ -119,9 +119,7 @@ class Journal:
         )
         self._files = WorldFiles(data / "worlds", self._writer, flush_bytes=options.flush_bytes)
         self._worlds: dict[str, OpenWorld] = {}
-        self._retiring: dict[OpenWorld, Ticket] = {}
-        self._finishing: set[Ticket] = set()
-        self._releasing: set[Ticket] = set()
+        self._departures = Departures(loop, self._files, self._writer)
         self._pending: deque[_Group] = deque()
         self._in_flight: _Group | None = None
         self._submission_scheduled = False
@@ -224,11 +222,7 @@ class Journal:
         if self._ended is not None:
             return self._ended
         last = self.append(())
-        retired = self._worlds.pop(world)
-        done = Ticket(self._loop, last.number)
-        self._retiring[retired] = done
-        last.add_done_callback(lambda _: self._finish(retired))
-        return done
+        return self._departures.retire(self._worlds.pop(world), last)
 
     def release_world(self, world: str) -> Ticket:
         """Let a world go that another shard will open, or that will be archived or removed: as `retire_world`, and
@@ -238,28 +232,23 @@ class Journal:
         retired = self.retire_world(world)
         if left is None:
             return retired  # closing: when that is done, there is no journal any more
-        done = Ticket(self._loop, retired.number)
-        self._releasing.add(done)
+        done = self._departures.ticket(retired)
         release = Release(world, left.epoch, left.file, left.end)
         retired.add_done_callback(lambda _: self._write_release(release, done))
         return done
 
     def _write_release(self, release: Release, done: Ticket) -> None:
-        def released(_: Ticket) -> None:
-            self._releasing.discard(done)
-            done.resolve()
-
         if self._failure is not None:
             return  # the ticket has failed
         if self._ended is not None:
-            self._ended.add_done_callback(released)
+            self._ended.add_done_callback(lambda _: self._departures.resolve(done))
             return
         group = self._pending[-1] if self._pending else self._begin_group()
         entry = groups.encode_release(release)
         group.parts.append(entry)
         group.count += 1
         group.size += len(entry)
-        group.ticket.add_done_callback(released)
+        group.ticket.add_done_callback(lambda _: self._departures.resolve(done))
 
     async def close(self) -> None:
         """Make everything durable, complete and sync all world files, remove the journal folder, end the thread.
@@ -281,8 +270,7 @@ class Journal:
                 timer.cancel()
         for world in self._worlds.values():
             self._files.finish(world)
-        for world in list(self._retiring):
-            self._finish(world)
+        self._departures.finish_all()
         self._files.sync_folders()
         for segment in self._segments.close():
             self._writer.submit(SegmentRemoval(segment))
@@ -410,19 +398,6 @@ class Journal:
         if oldest_s is not None:
             self._flush_timer = self._loop.call_later(oldest_s + self._options.flush_after_s - now_s, self._flush)
 
-    def _finish(self, world: OpenWorld) -> None:
-        """Complete the file of a retired world; its ticket is done when that is done."""
-        done = self._retiring.pop(world, None)
-        if done is not None:
-            self._files.finish(world)
-            self._files.sync_folders()
-            self._finishing.add(done)
-            self._writer.submit(Signal(functools.partial(self._finished, done)))
-
-    def _finished(self, done: Ticket) -> None:
-        self._finishing.discard(done)
-        done.resolve()
-
     def _filled(self, full: DiskFull) -> None:
         if self._on_full is not None and self._failure is None:
             self._on_full(full)
@@ -439,9 +414,9 @@ class Journal:
         for group in (self._in_flight, *self._pending):
             if group is not None:
                 group.ticket.fail(self._failure)
-        for ticket in (self._ended, *self._retiring.values(), *self._finishing, *self._releasing):
-            if ticket is not None:
-                ticket.fail(self._failure)
+        if self._ended is not None:
+            self._ended.fail(self._failure)
+        self._departures.fail(self._failure)
         self._on_failure(error)
 
 
