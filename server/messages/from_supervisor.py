@@ -18,6 +18,10 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     game_folders: list[str]
     durability: Literal["durable", "written"]
     limits: bool
+    guests: Literal["none", "spectator", "agent", "developer"]
+    """What one may be without a token."""
+    data: str
+    """The data folder, for its tokens."""
     secret: bytes
     """Signs resume tokens."""
     log_format: Literal["text", "json"]
