@@ -6,6 +6,7 @@ anything else that is raised here (`AssertionError`, `TypeError`) is a mistake o
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -156,9 +157,8 @@ class StoreNotWritable(EventLogError):
     """The data folder cannot be made or written to."""
 
     def __init__(self, data: Path, cause: OSError) -> None:
-        super().__init__(
-            f"cannot write to {data}: {cause.strerror or cause} → change its permissions, or use another --data"
-        )
+        remedy = "make room" if cause.errno in (errno.ENOSPC, errno.EDQUOT) else "change its permissions"
+        super().__init__(f"cannot write to {data}: {cause.strerror or cause} → {remedy}, or use another --data")
         self.data = data
         self.cause = cause
 

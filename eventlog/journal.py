@@ -133,6 +133,8 @@ class Journal:
         self._seal_timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._failure: JournalFailed | None = None
+        self.full: DiskFull | None = None
+        """What the disk said, while it has no room."""
         self._ended: Ticket | None = None
         """Set when closing begins; done when the journal is gone."""
 
@@ -399,10 +401,12 @@ class Journal:
             self._flush_timer = self._loop.call_later(oldest_s + self._options.flush_after_s - now_s, self._flush)
 
     def _filled(self, full: DiskFull) -> None:
+        self.full = full
         if self._on_full is not None and self._failure is None:
             self._on_full(full)
 
     def _has_room(self) -> None:
+        self.full = None
         if self._on_room is not None and self._failure is None:
             self._on_room()
 

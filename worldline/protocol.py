@@ -42,8 +42,9 @@ Role = Literal["spectator", "agent", "developer"]
 """What one may do: look at the games and worlds there are; play as well; or everything, for makers of games and agents.
 Each may do what those before it may."""
 
-WorldStatus = Literal["waiting", "running", "recovering", "finished", "closed", "faulted", "damaged"]
-"""``waiting`` for min_players, ``running``, ``recovering`` (its shard died; it comes back), ``finished`` by the rules,
+WorldStatus = Literal["waiting", "running", "paused", "recovering", "finished", "closed", "faulted", "damaged"]
+"""``waiting`` for min_players, ``running``, ``paused`` (it stands still and can be observed; it goes on by itself),
+``recovering`` (its shard died; it comes back), ``finished`` by the rules,
 ``closed`` (idle, operator), ``faulted`` (the game broke: its log stays readable), ``damaged`` (its log cannot be
 believed)."""
 
@@ -388,9 +389,10 @@ class Closed(Reply, tag="closed", kw_only=True):
 class Notice(Reply, tag="notice", kw_only=True):
     """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
     speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
-    ``world_resumed``: it is back; ``draining``: the server is about to stop."""
+    ``world_paused``: it stands still and takes nothing, ``message`` says why; ``world_resumed``: it goes on;
+    ``draining``: the server is about to stop."""
 
-    code: Literal["draining", "clock_slow", "world_recovering", "world_resumed"]
+    code: Literal["draining", "clock_slow", "world_recovering", "world_paused", "world_resumed"]
     message: str
     world: str | None = None
     rate: Number | None = None
@@ -440,6 +442,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "overloaded": "try_later",
     "too_many_open": "try_later",
     "not_started": "try_later",
+    "world_paused": "try_later",
     "draining": "try_later",
     "too_many_worlds": "try_later",
     "internal": "try_later",
