@@ -222,6 +222,14 @@ class GamesReply(Reply, tag="games", kw_only=True):
     games: list[GameSummary]
 
 
+class Spectate(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Who may watch a world of a game without a seat in it: ``live``, ``delayed`` by ``delay_s``, ``after`` its end, or
+    nobody (``off``)."""
+
+    when: Literal["live", "delayed", "after", "off"]
+    delay_s: Number = 0
+
+
 class RulesReply(Reply, tag="rules", kw_only=True):
     """How a game is played. ``inputs``, ``events``, ``settings`` are JSON Schemas by name, ``observation`` is one."""
 
@@ -230,6 +238,8 @@ class RulesReply(Reply, tag="rules", kw_only=True):
     clock: str
     tick_hz: Number
     grace_s: Number
+    seats_per_agent: int
+    spectate: Spectate
     markdown: str
     inputs: dict[str, Any]
     events: dict[str, Any]
@@ -278,12 +288,20 @@ class EventItem(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Any = None
 
 
+class OfferedAction(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An input that would be accepted now. ``args`` and ``why`` only if the game says more than names."""
+
+    name: str
+    args: dict[str, Any] | None = None
+    why: str | None = None
+
+
 class Observation(Reply, tag="observation", kw_only=True):
     """What a player may know at ``tick``: the game's ``data`` and ``text``, and events since ``since``.
 
     ``cursor`` is the n to pass as ``since`` next time; ``missed`` counts events that were no longer kept.
     ``ended`` is set once the player is out: by the rules (terminated), or left, timed out, kicked, closed
-    (truncated)."""
+    (truncated). ``actions`` are inputs that would be accepted now; absent if the game does not say."""
 
     world: str
     player: str
@@ -297,6 +315,7 @@ class Observation(Reply, tag="observation", kw_only=True):
     total_reward: Number
     data: Any = None
     text: str | None = None
+    actions: list[OfferedAction] | None = None
     ended: Literal["terminated", "truncated"] | None = None
     result: Any = None
 

@@ -6,6 +6,8 @@ Pure functions: from the runtime's results to the structs of ``worldline.protoco
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from games.errors import ArgumentProblem, ObservationFailed
@@ -13,6 +15,8 @@ from games.runtime.players import InputOutcome
 from games.runtime.world import World
 from server import refusals
 from worldline import protocol
+
+_actions: Final = msgspec.msgpack.Decoder(list[protocol.OfferedAction])
 
 
 def whole(number: float) -> float:
@@ -45,6 +49,7 @@ def observation(
         total_reward=whole(state.total_reward),
         data=None if seen.data is None else msgspec.Raw(seen.data),
         text=seen.text,
+        actions=None if seen.actions is None else _actions.decode(seen.actions),
         ended=state.ended,
     )
 
