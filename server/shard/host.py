@@ -7,6 +7,8 @@ A tick has three steps, which the worker calls for all worlds that are due:
 3. `answer`: outcomes, observations and pushes are made, each to leave when the record's group is durable.
 
 A world that waits for players does not tick: joins and leaves are logged and applied at once, between ticks.
+A world that is paused takes nothing: what would change it is refused, what was applied before is answered again, and
+whoever looks sees it as it stands.
 
 Invariants: every request gets exactly one answer; what reports a change waits for ``ticket``, the journal group of the
 world's last record.
@@ -61,6 +63,8 @@ class WorldHost:
         self.meters = Meters()
         self.status: protocol.WorldStatus = "waiting"
         self.end_reason = ""
+        self._pause: tuple[protocol.WorldStatus, str] | None = None
+        """While the world is paused: its status before, and why."""
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -97,6 +101,30 @@ class WorldHost:
         self._next_tick = tick
         self._end_faulted(WorldFaulted(self.id, self.world.tick, "stuck", reason))
 
+    def pause(self, reason: str) -> None:
+        """Stand still until `resume`; ``reason`` is for people. Nothing happens if the world has ended or is paused."""
+        if self.ended or self._pause is not None:
+            return
+        self._pause = self.status, reason
+        self.status = "paused"
+        self._surroundings.paused(self)
+        refusal = refusals.world_paused(self.id, reason)
+        for pending in self._inbox.drain():
+            if isinstance(pending, PendingLeave) and pending.asker is None:
+                self._inbox.put(pending)  # decided here: it is written down when the world goes on
+            else:
+                self._desk.turn_away(pending, refusal)
+        self._desk.tell_now(replies.paused(self.id, reason), self._change())
+
+    def resume(self) -> None:
+        """Go on as before. Nothing happens if the world is not paused."""
+        if self._pause is None or self.ended:
+            return
+        (self.status, _), self._pause = self._pause, None
+        self._desk.tell_now(replies.goes_on(self.id), self._change())
+        if self.status == "running":
+            self._surroundings.started(self)
+
     @property
     def ticket(self) -> Ticket | None:
         """The journal group of the world's last record: what reports a change of the world waits for it."""
@@ -122,7 +150,9 @@ class WorldHost:
             self._answer_joined(asker, player)
             return
         waiting = self._inbox.join_of(message.agent)
-        if waiting is not None:
+        if self._pause is not None:
+            self._desk.refuse_join(asker, message.agent, refusals.world_paused(self.id, self._pause[1]))
+        elif waiting is not None:
             waiting.askers.append(asker)
         elif len(self.world.players) + self._inbox.joins_waiting >= self.manifest.max_players:
             self._desk.refuse_join(
@@ -140,6 +170,8 @@ class WorldHost:
         if message.player in self.world.players and message.seen_tick is not None:
             self._drivers.heard(message.player).saw(message.seen_tick)
         match admission.judge(self.world, self._inbox, message, self.status, self._retry_after_ms):
+            case admission.Taken() if self._pause is not None:
+                self._desk.refuse(asker.asker, refusals.world_paused(self.id, self._pause[1]))
             case admission.Taken(seq, args):
                 self._inbox.put(
                     PendingInput(
@@ -169,6 +201,9 @@ class WorldHost:
         if message.player not in self.world.players:
             self._desk.refuse(asker, replies.not_joined(message.player, self.id))
             return
+        if self._pause is not None and self._desk.is_behind:  # what it would see may stay undone for long
+            self._desk.refuse(asker, refusals.world_paused(self.id, self._pause[1]))
+            return
         if message.named:
             self._drivers.heard(message.player).named(message.since)
         try:
@@ -185,6 +220,8 @@ class WorldHost:
         asker = Asker(link, message.request)
         if message.player not in self.world.players or self._inbox.leave_waiting(message.player):
             self._desk.refuse(asker, replies.not_joined(message.player, self.id))
+        elif self._pause is not None:
+            self._desk.refuse(asker, refusals.world_paused(self.id, self._pause[1]))
         else:
             self._take(PendingLeave(asker, message.player, "left"))
 
@@ -255,6 +292,8 @@ class WorldHost:
 
     def check(self, now_s: float) -> None:
         """Once a second: who has been away for too long, and has the world been empty for too long?"""
+        if self._pause is not None:
+            return
         for player in self._drivers.alone_for(self.manifest.grace_s, now_s):
             if not self._inbox.leave_waiting(player):
                 self._take(PendingLeave(None, player, "timeout"))
@@ -411,10 +450,12 @@ class WorldHost:
         return RETRY_NEXT_TICK_MS + int(1000 / self.manifest.tick_hz)
 
     def _report_change(self) -> None:
-        changed = messages.WorldChanged(
+        self._desk.report(self._change())
+
+    def _change(self) -> messages.WorldChanged:
+        return messages.WorldChanged(
             world=self.id, status=self.status, tick=self.world.tick, reason=self.end_reason or None
         )
-        self._desk.report(changed)
 
 
 def _now_ms() -> int:

@@ -32,5 +32,8 @@ class Surroundings(Protocol):
     def started(self, host: WorldHost) -> None:
         """The world wants to tick from now on."""
 
+    def paused(self, host: WorldHost) -> None:
+        """The world wants to tick no more, until it says again that it has started."""
+
     def ended(self, host: WorldHost, after: Ticket) -> None:
         """The world takes nothing more, and may be let go once ``after`` is durable."""

@@ -10,8 +10,8 @@ local game = {}
 
 local type, next = type, next
 
-local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "view" }
-local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "timers", "view" }
+local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "actions", "view" }
+local KNOWN = { "actions", "describe", "inputs", "join", "leave", "observe", "setup", "tick", "timers", "view" }
 
 local function nothing() end
 
@@ -85,7 +85,8 @@ local function check_timers(timers)
 end
 
 -- Takes what main.lua returned. Returns nil, or what is wrong with it. declared: names of inputs, sorted.
-function game.take(returned, declared)
+-- actions: what game.toml says of them.
+function game.take(returned, declared, actions)
   if type(returned) ~= "table" or blame.noun(returned) then
     return "main.lua must return the table of the game's functions, it returned a " .. type(returned)
   end
@@ -94,6 +95,10 @@ function game.take(returned, declared)
   local problem = check_functions(returned) or check_inputs(inputs, declared) or check_timers(timers)
   if problem then
     return problem
+  end
+  if actions == "full" and not returned.actions then
+    return "game.toml says actions = \"full\", but game.actions is missing: "
+      .. "function game.actions(world, player) return {{name = …, args = …}} end"
   end
   for _, name in ipairs(FUNCTIONS) do
     game[name] = returned[name]
