@@ -150,6 +150,7 @@ class Host:
         self.run = host[b"run"]
         self.describes = host[b"describes"]
         self.observe = host[b"observe"]
+        self.to_act = host[b"to_act"]  # None in engines of before there were clocks
         self.view = host[b"view"]
         self.marks = host[b"marks"]
         self.save = host[b"save"]

@@ -27,7 +27,7 @@ from games.errors import (
 )
 from games.runtime import effects, snapshots
 from games.runtime.chain import Chain
-from games.runtime.effects import Input, Join, Leave
+from games.runtime.effects import AnyEntry, Clock, Input, Join
 from games.runtime.entries import check_entries
 from games.runtime.findings import first_difference
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
@@ -37,7 +37,7 @@ from games.runtime.words import plain_text
 
 __all__ = ["DebugLine", "Ended", "Entry", "Format", "Seen", "TickResult", "World", "WorldCounters"]
 
-Entry = Join | Leave | Input
+Entry = AnyEntry
 Format = Literal["data", "text", "both"]
 
 MAX_FAILED_TICKS: Final = 100
@@ -65,6 +65,8 @@ class World:
         self.seed = seed
         self.tick = 0
         """The last tick that ran. 0: the state after setup."""
+        self.clock: str = code.manifest.clock
+        """Who says when it ticks: kept here for whoever does."""
         self.players: dict[str, PlayerState] = {}
         """Those who are seated, by id, in the order they joined."""
         self.finished: Any = None
@@ -81,6 +83,7 @@ class World:
         except luajit21.LuaError as error:
             raise GameError(code.origin, None, _text_of(error)) from None
         self._describes = bool(self._host.describes())
+        self._may_say_who_acts = self._host.to_act is not None
 
     @staticmethod
     def load(
@@ -90,14 +93,16 @@ class World:
         seed: int,
         settings: Mapping[str, Any] | None = None,
         engine: Engine | None = None,
+        clock: str | None = None,
     ) -> World:
         """Make a world and run its setup.
 
-        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults. Raises GameError if the game does not load
-        or its setup raises, ArgumentProblem for a setting that is not valid.
+        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults, ``clock`` its clock. Raises GameError if the
+        game does not load or its setup raises, ArgumentProblem for a setting that is not valid.
         """
         checked = code.manifest.check_settings(settings or {})
         world = World(code, engine or Engine.current(), world_id=world_id, seed=seed, settings=checked)
+        world.clock = clock or world.clock
         try:
             problem, *blobs = world._host.setup()
         except luajit21.LuaError as error:
@@ -142,6 +147,9 @@ class World:
             raise self._fault_of(error) from None
         if step:
             self.tick += 1
+        for entry in entries:
+            if isinstance(entry, Clock):
+                self.clock = entry.clock
         return self._finish_call(blob, entries, digests)
 
     def run_empty(self, ticks: int) -> TickResult:
@@ -203,6 +211,7 @@ class World:
                 core=snapshots.encode_core(self._joins, self.finished, self.players),
                 scene=scene,
                 values=rest[0],
+                clock=self.clock,
             )
         )
 
@@ -223,6 +232,7 @@ class World:
         except luajit21.LuaError as error:
             raise SnapshotUnreadable(_text_of(error)) from None
         world.tick = saved.tick
+        world.clock = saved.clock or world.clock
         world.finished = core.finished
         world.players = {player.id: player for player in core.players}
         world._joins = core.joins
@@ -233,6 +243,36 @@ class World:
         """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
         self._seen.clear()
         del self._host
+
+    # --- acting --------------------------------------------------------------------------------------
+
+    def to_act(self) -> list[str]:
+        """Return the players that the next tick waits for, in seat order: those whom ``game.to_act`` names; in a game
+        without that function all who are not out.
+
+        Raises WorldFaulted if the game's code raises, or changes the world.
+        """
+        seated = sorted(self.players.values(), key=lambda player: player.seat)
+        playing = [player.id for player in seated if player.ended is None]
+        if not self._may_say_who_acts:
+            return playing
+        compare = _compared[self.code.digest] < COMPARED_OBSERVATIONS
+        try:
+            ok, *rest = self._host.to_act(compare)
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        if not ok:
+            message, traceback = (part.decode(errors="replace") for part in rest)
+            raise self._fault("to_act_failed", f"game.to_act raised: {message}\n{traceback}")
+        if len(rest) == 3:
+            raise self._fault(
+                "observe_writes", f"game.to_act changed {first_difference(rest[1], rest[2])}: it may only read"
+            )
+        if rest[0] is None:
+            self._may_say_who_acts = False
+            return playing
+        named = set(msgspec.msgpack.decode(rest[0], type=list[str]))
+        return [player for player in playing if player in named]
 
     # --- looking -------------------------------------------------------------------------------------
 
@@ -379,6 +419,11 @@ class World:
             case effects.Left():
                 del self.players[effect.player]
                 result.ended.append(Ended(effect.player, "truncated", {"reason": effect.reason}))
+            case effects.Out():
+                out = self.players[effect.player]
+                if out.ended is None:
+                    out.ended, out.result = "terminated", msgspec.msgpack.decode(effect.result)
+                    result.ended.append(Ended(out.id, "terminated", out.result))
             case effects.Finished():
                 value = msgspec.msgpack.decode(effect.result)
                 self._end(result, "terminated", {} if value is None else value)
@@ -391,8 +436,9 @@ class World:
     def _end(self, result: TickResult, how: Literal["terminated", "truncated"], value: Any) -> None:
         self.finished = result.finished = value
         for player in self.players.values():
-            player.ended, player.result = how, value
-            result.ended.append(Ended(player.id, how, value))
+            if player.ended is None:
+                player.ended, player.result = how, value
+                result.ended.append(Ended(player.id, how, value))
 
     def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
         message = _text_of(error)

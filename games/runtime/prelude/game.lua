@@ -10,8 +10,8 @@ local game = {}
 
 local type, next = type, next
 
-local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "view" }
-local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "view" }
+local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "view", "to_act" }
+local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "to_act", "view" }
 
 local function nothing() end
 
@@ -73,7 +73,8 @@ local function check_inputs(inputs, declared)
 end
 
 -- Takes what main.lua returned. Returns nil, or what is wrong with it. declared: names of inputs, sorted.
-function game.take(returned, declared)
+-- by_turns: only the game can say whose turn it is.
+function game.take(returned, declared, by_turns)
   if type(returned) ~= "table" or blame.noun(returned) then
     return "main.lua must return the table of the game's functions, it returned a " .. type(returned)
   end
@@ -81,6 +82,10 @@ function game.take(returned, declared)
   local problem = check_functions(returned) or check_inputs(inputs, declared)
   if problem then
     return problem
+  end
+  if by_turns and not returned.to_act then
+    return "game.to_act is missing: a turn game says whose turn it is, "
+      .. "function game.to_act(world) return {world.player(world.state.turn)} end"
   end
   for _, name in ipairs(FUNCTIONS) do
     game[name] = returned[name]

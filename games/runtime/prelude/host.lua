@@ -25,7 +25,7 @@ local host = {}
 local xpcall, error, type, rawget, gsub = xpcall, error, type, rawget, string.gsub
 local raw_metatable, traceback = debug.getmetatable, debug.traceback
 
-local JOIN, LEAVE, INPUT = 1, 2, 3 -- kinds of entries, as in games/runtime/effects.py
+local JOIN, LEAVE, INPUT, SILENCE = 1, 2, 3, 4 -- kinds of entries, as in games/runtime/effects.py
 -- A tick that raises is a bug of the game that may pass; this many in a row will not.
 local MAX_FAILED_TICKS = 100
 -- All that an agent is told: the traceback goes to the developers.
@@ -118,6 +118,14 @@ local function input(entry)
   end
 end
 
+-- A player did not act in time: the game's default input is applied for it. Nobody asked, so there is no outcome.
+local function silence(entry)
+  local ok, problem = call(game.inputs[entry[3]], players.get(entry[2]), entry[4])
+  if not ok then
+    fail_game("inputs." .. entry[3], problem)
+  end
+end
+
 -- Runs game.tick. Returns false when the world can go on no longer.
 local function run_tick()
   local ok, problem = call(game.tick, dt)
@@ -136,7 +144,8 @@ function host.add(file, source)
   return sandbox.add(file, source)
 end
 
--- Runs main.lua and checks what it returns. config: inputs, events, settings, seed, tick_hz. Returns nil or a problem.
+-- Runs main.lua and checks what it returns. config: inputs, events, settings, seed, tick_hz, by_turns.
+-- Returns nil or a problem.
 function host.load(config)
   config = decode(config)
   tick_hz, dt = config.tick_hz, 1 / config.tick_hz
@@ -145,7 +154,7 @@ function host.load(config)
   if not ok then
     return returned
   end
-  return game.take(returned, config.inputs)
+  return game.take(returned, config.inputs, config.by_turns)
 end
 
 -- Runs a module that main.lua may not have required. Returns nil or a problem.
@@ -172,6 +181,8 @@ function host.apply(entries, step)
     local kind = entry[1]
     if kind == INPUT then
       input(entry)
+    elseif kind == SILENCE then
+      silence(entry)
     elseif kind == JOIN then
       join(entry)
     elseif kind == LEAVE then
@@ -202,6 +213,42 @@ function host.run(ticks)
     end
   end
   return run, effects.take()
+end
+
+local function who_acts()
+  local list = game.to_act(world.object)
+  if type(list) ~= "table" or (blame.noun(list) ~= nil and list ~= players.list) then
+    blame.fail("game.to_act must return a list of players, it returned a " .. type(list))
+  end
+  local ids = {}
+  for i = 1, #list do
+    ids[i] = players.id(list[i], "to_act")
+  end
+  answer:reset()
+  codec.put(answer, ids)
+  return answer:tostring()
+end
+
+-- Whom the next tick waits for: returns true, ids (a blob; nil if the game leaves it to the engine), or false, message,
+-- traceback. compare: also returns the state before and after, where it has changed.
+function host.to_act(compare)
+  if not game.to_act then
+    return true, nil
+  end
+  limits.reset()
+  local before = compare and state.encode()
+  guard.enter("to_act")
+  local ok, ids = xpcall(who_acts, on_error)
+  guard.leave()
+  settle(ok, ids)
+  if not ok then
+    return false, ids, last_traceback
+  end
+  local after = before and state.encode()
+  if after ~= before then
+    return true, ids, before, after
+  end
+  return true, ids
 end
 
 local function look(player, wants_data, wants_text)

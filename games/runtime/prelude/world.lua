@@ -95,6 +95,16 @@ function fields.reward(player, amount)
   end
 end
 
+-- world.out(player, result): the game is over for this player, who stays seated; nothing waits for it any more.
+-- The first result counts.
+function fields.out(player, result)
+  guard.changing("out")
+  local id = players.id(player, "out")
+  if players.get(id) then
+    effects.out(id, result)
+  end
+end
+
 -- world.finish(result): the world ends after this call. The first result counts.
 function fields.finish(result)
   guard.changing("finish")
