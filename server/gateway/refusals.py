@@ -240,7 +240,7 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
     return protocol.Error(
         re=re,
         code="internal",
-        message="the process that had this input has died; without a seq nobody can say whether it was applied",
+        message="the process that had this request has died; without seq or at_tick nobody can say whether it was done",
         hint=f"look first: {quoted(protocol.Observe(id=re, world=world))}; an input with a seq is repeated for you",
         data={"reference": world},
     )

@@ -9,6 +9,7 @@ No I/O, no clock. The inbox is bounded: a full one refuses, it never drops.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -77,7 +78,22 @@ class PendingInput:
     """Of args and note, as the log will hold them."""
 
 
-Pending = PendingJoin | PendingLeave | PendingInput
+@dataclass(slots=True)
+class PendingSilence:
+    """A player who did not act in time: the game's default input is applied for it."""
+
+    player: str
+
+
+@dataclass(slots=True)
+class PendingClock:
+    """The world's owner lets it run by this clock from now on."""
+
+    asker: Asker
+    clock: str
+
+
+Pending = PendingJoin | PendingLeave | PendingInput | PendingSilence | PendingClock
 
 
 class Inbox:
@@ -110,6 +126,19 @@ class Inbox:
         self._inputs.clear()
         self._bytes = 0
         return drained
+
+    @property
+    def acting(self) -> Collection[str]:
+        """The players with an input here."""
+        return self._inputs.keys()
+
+    def withdraw(self, player: str) -> list[PendingInput]:
+        """Take out the inputs of a player, oldest first."""
+        withdrawn = list(self._inputs.pop(player, {}).values())
+        for pending in withdrawn:
+            self._queue.remove(pending)
+            self._bytes -= pending.size_bytes
+        return withdrawn
 
     def expected_seq(self, player: str, next_seq: int) -> int:
         """The seq that the player's next new input must have; ``next_seq`` is what the world says."""
