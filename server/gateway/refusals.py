@@ -78,12 +78,13 @@ def wrong_frame(text_frame: bool) -> Refused:
 def unknown_type(name: str, re: int | None) -> Refused:
     """There is no such request."""
     valid = nearest_names(name, protocol.REQUEST_TYPES)
+    meant = close_match(name, protocol.REQUEST_TYPES) or str(protocol.Ping.__struct_config__.tag)
     return Refused(
         protocol.Error(
             re=re,
             code="unknown_type",
             message=f"there is no request of type {shown(name)}",
-            hint=f"did you mean {quoted(valid[0])}?",
+            hint=f"did you mean {quoted(meant)}?",
             path="type",
             valid=valid,
         )

@@ -36,9 +36,9 @@ NOBODY = Awaited((), None)
 
 
 def await_players(
-    before: Awaited, to_act: Sequence[str], *, seated: int, deadline_s: float, now_s: float, ticked: bool
+    before: Awaited, to_act: Sequence[str], *, seated: int, deadline_s: float, now_s: float, anew: bool
 ) -> Awaited:
-    """Say whom the next tick waits for, after a tick (``ticked``) or after somebody came or went.
+    """Say whom the next tick waits for, after a tick (``anew``) or after somebody came or went.
 
     Who came or went leaves the deadline of the others as it is. A new wait begins with a tick, with the first player,
     and when none of those is awaited any more who were: the one whose turn it was has left.
@@ -46,7 +46,7 @@ def await_players(
     if not seated:
         return NOBODY
     goes_on = bool(set(before.players) & set(to_act)) or (not before.players and not to_act)
-    if ticked or before.until_s is None or not goes_on:
+    if anew or before.until_s is None or not goes_on:
         return Awaited(tuple(to_act), now_s + deadline_s)
     return Awaited(tuple(to_act), before.until_s)
 

@@ -32,7 +32,7 @@ from server.shard import clocks, replies
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
-from server.shard.inbox import Inbox, Pending, PendingInput, PendingJoin, PendingLeave, PendingSilence
+from server.shard.inbox import Inbox, Pending, PendingClock, PendingInput, PendingJoin, PendingLeave, PendingSilence
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from server.shard.sight import Sight
@@ -100,7 +100,13 @@ class Course:
         if self.world.finished is not None:
             self._end_finished(self.world.finished)
         elif self.status == "running":
-            self.start()
+            self._count(anew=True)
+            if self.sight.fault is not None:
+                self.end_faulted(self.sight.fault)
+                return
+            self._surroundings.started(self)
+            if not self.pace.realtime:
+                self.wake()
 
     def end_at(self, tick: int, reason: str) -> None:
         """End a restored world that took a shard down in ``tick``, which is not run again."""
@@ -160,11 +166,13 @@ class Course:
         drained, result = self._drained, self._result
         self._drained, self._entries, self._result = [], [], None
         if result is not None:
+            if not self.pace.realtime:
+                self._count(anew=True)
             self._tell(drained, result)
             if self.pace.steps and not self.ended:
                 self._stepped()
-            if not self.pace.realtime:
-                self._await_players(ticked=True)
+            if not self.ended and not self.pace.realtime:
+                self.wake()
         elif self.sight.fault is not None:
             self.end_faulted(self.sight.fault, also_refuse=drained)
 
@@ -176,26 +184,14 @@ class Course:
             self.pace.steps.popleft()
             self.desk.answer(step.asker, protocol.Stepped(world=self.id, tick=self.world.tick))
 
-    def start(self) -> None:
-        """The world ticks from now on; one that waits for players begins to wait for the whole time."""
-        self._surroundings.started(self)
-        if not self.pace.realtime:
-            self._await_players(ticked=True)
-
-    def _await_players(self, *, ticked: bool) -> None:
-        """Ask the game whom the next tick waits for, after a tick or after somebody came or went."""
-        if self.ended or self.status == "waiting":
+    def _count(self, *, anew: bool) -> None:
+        """Ask the game whom the next tick waits for; ``anew``: and wait for the whole time."""
+        if self.status != "running" or self.sight.fault is not None:
             return
-        now_s = time.monotonic()
         try:
-            if ticked:
-                self.pace.begin(now_s)
-            else:
-                self.pace.recount(now_s)
+            self.pace.count(time.monotonic(), anew=anew)
         except WorldFaulted as fault:
-            self.end_faulted(fault)
-        else:
-            self.wake()
+            self.sight.fault = fault
 
     def wake(self) -> None:
         """Have the next tick run when it is time: now, if nothing is awaited any more."""
@@ -215,15 +211,6 @@ class Course:
                 for asker in withdrawn.askers:
                     self.desk.refuse(asker.asker, replies.not_joined(pending.player, self.id))
         self.apply_now(pending)
-        if self.ended:
-            return
-        if self.status == "waiting" and len(self.world.players) >= self.manifest.min_players:
-            self.sight.status = "running"
-            self.desk.push(protocol.Started(world=self.id, tick=self.world.tick))
-            self._report_change()
-            self.start()
-        elif not self.pace.realtime:
-            self._await_players(ticked=False)
 
     def apply_now(self, pending: Pending) -> None:
         """Log and apply between two ticks what cannot wait for the next, and answer it."""
@@ -233,10 +220,20 @@ class Course:
             result = self.world.apply(entries, step=False)
         except WorldFaulted as fault:
             self.end_faulted(fault, also_refuse=[pending])
-        else:
-            self._tell([pending], result)
-
-    # --- outcomes ------------------------------------------------------------------------------------
+            return
+        starts = self.status == "waiting" and len(self.world.players) >= self.manifest.min_players
+        if starts:
+            self.sight.status = "running"
+        other_clock = isinstance(pending, PendingClock)
+        self._count(anew=starts or other_clock)
+        self._tell([pending], result)
+        if starts and not self.ended:
+            self.desk.push(protocol.Started(world=self.id, tick=self.world.tick))
+            self._report_change()
+        if (starts or other_clock) and not self.ended:
+            self._surroundings.started(self)
+        if not self.ended and not self.pace.realtime:
+            self.wake()
 
     def _tell(self, applied: list[Pending], result: TickResult) -> None:
         self.telling.tell(applied, result)

@@ -170,8 +170,6 @@ class WorldHost:
             self._desk.refuse(asker, refusal)
             return
         self.course.apply_now(PendingClock(asker, self._manifest.clock))
-        if not self.course.ended:
-            self.course.start()
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""

@@ -25,7 +25,7 @@ class Step:
 
 
 class Pace:
-    """When one world ticks. `begin` is called after each tick, `recount` when somebody came or went."""
+    """When one world ticks."""
 
     def __init__(self, world: World, inbox: Inbox) -> None:
         self._world = world
@@ -46,15 +46,11 @@ class Pace:
         """Whether the world's owner makes it tick."""
         return self._world.clock == "manual"
 
-    def begin(self, now_s: float) -> None:
-        """A tick has run, or the world begins to: a new wait begins. Raises WorldFaulted."""
-        self._count(now_s, ticked=True)
+    def count(self, now_s: float, *, anew: bool) -> None:
+        """Ask the game whom the next tick waits for: after a tick (``anew``), or when somebody came or went.
 
-    def recount(self, now_s: float) -> None:
-        """Somebody came or went between ticks. Raises WorldFaulted."""
-        self._count(now_s, ticked=False)
-
-    def _count(self, now_s: float, *, ticked: bool) -> None:
+        Raises WorldFaulted.
+        """
         if self.one_each and self._world.finished is None:
             self._awaited = clocks.await_players(
                 self._awaited,
@@ -62,7 +58,7 @@ class Pace:
                 seated=len(self._world.players),
                 deadline_s=self._deadline_s,
                 now_s=now_s,
-                ticked=ticked,
+                anew=anew,
             )
 
     def decide(self, now_s: float) -> clocks.Run | clocks.Wait:
