@@ -59,7 +59,7 @@ class Course:
         self.pace = Pace(world, self.inbox)
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
-        self.telling = Telling(world, history, self.drivers, self.desk, self.sight)
+        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight)
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -207,9 +207,8 @@ class Course:
             self.inbox.put(pending)
             return
         if isinstance(pending, PendingLeave):
-            for withdrawn in self.inbox.withdraw(pending.player):
-                for asker in withdrawn.askers:
-                    self.desk.refuse(asker.asker, replies.not_joined(pending.player, self.id))
+            for dropped in self.inbox.drop(pending.player):
+                self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
         self.apply_now(pending)
 
     def apply_now(self, pending: Pending) -> None:

@@ -132,13 +132,17 @@ class Inbox:
         """The players with an input here."""
         return self._inputs.keys()
 
-    def withdraw(self, player: str) -> list[PendingInput]:
-        """Take out the inputs of a player, oldest first."""
-        withdrawn = list(self._inputs.pop(player, {}).values())
-        for pending in withdrawn:
-            self._queue.remove(pending)
+    def drop(self, player: str) -> list[Pending]:
+        """Take out what this player has waiting: it is no longer seated."""
+        dropped: list[Pending] = [
+            pending
+            for pending in self._queue
+            if isinstance(pending, PendingInput | PendingLeave) and pending.player == player
+        ]
+        self._queue = deque(pending for pending in self._queue if pending not in dropped)
+        for pending in self._inputs.pop(player, {}).values():
             self._bytes -= pending.size_bytes
-        return withdrawn
+        return dropped
 
     def expected_seq(self, player: str, next_seq: int) -> int:
         """The seq that the player's next new input must have; ``next_seq`` is what the world says."""

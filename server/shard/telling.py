@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from games.runtime.players import InputOutcome
-from games.runtime.world import TickResult, World
+from games.runtime.results import Kicked, TickResult
+from games.runtime.world import World
 from server import messages
 from server.shard import replies, reports
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
 from server.shard.inbox import (
+    Inbox,
     InputAsker,
     JoinAsker,
     Pending,
@@ -37,7 +39,10 @@ _log: Final = logging.getLogger("worldline.shard")
 class Telling:
     """Answers for one world."""
 
-    def __init__(self, world: World, history: History, drivers: Drivers, desk: Desk, sight: Sight) -> None:
+    def __init__(
+        self, world: World, history: History, inbox: Inbox, drivers: Drivers, desk: Desk, sight: Sight
+    ) -> None:
+        self._inbox = inbox
         self._world = world
         self._history = history
         self._drivers = drivers
@@ -65,6 +70,9 @@ class Telling:
                 case PendingSilence():
                     pass  # nobody asked: the next observation shows what was done
 
+        for kicked in result.kicked:
+            self._sent_away(kicked)
+
     def outcome(self, asker: InputAsker, outcome: InputOutcome, seen_tick: int | None, *, duplicate: bool) -> None:
         """Answer an input with its outcome."""
         seen = self._sight.beside(outcome.player, asker.since) if asker.observe else None
@@ -78,6 +86,9 @@ class Telling:
 
     def _seated(self, pending: PendingJoin) -> None:
         player = pending.player
+        if player not in self._world.players:  # the game sent it away as it came
+            self._desk.refuse_pending(pending, replies.kicked_at_once(player, self._world.id))
+            return
         self._drivers.seated(player, pending.agent, pending.askers[-1].asker.link)
         # Before the answers: a client that knows of its seat, and asks the lobby for it, is never too early.
         self._desk.report(reports.joined(self._world, player, pending.session))
@@ -93,3 +104,16 @@ class Telling:
             self._desk.answer(pending.asker, protocol.Left(world=world.id, player=player))
         else:
             self._desk.push(protocol.Closed(world=world.id, player=player, reason=pending.reason), player)
+
+    def _sent_away(self, kicked: Kicked) -> None:
+        """The game has kicked a player: it is gone, and so is what it had waiting."""
+        player, reason, world = kicked.player, "kicked", self._world
+        if player not in self._drivers.connected():
+            return
+        self._drivers.gone(player, reason, world.tick)
+        self._history.left(player)
+        for pending in self._inbox.drop(player):
+            self._desk.refuse_pending(pending, replies.not_joined(player, world.id))
+        self._desk.report(messages.PlayerLeft(world=world.id, player=player, reason=reason, tick=world.tick))
+        result = {"message": kicked.message} if kicked.message else None
+        self._desk.push(protocol.Closed(world=world.id, player=player, reason=reason, result=result), player)
