@@ -162,6 +162,8 @@ def load_into(host: Host, code: GameCode, *, settings: Mapping[str, object], see
             raise locate(problem.decode(errors="replace"), code.origin, name)
     config = {
         "inputs": sorted(code.manifest.inputs),
+        "input_args": {name: lua_fields(spec.args) for name, spec in code.manifest.inputs.items()},
+        "actions": code.manifest.actions,
         "events": sorted(code.manifest.events),
         "event_args": {name: lua_fields(spec.args) for name, spec in code.manifest.events.items()},
         "settings": settings,

@@ -18,6 +18,8 @@ from games.nearest import by_nearness, did_you_mean, nearest
 
 Clock = Literal["realtime", "lockstep", "turn", "manual"]
 """Who says when a world ticks: time, all who play, the one whose turn it is, or its owner."""
+Actions = Literal["off", "names", "full"]
+SpectateWhen = Literal["live", "delayed", "after", "off"]
 
 
 class InputSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,14 @@ class EventSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Worth stopping what one is doing for."""
 
 
+class Spectate(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may see what goes on in a running world without a seat in it."""
+
+    when: SpectateWhen = "live"
+    """``live``, ``delayed`` by ``delay_s``, ``after`` the end, or ``off``: never."""
+    delay_s: float = 0.0
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A valid game.toml, as `games.manifest_reader.read_manifest` returns it."""
 
@@ -60,6 +70,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """How long a player without connection is kept."""
     idle_s: float = 120.0
     """An empty world closes after this."""
+    actions: Actions = "names"
+    """What observations tell of game.actions: nothing, the names of the inputs, or all that it says."""
+    seats_per_agent: int = 1
+    spectate: Spectate = Spectate()
     settings: dict[str, ArgSpec] = {}
     inputs: dict[str, InputSpec] = {}
     events: dict[str, EventSpec] = {}

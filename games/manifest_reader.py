@@ -17,7 +17,7 @@ import msgspec
 from games.arguments import check_args
 from games.errors import ArgumentProblem, GameError
 from games.fields import ArgSpec, FieldType, show
-from games.manifest import Clock, EventSpec, InputSpec, Manifest
+from games.manifest import Actions, Clock, EventSpec, InputSpec, Manifest, Spectate, SpectateWhen
 from games.nearest import did_you_mean
 from games.toml_lines import line_of
 
@@ -28,6 +28,8 @@ MAX_TICK_HZ: Final = 1000.0
 CLOCKS: Final = get_args(Clock)
 MAX_DEADLINE_MS: Final = 86_400_000
 """A day: nobody waits for a move for longer than that."""
+ACTIONS: Final = get_args(Actions)
+SPECTATE: Final = get_args(SpectateWhen)
 LARGEST: Final = 1e15
 """Of min and max: whole numbers up to here are exact in doubles, with room for one digit behind the point."""
 
@@ -92,6 +94,9 @@ class _Reader:
             max_ticks=self.whole((), table, "max_ticks", 0, 2**53 - 1, 0),
             grace_s=self.number((), table, "grace_s", 0.0, 86400.0, 120.0),
             idle_s=self.number((), table, "idle_s", 0.0, 86400.0, 120.0),
+            actions=self.value((), table, "actions", lambda v: v in ACTIONS, "one of " + ", ".join(ACTIONS), "names"),
+            seats_per_agent=self.seats_per_agent(table),
+            spectate=self.spectate(table),
             settings={
                 name: self.setting(("settings", name), value) for name, value in self.named(table, "settings").items()
             },
@@ -124,6 +129,22 @@ class _Reader:
                 f"a {manifest.clock} game has one default input, for agents that are silent: "
                 + (f"this is one more than {defaults[0]}" if defaults else "mark it with [inputs.NAME.default]"),
             )
+
+    def seats_per_agent(self, table: dict[str, Any]) -> int:
+        seats = self.whole((), table, "seats_per_agent", 1, MAX_PLAYERS, 1)
+        if seats != 1:
+            self.fail(("seats_per_agent",), "seats_per_agent must be 1: this version seats an agent once in a world")
+        return seats
+
+    def spectate(self, table: dict[str, Any]) -> Spectate:
+        at = ("spectate",)
+        section = self.table(at, table.get("spectate", {}))
+        self.known(at, section, ("when", "delay_s"))
+        when = self.value(at, section, "when", lambda v: v in SPECTATE, "one of " + ", ".join(SPECTATE), "live")
+        delay_s = self.number(at, section, "delay_s", 0.0, 86400.0, 0.0)
+        if (when == "delayed") != (delay_s > 0):
+            self.fail((*at, "delay_s"), 'delay_s goes with when = "delayed", and says by how many seconds')
+        return Spectate(when=when, delay_s=delay_s)
 
     def known(self, at: tuple[str, ...], table: dict[str, Any], names: tuple[str, ...]) -> None:
         for key in table:

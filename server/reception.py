@@ -113,7 +113,7 @@ class Reception:
                 self._opened(report.world)
             case messages.WorldNotOpened():
                 self._lobby.not_opened(report.world)
-                self._refuse_waiting(report.world, report.reason)
+                self._refuse_waiting(report.world, report.reason, later=report.later)
             case messages.PlayerJoined():
                 self._lobby.player_joined(
                     report.world, report.player, report.agent, report.session, report.name, report.seat
@@ -222,14 +222,15 @@ class Reception:
         for reply, request, place in self._waiting.pop(world, []):
             reply(_placed(request, place))
 
-    def _refuse_waiting(self, world: str, reason: str) -> None:
+    def _refuse_waiting(self, world: str, reason: str, *, later: bool = False) -> None:
         if world in self._created:
             reply, request, game = self._created.pop(world)
             reply(messages.Refused(request=request, error=refusals.not_opened(game, reason, world)))
         waiting = self._waiting.pop(world, [])
         _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason)
         for reply, request, place in waiting:
-            reply(messages.Refused(request=request, error=refusals.not_opened(place.game, reason, world)))
+            error = refusals.not_now(place.game, reason) if later else refusals.not_opened(place.game, reason, world)
+            reply(messages.Refused(request=request, error=error))
 
     def _find(self, question: messages.AskWorld) -> messages.WorldFound:
         found = self._lobby.find(question.world)

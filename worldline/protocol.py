@@ -43,8 +43,9 @@ Role = Literal["spectator", "agent", "developer"]
 """What one may do: look at the games and worlds there are; play as well; or everything, for makers of games and agents.
 Each may do what those before it may."""
 
-WorldStatus = Literal["waiting", "running", "recovering", "finished", "closed", "faulted", "damaged"]
-"""``waiting`` for min_players, ``running``, ``recovering`` (its shard died; it comes back), ``finished`` by the rules,
+WorldStatus = Literal["waiting", "running", "paused", "recovering", "finished", "closed", "faulted", "damaged"]
+"""``waiting`` for min_players, ``running``, ``paused`` (it stands still and can be observed; it goes on by itself),
+``recovering`` (its shard died; it comes back), ``finished`` by the rules,
 ``closed`` (idle, operator), ``faulted`` (the game broke: its log stays readable), ``damaged`` (its log cannot be
 believed)."""
 
@@ -267,6 +268,14 @@ class GamesReply(Reply, tag="games", kw_only=True):
     games: list[GameSummary]
 
 
+class Spectate(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Who may watch a world of a game without a seat in it: ``live``, ``delayed`` by ``delay_s``, ``after`` its end, or
+    nobody (``off``)."""
+
+    when: Literal["live", "delayed", "after", "off"]
+    delay_s: Number = 0
+
+
 class RulesReply(Reply, tag="rules", kw_only=True):
     """How a game is played. ``inputs``, ``events``, ``settings`` are JSON Schemas by name, ``observation`` is one.
     ``deadline_ms``: how long a tick of a lockstep or turn game waits for an input."""
@@ -276,6 +285,8 @@ class RulesReply(Reply, tag="rules", kw_only=True):
     clock: str
     tick_hz: Number
     grace_s: Number
+    seats_per_agent: int
+    spectate: Spectate
     markdown: str
     inputs: dict[str, Any]
     events: dict[str, Any]
@@ -331,13 +342,22 @@ class EventItem(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Any = None
 
 
+class OfferedAction(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An input that would be accepted now. ``args`` and ``why`` only if the game says more than names."""
+
+    name: str
+    args: dict[str, Any] | None = None
+    why: str | None = None
+
+
 class Observation(Reply, tag="observation", kw_only=True):
     """What a player may know at ``tick``: the game's ``data`` and ``text``, and events since ``since``.
 
     ``cursor`` is the n to pass as ``since`` next time; ``missed`` counts events that were no longer kept.
     ``ended`` is set once the player is out: by the rules (terminated), or left, timed out, kicked, closed
-    (truncated); ``result`` is then the game's. In lockstep and turn games ``your_turn`` says whether an input of yours
-    is awaited, ``time_left_ms`` for how long; then the game's default is applied."""
+    (truncated); ``result`` is then the game's. ``actions`` are inputs that would be accepted now; absent if the game
+    does not say. In lockstep and turn games ``your_turn`` says whether an input of yours is awaited, ``time_left_ms``
+    for how long; then the game's default is applied."""
 
     world: str
     player: str
@@ -351,6 +371,7 @@ class Observation(Reply, tag="observation", kw_only=True):
     total_reward: Number
     data: Any = None
     text: str | None = None
+    actions: list[OfferedAction] | None = None
     ended: Literal["terminated", "truncated"] | None = None
     result: Any = None
     time_left_ms: int | None = None
@@ -466,9 +487,10 @@ class Closed(Reply, tag="closed", kw_only=True):
 class Notice(Reply, tag="notice", kw_only=True):
     """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
     speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
-    ``world_resumed``: it is back; ``draining``: the server is about to stop."""
+    ``world_paused``: it stands still and takes nothing, ``message`` says why; ``world_resumed``: it goes on;
+    ``draining``: the server is about to stop."""
 
-    code: Literal["draining", "clock_slow", "world_recovering", "world_resumed"]
+    code: Literal["draining", "clock_slow", "world_recovering", "world_paused", "world_resumed"]
     message: str
     world: str | None = None
     rate: Number | None = None
@@ -526,6 +548,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "overloaded": "try_later",
     "too_many_open": "try_later",
     "not_started": "try_later",
+    "world_paused": "try_later",
     "draining": "try_later",
     "too_many_worlds": "try_later",
     "internal": "try_later",

@@ -137,6 +137,8 @@ def _rules(name: str, code: GameCode) -> protocol.RulesReply:
         clock=manifest.clock,
         tick_hz=_whole(manifest.tick_hz),
         grace_s=_whole(manifest.grace_s),
+        seats_per_agent=manifest.seats_per_agent,
+        spectate=protocol.Spectate(when=manifest.spectate.when, delay_s=_whole(manifest.spectate.delay_s)),
         markdown=code.skill,
         inputs=manifest.input_schemas(),
         events=manifest.event_schemas(),

@@ -82,10 +82,12 @@ class WorldOpened(Message, tag="world_opened"):
 
 
 class WorldNotOpened(Message, tag="world_not_opened"):
-    """The world could not be made. ``reason`` says why, for people."""
+    """The world could not be made. ``reason`` says why, for people. ``later``: nothing is wrong with it; the shard
+    takes no world at the moment."""
 
     world: str
     reason: str
+    later: bool = False
 
 
 class RestoredPlayer(Message):

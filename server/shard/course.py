@@ -7,7 +7,7 @@ A tick has three steps, which the ticker calls for all worlds that are due:
 3. `answer`: outcomes, observations and pushes are made, each to leave when the record's group is durable.
 
 Only a running world with a realtime clock lets joins and leaves wait for its next tick. In all others it may be long in
-coming: they are logged and applied at once, between ticks.
+coming: they are logged and applied at once, between ticks. One that is paused takes nothing, and can be looked at.
 
 Invariant: what reports a change waits for ``ticket``, the journal group of the world's last record.
 
@@ -63,6 +63,8 @@ class Course:
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
+        self._pause: tuple[protocol.WorldStatus, str] | None = None
+        """While the world is paused: its status before, and why."""
         self._drained: list[Pending] = []
         self._silent: tuple[str, ...] = ()
         self._entries: list[Entry] = []
@@ -100,18 +102,46 @@ class Course:
         if self.world.finished is not None:
             self._end_finished(self.world.finished)
         elif self.status == "running":
-            self._count(anew=True)
-            if self.sight.fault is not None:
-                self.end_faulted(self.sight.fault)
-                return
-            self._surroundings.started(self)
-            if not self.pace.realtime:
-                self.wake()
+            self._begin()
 
     def end_at(self, tick: int, reason: str) -> None:
         """End a restored world that took a shard down in ``tick``, which is not run again."""
         self._next_tick = tick
         self.end_faulted(WorldFaulted(self.id, self.world.tick, "stuck", reason))
+
+    # --- standing still ------------------------------------------------------------------------------
+
+    @property
+    def why_paused(self) -> str | None:
+        """Why the world stands still, for people; None if it does not."""
+        return None if self._pause is None else self._pause[1]
+
+    def pause(self, reason: str) -> None:
+        """Stand still until `resume`; ``reason`` is for people. Nothing happens if the world has ended or is paused."""
+        if self.ended or self._pause is not None:
+            return
+        self._pause = self.status, reason
+        self.sight.status = "paused"
+        self._surroundings.paused(self)
+        refusal = refusals.world_paused(self.id, reason)
+        for pending in self.inbox.drain():
+            if isinstance(pending, PendingLeave) and pending.asker is None:
+                self.inbox.put(pending)  # decided here: it is written down when the world goes on
+            else:
+                self.desk.turn_away(pending, refusal)
+        for step in self.pace.steps:
+            self.desk.refuse(step.asker, refusal)
+        self.pace.steps.clear()
+        self.desk.tell_now(replies.paused(self.id, reason), self._change())
+
+    def resume(self) -> None:
+        """Go on as before, with whole deadlines. Nothing happens if the world is not paused."""
+        if self._pause is None or self.ended:
+            return
+        (self.sight.status, _), self._pause = self._pause, None
+        self.desk.tell_now(replies.goes_on(self.id), self._change())
+        if self.status == "running":
+            self._begin()
 
     # --- the tick ------------------------------------------------------------------------------------
 
@@ -183,6 +213,16 @@ class Course:
         if not step.ticks:
             self.pace.steps.popleft()
             self.desk.answer(step.asker, protocol.Stepped(world=self.id, tick=self.world.tick))
+
+    def _begin(self) -> None:
+        """Tick from now on; what waits for players waits for the whole time."""
+        self._count(anew=True)
+        if self.sight.fault is not None:
+            self.end_faulted(self.sight.fault)
+            return
+        self._surroundings.started(self)
+        if not self.pace.realtime:
+            self.wake()
 
     def _count(self, *, anew: bool) -> None:
         """Ask the game whom the next tick waits for; ``anew``: and wait for the whole time."""
@@ -287,10 +327,12 @@ class Course:
         self._surroundings.ended(self, ended)
 
     def _report_change(self) -> None:
-        changed = messages.WorldChanged(
+        self.desk.report(self._change())
+
+    def _change(self) -> messages.WorldChanged:
+        return messages.WorldChanged(
             world=self.id, status=self.status, tick=self.world.tick, reason=self.end_reason or None
         )
-        self.desk.report(changed)
 
 
 def _now_ms() -> int:

@@ -82,7 +82,9 @@ class WorldHost:
             self.course.telling.joined(asker, player)
             return
         waiting = self._inbox.join_of(message.agent)
-        if waiting is not None:
+        if self.course.why_paused is not None:
+            self._desk.refuse_join(asker, message.agent, refusals.world_paused(self.id, self.course.why_paused))
+        elif waiting is not None:
             waiting.askers.append(asker)
         elif len(self.world.players) + self._inbox.joins_waiting >= self._manifest.max_players:
             self._desk.refuse_join(
@@ -99,8 +101,10 @@ class WorldHost:
         asker = InputAsker(Asker(link, message.request), message.observe, message.since)
         if message.player in self.world.players and message.seen_tick is not None:
             self._drivers.heard(message.player).saw(message.seen_tick)
-        pace = self.course.pace
+        pace, paused = self.course.pace, self.course.why_paused
         match admission.judge(self.world, self._inbox, pace, message, self._sight.status, self._retry_after_ms):
+            case admission.Taken() if paused is not None:
+                self._desk.refuse(asker.asker, refusals.world_paused(self.id, paused))
             case admission.Taken(seq, args):
                 self._inbox.put(
                     PendingInput(
@@ -132,6 +136,9 @@ class WorldHost:
         if message.player not in self.world.players:
             self._desk.refuse(asker, replies.not_joined(message.player, self.id))
             return
+        if self.course.why_paused is not None and self._desk.is_behind:  # what it would see may stay undone for long
+            self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
+            return
         if message.named:
             self._drivers.heard(message.player).named(message.since)
         try:
@@ -146,6 +153,8 @@ class WorldHost:
         asker = Asker(link, message.request)
         if message.player not in self.world.players or self._inbox.leave_waiting(message.player):
             self._desk.refuse(asker, replies.not_joined(message.player, self.id))
+        elif self.course.why_paused is not None:
+            self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
         else:
             self.course.take(PendingLeave(asker, message.player, "left"))
 
@@ -175,7 +184,10 @@ class WorldHost:
         """Why an agent may not say when this world ticks; None if it may."""
         if agent != self._genesis.owner:
             return replies.not_owner(self.id, self._genesis.owner)
-        return None if self.course.pace.manual else replies.not_manual(self.id, self.world.clock)
+        if not self.course.pace.manual:
+            return replies.not_manual(self.id, self.world.clock)
+        paused = self.course.why_paused
+        return None if paused is None else refusals.world_paused(self.id, paused)
 
     def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
         """The player's session is back: it is driven from here now, and its grace is over."""
@@ -208,6 +220,8 @@ class WorldHost:
 
     def check(self, now_s: float) -> None:
         """Once a second: who has been away for too long, and has the world been empty for too long?"""
+        if self.course.why_paused is not None:
+            return
         for player in self._drivers.alone_for(self._manifest.grace_s, now_s):
             if not self._inbox.leave_waiting(player):
                 self.course.take(PendingLeave(None, player, "timeout"))

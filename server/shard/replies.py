@@ -6,12 +6,17 @@ Pure functions: from the runtime's results to the structs of ``worldline.protoco
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from games.errors import ArgumentProblem, ObservationFailed
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
+from server import refusals
 from worldline import protocol
+
+_actions: Final = msgspec.msgpack.Decoder(list[protocol.OfferedAction])
 
 
 def whole(number: float) -> float:
@@ -44,6 +49,7 @@ def observation(
         total_reward=whole(state.total_reward),
         data=None if seen.data is None else msgspec.Raw(seen.data),
         text=seen.text,
+        actions=None if seen.actions is None else _actions.decode(seen.actions),
         ended=state.ended,
         result=state.result,
     )
@@ -109,6 +115,21 @@ def resumed(world: World, player: str, *, status: protocol.WorldStatus) -> proto
         cursor=world.events(player, 1).cursor,
         driven=True,
     )
+
+
+def paused(world: str, reason: str) -> protocol.Notice:
+    """What players of a world are told that stands still from now on."""
+    return protocol.Notice(
+        code="world_paused",
+        message=f"this world stands still: {reason}",
+        world=world,
+        retry_after_ms=refusals.PAUSED_RETRY_MS,
+    )
+
+
+def goes_on(world: str) -> protocol.Notice:
+    """What they are told when it goes on."""
+    return protocol.Notice(code="world_resumed", message="this world goes on where it stood still", world=world)
 
 
 # --- refusals ----------------------------------------------------------------------------------------

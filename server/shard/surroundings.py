@@ -35,5 +35,8 @@ class Surroundings(Protocol):
     def wake(self, course: Course, at_s: float | None) -> None:
         """The world, which does not tick by time, is due at ``at_s`` (monotonic) and not before; None: not at all."""
 
+    def paused(self, course: Course) -> None:
+        """The world wants to tick no more, until it says again that it has started."""
+
     def ended(self, course: Course, after: Ticket) -> None:
         """The world takes nothing more, and may be let go once ``after`` is durable."""

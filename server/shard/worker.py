@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from eventlog.disk import Disk
-from eventlog.errors import EventLogError
+from eventlog.errors import DiskFull, EventLogError
 from eventlog.journal import Journal
 from eventlog.piece import Piece
 from eventlog.store import Store
@@ -79,6 +79,8 @@ class Shard:
             on_failure=self._on_disk_failure,
             disk=disk,
             on_sync=self._sync_seconds.record,
+            on_full=self._on_disk_full,
+            on_room=self.resume,
         )
         self._calls = CallPage(Path(config.call_page_path))
         self._outbox = Outbox()
@@ -95,6 +97,7 @@ class Shard:
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
+        self._why_paused: str | None = None
         self._draining = False
         self.stopped: asyncio.Future[None] = self._loop.create_future()
         """Done when the shard has drained, or has failed."""
@@ -138,6 +141,10 @@ class Shard:
     def wake(self, course: Course, at_s: float | None) -> None:
         """Tick this world at ``at_s``, if it is ready then."""
         self._ticker.wake(course, at_s)
+
+    def paused(self, course: Course) -> None:
+        """Tick this world no more, until it is started again."""
+        self._ticker.remove(course.id)
 
     def ended(self, course: Course, after: Ticket) -> None:
         """Tick this world no more, and let it go once its last record is durable."""
@@ -243,16 +250,26 @@ class Shard:
 
     def _open_next(self) -> None:
         """Make one world per turn of the loop: loading takes milliseconds, and the ticks of others come first."""
-        if self._draining:
+        if self._draining or not self._openings:
             return
         if self._ticker.is_due():
             self._loop.call_soon(self._open_next)
+            return
+        if self._why_paused is not None:
+            self._refuse_openings(self._why_paused)
             return
         message = self._openings.popleft()
         if isinstance(message, messages.OpenWorld):
             self._open_world(message)
         else:
             self._restore_world(message)
+
+    def _refuse_openings(self, reason: str) -> None:
+        """Nobody is waiting for long for a world that cannot be made now. Those that are to come back wait."""
+        for message in list(self._openings):
+            if isinstance(message, messages.OpenWorld):
+                self._openings.remove(message)
+                self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=reason, later=True))
 
     def _code(self, game: str, digest: str) -> GameCode:
         """A game's code by its digest. Raises GameError, EventLogError."""
@@ -299,6 +316,33 @@ class Shard:
         self._hosts[host.id] = host
         host.course.ticket = self._journal.append([opened.log.head])
         return host
+
+    # --- standing still ------------------------------------------------------------------------------
+
+    def pause(self, reason: str) -> None:
+        """Let all worlds stand still until `resume`, and make no new one; ``reason`` is for people."""
+        self._why_paused = reason
+        for host in list(self._hosts.values()):
+            host.course.pause(reason)
+
+    def resume(self) -> None:
+        """Let all worlds go on."""
+        if self._why_paused is None:
+            return
+        _log.info("%d worlds go on", len(self._hosts))
+        self._why_paused = None
+        for host in list(self._hosts.values()):
+            host.course.resume()
+        for _ in self._openings:
+            self._loop.call_soon(self._open_next)
+
+    def _on_disk_full(self, full: DiskFull) -> None:
+        """What was acknowledged is durable, and what was not waits: so nothing new is begun until there is room."""
+        if self._draining:
+            self._on_disk_failure(full)
+            return
+        _log.error("%s; %d worlds stand still until then", full, len(self._hosts))
+        self.pause("there is no room on the server's disk")
 
     # --- housekeeping --------------------------------------------------------------------------------
 
@@ -352,8 +396,12 @@ class Shard:
             self.stopped.set_result(None)
 
     async def _drain(self) -> None:
-        """Close every world, let everything become durable, and end."""
+        """Close every world, let everything become durable, and end. Without room for that, end as a crash does: what
+        is durable is enough to go on from."""
         self._draining = True
+        if self._journal.full is not None:
+            self._on_disk_failure(self._journal.full)
+            return
         for host in list(self._hosts.values()):
             host.course.close("server_stopped")
         await self._journal.close()
