@@ -94,7 +94,7 @@ end
 
 -- A player did not act in time: the game's default input is applied for it. Nobody asked, so there is no outcome.
 local function silence(entry)
-  local ok, problem = call(game.inputs[entry[3]], players.get(entry[2]), entry[4])
+  local ok = call(game.inputs[entry[3]], players.get(entry[2]), entry[4])
   if not ok then
     report_error("inputs." .. entry[3])
   end
