@@ -238,8 +238,8 @@ class World:
 
         Raises WorldFaulted if the game's code raises, or changes the world.
         """
-        seated = sorted(self.players.values(), key=lambda player: player.seat)
-        playing = [player.id for player in seated if player.ended is None]
+        seated = sorted([(player.seat, player.id) for player in self.players.values() if player.ended is None])
+        playing = [player for _, player in seated]
         try:
             named = self._looks.to_act(self.tick)
         except luajit21.LuaError as error:
