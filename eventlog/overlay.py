@@ -4,8 +4,9 @@ Read-only: nothing here changes a byte, and a running server does not notice.
 
 Which groups count: all up to the first bad one. A bad one with nothing good behind it is torn, it was never
 acknowledged. A bad one with a good one behind it, or one that the next segment says was there, is damage
-(`JournalDamaged`). The last group of all may have been written but not yet synced by its server; so the segment is
-synced here before anything in it is believed, and nobody is shown what a power loss can undo.
+(`JournalDamaged`). The last group of all may have been written but not yet synced by its server; so its segment (the
+last one, or the one before if the last is only made ready) is synced here before anything in it is believed, and nobody
+is shown what a power loss can undo.
 
 Which entries count: those of a world's highest epoch in any journal, if it was not released after them. The others
 are in world files for good, and what stands at their places there may be another shard's.
@@ -152,7 +153,7 @@ def read_journal(folder: Path, *, sync: bool = True) -> JournalContent:
     while True:
         try:
             paths = segment_paths(folder)
-            segments = [_read_segment(path, sync=sync and path == paths[-1]) for path in paths]
+            segments = [_read_segment(path, sync=sync and path in paths[-2:]) for path in paths]
         except _Vanished:
             continue
         content = JournalContent(folder, segments)
@@ -206,7 +207,7 @@ def _check(content: JournalContent) -> None:
         header = segment.header
         if header is None:
             if index == len(segments) - 1 and not any(segment.data[limits.SEGMENT_HEADER_BYTES :]):
-                break  # a crash while the segment was being made: no group was ever written to it
+                break  # made ready for groups to come: none was ever written to it
             raise _damaged(content, segment, 0, "the segment header is not intact")
         if (groups.segment_name(header.segment), header.shard) != (segment.path.name, _shard(content.folder)):
             raise _damaged(content, segment, 0, f"this is segment {header.segment} of shard {header.shard}")

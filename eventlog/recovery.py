@@ -93,7 +93,7 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
         for folder in folders:
             locks.callback(os.close, lock(folder))
         for folder in folders:
-            _sync_last_segment(folder, disk)
+            _sync_last_segments(folder, disk)
         contents = [_intact(read_journal(folder, sync=False)) for folder in folders]
         entries = sum(len(content.entries) for content in contents)
         decisions = _decide(data, contents, [_intact(read_journal(other)) for other in others])
@@ -113,9 +113,10 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
     )
 
 
-def _sync_last_segment(folder: Path, disk: Disk) -> None:
-    """Make durable what will be believed: its server may have died between writing the last group and syncing it."""
-    for path in segment_paths(folder)[-1:]:
+def _sync_last_segments(folder: Path, disk: Disk) -> None:
+    """Make durable what will be believed: its server may have died between writing the last group and syncing it. That
+    group is in the last segment, or in the one before if the last was only made ready."""
+    for path in segment_paths(folder)[-2:]:
         descriptor = disk.open(path)
         try:
             disk.sync(descriptor)

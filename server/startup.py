@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from eventlog import limits
+from eventlog.disk import NO_ROOM, RealDisk
 from eventlog.errors import EventLogError
 from eventlog.recovery import recover
 from eventlog.store import Store
@@ -113,9 +115,34 @@ def open_store(data: Path) -> Store:
         if isinstance(error, EventLogError):
             raise _refused(error) from error
         raise StartError(f"cannot recover {data}: {error.strerror}", "make room or mend the disk") from error
+    try:
+        check_room(data)
+    except OSError as error:
+        store.close()
+        if error.errno in NO_ROOM:
+            raise StartError(f"there is no room for a journal in {data}", "make room, or use another --data") from error
+        raise StartError(f"cannot write to {data}: {error.strerror}", "mend the disk, or use another --data") from error
     if report.journals:
         _log.info("redid %d journals of a server that was killed: %d worlds", report.journals, len(report.worlds))
     return store
+
+
+def check_room(data: Path) -> None:
+    """Write what a journal begins with and remove it again. Raises OSError if there is no room for it.
+
+    A server that runs waits for room; one that starts says so.
+    """
+    path, disk = data / "room.new", RealDisk()
+    path.unlink(missing_ok=True)
+    try:
+        descriptor = disk.create(path)
+        try:
+            disk.write(descriptor, bytes(limits.FILL_STEP_BYTES), 0)
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _refused(error: EventLogError) -> StartError:
@@ -135,7 +162,9 @@ def open_secret(data: Path) -> bytes:
             _write_secret(path, secrets.token_bytes(SECRET_BYTES))
         secret = path.read_bytes()
     except OSError as error:
-        raise StartError(f"cannot use {path}: {error.strerror}", "give it back to this user, or remove it") from error
+        full = error.errno in NO_ROOM
+        remedy = "make room, or use another --data" if full else "give it back to this user, or remove it"
+        raise StartError(f"cannot use {path}: {error.strerror}", remedy) from error
     if len(secret) != SECRET_BYTES:
         raise StartError(
             f"{path} holds {len(secret)} bytes, not {SECRET_BYTES}",

@@ -220,7 +220,8 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
-            step = requests.plan(request, session, self._catalogue, time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):
                 self._ask(waiting, step)
             else:
@@ -307,8 +308,11 @@ class Gateway:
             case messages.WorldFound():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
-                    number = waiting.request.id
-                    self._reply(waiting, requests.world_found(message, waiting.world or "", waiting.session, number))
+                    self._on_world_found(waiting, message)
+            case messages.WorldMade():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._reply(waiting, requests.created(waiting.request, message.world, self._config.secret))
             case messages.GameCounts():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
@@ -344,6 +348,13 @@ class Gateway:
         # Also for a client that has gone meanwhile: its place is reserved, and joining is how a reservation ends.
         assert isinstance(waiting.request, protocol.Join)
         self._ask(waiting, requests.join_world(waiting.request, waiting.session, placed))
+
+    def _on_world_found(self, waiting: Waiting, found: messages.WorldFound) -> None:
+        request = waiting.request
+        if isinstance(request, protocol.Step | protocol.Play) and found.shard is not None:
+            self._ask(waiting, requests.owners_request(request, waiting.session, found.shard))
+        else:
+            self._reply(waiting, requests.world_found(found, waiting.world or "", waiting.session, request.id))
 
     def _statistics(self, request: int) -> messages.GatewayStatistics:
         return messages.GatewayStatistics(

@@ -79,12 +79,13 @@ def wrong_frame(text_frame: bool) -> Refused:
 def unknown_type(name: str, re: int | None) -> Refused:
     """There is no such request."""
     valid = nearest_names(name, protocol.REQUEST_TYPES)
+    meant = close_match(name, protocol.REQUEST_TYPES) or str(protocol.Ping.__struct_config__.tag)
     return Refused(
         protocol.Error(
             re=re,
             code="unknown_type",
             message=f"there is no request of type {shown(name)}",
-            hint=f"did you mean {quoted(valid[0])}?",
+            hint=f"did you mean {quoted(meant)}?",
             path="type",
             valid=valid,
         )
@@ -268,7 +269,7 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
     return protocol.Error(
         re=re,
         code="internal",
-        message="the process that had this input has died; without a seq nobody can say whether it was applied",
+        message="the process that had this request has died; without seq or at_tick nobody can say whether it was done",
         hint=f"look first: {quoted(protocol.Observe(id=re, world=world))}; an input with a seq is repeated for you",
         data={"reference": world},
     )
