@@ -192,10 +192,12 @@ class Reply(msgspec.Struct, tag_field="type", omit_defaults=True):
 
 
 class Limits(msgspec.Struct, kw_only=True):
-    """What this connection may do. ``rate_hz`` is null when limits are off."""
+    """What this connection may do, and with ``agent_rate_hz`` all connections of its agent. Rates are null when limits
+    are off."""
 
     rate_hz: Number | None
     burst: int | None
+    agent_rate_hz: Number | None
     max_open_requests: int
     max_message_bytes: int
     max_reply_bytes: int
