@@ -154,6 +154,7 @@ class Host:
         self.offers = host[b"offers"]
         self.actions = host[b"actions"]
         self.view = host[b"view"]
+        self.memory = host[b"memory"]
         self.misfit = host[b"misfit"]
         self.marks = host[b"marks"]
         self.save = host[b"save"]

@@ -40,6 +40,8 @@ Entry = AnyEntry
 
 MAX_FAILED_TICKS: Final = 100
 """So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
+MAX_MEMORY_MIB: Final = 64
+"""Of Lua memory in use: so a thousand small worlds fit on one machine, and one greedy one does no harm."""
 NIL: Final = b"\xc0"
 
 
@@ -157,6 +159,14 @@ class World:
         self.tick += int(ran)
         return self._finish_call(blobs, (), [])
 
+    def check_memory(self) -> None:
+        """Raise WorldFaulted if the world holds more than its game may. To be called between calls of a live world.
+
+        How much a world takes depends on the machine a little, so a replay does not ask: the log says where it ended.
+        """
+        if self._host.memory(False) > MAX_MEMORY_MIB * 1024 and self._host.memory(True) > MAX_MEMORY_MIB * 1024:
+            raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
+
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
 
@@ -238,8 +248,8 @@ class World:
 
         Raises WorldFaulted if the game's code raises, or changes the world.
         """
-        seated = sorted(self.players.values(), key=lambda player: player.seat)
-        playing = [player.id for player in seated if player.ended is None]
+        seated = sorted([(player.seat, player.id) for player in self.players.values() if player.ended is None])
+        playing = [player for _, player in seated]
         try:
             named = self._looks.to_act(self.tick)
         except luajit21.LuaError as error:

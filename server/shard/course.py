@@ -182,7 +182,9 @@ class Course:
         """Apply what was written ahead and run the tick."""
         self._next_tick = self.world.tick + 1
         try:
-            self._result = self.world.apply(self._entries, step=True)
+            result = self.world.apply(self._entries, step=True)
+            self.world.check_memory()
+            self._result = result
             if self._eager:
                 for player in self.world.players:
                     self.sight.observation(player, 1, "both")
@@ -257,6 +259,7 @@ class Course:
         self.desk.journal(record)
         try:
             result = self.world.apply(entries, step=False)
+            self.world.check_memory()
         except WorldFaulted as fault:
             self.end_faulted(fault, also_refuse=[pending])
             return

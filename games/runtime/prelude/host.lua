@@ -259,6 +259,14 @@ function host.marks()
   return answer:tostring()
 end
 
+-- KiB of Lua memory; collect: of what is in use, without what is only waiting to be collected.
+function host.memory(collect)
+  if collect then
+    collectgarbage("collect")
+  end
+  return collectgarbage("count")
+end
+
 -- nodes, node writes, spatial queries, KiB of Lua memory.
 function host.statistics()
   return store.nodes, store.node_writes, store.spatial_queries, collectgarbage("count")
