@@ -94,6 +94,27 @@ def too_many_worlds(max_worlds: int) -> protocol.Error:
     )
 
 
+def too_many_of_yours(owned: list[str]) -> protocol.Error:
+    """The agent has made as many worlds as one agent may."""
+    return protocol.Error(
+        code="too_many_worlds",
+        message=f"{len(owned)} worlds of yours have not ended, as many as one agent may have: {', '.join(owned)}",
+        hint="send the same request again when one of them has ended; an empty one closes by itself",
+        data={"max_worlds": len(owned)},
+        retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
+def private_world(world: str) -> protocol.Error:
+    """The world is its owner's, and the join code was not shown, or is wrong."""
+    return protocol.Error(
+        code="forbidden",
+        message=f"world {world} is private: it is joined with its join code",
+        hint="ask the agent that made it for the join_code of its created",
+        path="join_code",
+    )
+
+
 def no_shard() -> protocol.Error:
     """Every shard is down at the moment."""
     return protocol.Error(

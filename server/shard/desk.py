@@ -13,7 +13,16 @@ from typing import Any
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
 from server import messages
-from server.shard.inbox import Asker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
+from server.shard.inbox import (
+    Asker,
+    JoinAsker,
+    Pending,
+    PendingClock,
+    PendingInput,
+    PendingJoin,
+    PendingLeave,
+    PendingSilence,
+)
 from server.shard.surroundings import Surroundings
 from worldline import protocol
 
@@ -91,3 +100,7 @@ class Desk:
             case PendingInput():
                 for waiting in pending.askers:
                     self.answer(waiting.asker, error)
+            case PendingClock():
+                self.answer(pending.asker, error)
+            case PendingSilence():
+                pass  # nobody asked
