@@ -169,6 +169,7 @@ def load_into(host: Host, code: GameCode, *, settings: Mapping[str, object], see
         "settings": settings,
         "seed": seed,
         "tick_hz": code.manifest.tick_hz,
+        "by_turns": code.manifest.clock == "turn",
     }
     problem = host.load(msgspec.msgpack.encode(config))
     if problem:

@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+import msgspec
+
 from games.code import GameCode
 from games.errors import ObservationFailed
 from games.runtime.findings import first_difference
@@ -56,6 +58,7 @@ class Looks:
         self._describes = bool(host.describes())
         # Engines of old logs know no actions.
         self._offers = host.offers is not None and bool(host.offers())
+        self._says_who_acts = host.to_act is not None
         self._seen: dict[str, Seen] = {}
 
     def forget(self) -> None:
@@ -83,6 +86,19 @@ class Looks:
         """Return what spectators see. Raises ObservationFailed, StateChanged."""
         (view,) = self._taken(self._host.view(self._compares()), 1, "game.view", tick)
         return bytes(view)
+
+    def to_act(self, tick: int) -> set[str] | None:
+        """Return the players whom the game waits for, None if it leaves that to the engine.
+
+        Raises ObservationFailed, StateChanged.
+        """
+        if not self._says_who_acts:
+            return None
+        (blob,) = self._taken(self._host.to_act(self._compares()), 1, "game.to_act", tick)
+        if blob is None:
+            self._says_who_acts = False
+            return None
+        return set(msgspec.msgpack.decode(blob, type=list[str]))
 
     def _observe(self, player: str, tick: int, wants_data: bool, wants_text: bool) -> tuple[bytes | None, str]:
         if not wants_data and not wants_text:

@@ -19,6 +19,7 @@ from games.code import Engine, GameCode, load_into
 from games.errors import (
     FaultKind,
     GameError,
+    ObservationFailed,
     SnapshotUnreadable,
     StateNotSaveable,
     WorldFaulted,
@@ -26,7 +27,7 @@ from games.errors import (
 from games.fields import lua_fields
 from games.runtime import effects, snapshots
 from games.runtime.chain import Chain
-from games.runtime.effects import Input, Join, Leave
+from games.runtime.effects import AnyEntry, Clock, Input, Join
 from games.runtime.entries import check_entries
 from games.runtime.looking import Format, Looks, StateChanged
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
@@ -35,10 +36,12 @@ from games.runtime.sandbox import Host, compile_engine, locate
 
 __all__ = ["DebugLine", "Ended", "Entry", "Format", "Seen", "TickResult", "World", "WorldCounters"]
 
-Entry = Join | Leave | Input
+Entry = AnyEntry
 
 MAX_FAILED_TICKS: Final = 100
 """So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
+MAX_MEMORY_MIB: Final = 64
+"""Of Lua memory in use: so a thousand small worlds fit on one machine, and one greedy one does no harm."""
 NIL: Final = b"\xc0"
 
 
@@ -55,6 +58,8 @@ class World:
         self.seed = seed
         self.tick = 0
         """The last tick that ran. 0: the state after setup."""
+        self.clock: str = code.manifest.clock
+        """Who says when it ticks: kept here for whoever does."""
         self.players: dict[str, PlayerState] = {}
         """Those who are seated, by id, in the order they joined."""
         self.finished: Any = None
@@ -77,14 +82,16 @@ class World:
         seed: int,
         settings: Mapping[str, Any] | None = None,
         engine: Engine | None = None,
+        clock: str | None = None,
     ) -> World:
         """Make a world and run its setup.
 
-        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults. Raises GameError if the game does not load
-        or its setup raises, ArgumentProblem for a setting that is not valid.
+        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults, ``clock`` its clock. Raises GameError if the
+        game does not load or its setup raises, ArgumentProblem for a setting that is not valid.
         """
         checked = code.manifest.check_settings(settings or {})
         world = World(code, engine or Engine.current(), world_id=world_id, seed=seed, settings=checked)
+        world.clock = clock or world.clock
         try:
             problem, *blobs = world._host.setup()
         except luajit21.LuaError as error:
@@ -129,6 +136,9 @@ class World:
             raise self._fault_of(error) from None
         if step:
             self.tick += 1
+        for entry in entries:
+            if isinstance(entry, Clock):
+                self.clock = entry.clock
         return self._finish_call(blob, entries, digests)
 
     def run_empty(self, ticks: int) -> TickResult:
@@ -148,6 +158,14 @@ class World:
         ran, blobs = (done[0], done[1:]) if isinstance(done, tuple) else (done, None)
         self.tick += int(ran)
         return self._finish_call(blobs, (), [])
+
+    def check_memory(self) -> None:
+        """Raise WorldFaulted if the world holds more than its game may. To be called between calls of a live world.
+
+        How much a world takes depends on the machine a little, so a replay does not ask: the log says where it ended.
+        """
+        if self._host.memory(False) > MAX_MEMORY_MIB * 1024 and self._host.memory(True) > MAX_MEMORY_MIB * 1024:
+            raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
 
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
@@ -195,6 +213,7 @@ class World:
                 core=snapshots.encode_core(self._joins, self.finished, self.players),
                 scene=scene,
                 values=rest[0],
+                clock=self.clock,
             )
         )
 
@@ -215,6 +234,7 @@ class World:
         except luajit21.LuaError as error:
             raise SnapshotUnreadable(_text_of(error)) from None
         world.tick = saved.tick
+        world.clock = saved.clock or world.clock
         world.finished = core.finished
         world.players = {player.id: player for player in core.players}
         world._joins = core.joins
@@ -224,6 +244,27 @@ class World:
     def close(self) -> None:
         """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
         del self._host, self._looks
+
+    # --- acting --------------------------------------------------------------------------------------
+
+    def to_act(self) -> list[str]:
+        """Return the players that the next tick waits for, in seat order: those whom ``game.to_act`` names; in a game
+        without that function all who are not out.
+
+        Raises WorldFaulted if the game's code raises, or changes the world.
+        """
+        seated = sorted([(player.seat, player.id) for player in self.players.values() if player.ended is None])
+        playing = [player for _, player in seated]
+        try:
+            named = self._looks.to_act(self.tick)
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        except ObservationFailed as failure:
+            message = f"game.to_act raised: {failure.message}\n{failure.traceback}"
+            raise self._fault("to_act_failed", message) from None
+        except StateChanged as changed:
+            raise self._fault("observe_writes", str(changed)) from None
+        return playing if named is None else [player for player in playing if player in named]
 
     # --- looking -------------------------------------------------------------------------------------
 
@@ -371,6 +412,11 @@ class World:
                     result.kicked.append(Kicked(effect.player, effect.message))
                     how["message"] = effect.message
                 result.ended.append(Ended(effect.player, "truncated", how))
+            case effects.Out():
+                out = self.players[effect.player]
+                if out.ended is None:
+                    out.ended, out.result = "terminated", msgspec.msgpack.decode(effect.result)
+                    result.ended.append(Ended(out.id, "terminated", out.result))
             case effects.Finished():
                 value = msgspec.msgpack.decode(effect.result)
                 self._end(result, "terminated", {} if value is None else value)
@@ -383,8 +429,9 @@ class World:
     def _end(self, result: TickResult, how: Literal["terminated", "truncated"], value: Any) -> None:
         self.finished = result.finished = value
         for player in self.players.values():
-            player.ended, player.result = how, value
-            result.ended.append(Ended(player.id, how, value))
+            if player.ended is None:
+                player.ended, player.result = how, value
+                result.ended.append(Ended(player.id, how, value))
 
     def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
         message = _text_of(error)

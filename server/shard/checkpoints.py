@@ -36,8 +36,8 @@ from games.runtime.snapshots import state_hash
 from replays.standing import Standing, encode_standing
 from server.callpage import CallPage
 from server.histogram import Histogram
+from server.shard.course import Course
 from server.shard.history import History
-from server.shard.host import WorldHost
 
 TAIL_S: Final = 0.05
 """A world is due when re-executing what came after its last snapshot would take so long …"""
@@ -84,10 +84,10 @@ class Written(NamedTuple):
 class _Kept:
     """A world of this shard, and what its tail would cost."""
 
-    __slots__ = ("done", "history", "host", "snapshots", "tail_s", "wait_until_s")
+    __slots__ = ("course", "done", "history", "snapshots", "tail_s", "wait_until_s")
 
-    def __init__(self, host: WorldHost, history: History, snapshots: Snapshots, tail_s: float) -> None:
-        self.host = host
+    def __init__(self, course: Course, history: History, snapshots: Snapshots, tail_s: float) -> None:
+        self.course = course
         self.history = history
         self.snapshots = snapshots
         self.tail_s = tail_s
@@ -98,7 +98,7 @@ class _Kept:
     @property
     def has_state(self) -> bool:
         """Whether there is something to save: a faulted world has no state any more, an old engine cannot save it."""
-        return self.host.world.can_save and self.host.world.faulted is None and self.host.status != "faulted"
+        return self.course.world.can_save and self.course.world.faulted is None and self.course.status != "faulted"
 
 
 def due_after_s(worlds: int) -> float:
@@ -146,28 +146,28 @@ class Checkpoints:
 
     # --- worlds --------------------------------------------------------------------------------------
 
-    def add(self, host: WorldHost, history: History, *, tail_s: float) -> None:
+    def add(self, course: Course, history: History, *, tail_s: float) -> None:
         """Save this world from now on; ``tail_s`` is what its tail costs already."""
-        snapshots = Snapshots(self._data, host.id, disk=self._disk)
-        self._worlds[host.id] = _Kept(host, history, snapshots, tail_s)
+        snapshots = Snapshots(self._data, course.id, disk=self._disk)
+        self._worlds[course.id] = _Kept(course, history, snapshots, tail_s)
 
-    def ticked(self, host: WorldHost, took_s: float) -> None:
+    def ticked(self, course: Course, took_s: float) -> None:
         """A world has run a tick, which took so long."""
-        kept = self._worlds[host.id]
+        kept = self._worlds[course.id]
         kept.tail_s += took_s
         if (
             kept.tail_s >= due_after_s(len(self._worlds))
-            and host.id not in self._due
+            and course.id not in self._due
             and time.monotonic() >= kept.wait_until_s
             and kept.has_state
         ):
-            self._due[host.id] = None
+            self._due[course.id] = None
             self._awake.set()
 
-    def ended(self, host: WorldHost, done: Callable[[], None]) -> None:
+    def ended(self, course: Course, done: Callable[[], None]) -> None:
         """A world has ended, its last record is in the journal. ``done`` is called once its last snapshot is there."""
-        kept = self._worlds.pop(host.id)
-        self._due.pop(host.id, None)
+        kept = self._worlds.pop(course.id)
+        self._due.pop(course.id, None)
         kept.done = done
         if self._stopped:
             done()
@@ -244,18 +244,18 @@ class Checkpoints:
             await shot.durable.wait()
             name: str = await self._on_helper(kept.snapshots.publish, written.draft)
         except (OSError, SnapshotDamaged) as error:
-            _log.error("no snapshot of world %s at tick %d: %s; its log has it all", kept.host.id, shot.tick, error)
+            _log.error("no snapshot of world %s at tick %d: %s; its log has it all", kept.course.id, shot.tick, error)
             kept.wait_until_s = time.monotonic() + RETRY_AFTER_S
             return hold_s
         self._journal([kept.history.checkpoint(shot.tick, written.hash, name, written.draft.size_bytes)])
         kept.tail_s -= shot.tail_s
         self.taken += 1
         self.taken_bytes += written.draft.size_bytes
-        spacing_ticks = max(1, int(KEYFRAME_EVERY_S * kept.host.manifest.tick_hz))
+        spacing_ticks = max(1, int(KEYFRAME_EVERY_S * kept.course.manifest.tick_hz))
         try:
             await self._on_helper(kept.snapshots.thin, spacing_ticks)
         except OSError as error:
-            _log.error("old snapshots of world %s cannot be removed: %s", kept.host.id, error)
+            _log.error("old snapshots of world %s cannot be removed: %s", kept.course.id, error)
         return hold_s + written.cpu_s
 
     async def _wait_for_slack(self) -> None:
@@ -265,15 +265,15 @@ class Checkpoints:
 
     def _encode(self, kept: _Kept) -> Shot | None:
         """On the tick thread, between two ticks. A world that cannot be saved is ended, and gives None."""
-        host, world = kept.host, kept.host.world
+        course, world = kept.course, kept.course.world
         if not kept.has_state:  # since it became due
             return None
         try:
-            with self._calls.during(host.id, world.tick, "save"):
+            with self._calls.during(course.id, world.tick, "save"):
                 snapshot = world.snapshot()
         except StateNotSaveable as error:
             reason = f"its state cannot be saved: {error.path} {error.reason}"
-            self._end(kept, WorldFaulted(host.id, world.tick, "not_saveable", reason))
+            self._end(kept, WorldFaulted(course.id, world.tick, "not_saveable", reason))
             return None
         except WorldFaulted as fault:
             self._end(kept, fault)
@@ -290,10 +290,10 @@ class Checkpoints:
         )
 
     def _end(self, kept: _Kept, fault: WorldFaulted) -> None:
-        if kept.done is None:
-            kept.host.break_off(fault)
+        if not kept.course.ended:
+            kept.course.end_faulted(fault)
         else:
-            _log.error("world %s has ended, but there is no snapshot of its end: %s", kept.host.id, fault.message)
+            _log.error("world %s has ended, but there is no snapshot of its end: %s", kept.course.id, fault.message)
 
     async def _on_helper(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._helper, function, *arguments)

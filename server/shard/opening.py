@@ -24,6 +24,7 @@ from games.runtime.world import World
 from replays.replay import Replay, replay
 from server import version
 from server.callpage import CallPage
+from server.messages import OpenWorld
 from server.shard.history import History
 from worldline import protocol
 
@@ -37,30 +38,32 @@ class Opened(NamedTuple):
     log: WorldLog
     history: History
     joined: dict[str, records.JoinEntry]
+    genesis: records.Genesis
     tail_s: float
     """How long it took to re-execute what came after its last snapshot."""
 
 
-def make(code: GameCode, engine: Engine, *, world_id: str, seed: int, shard: int) -> Opened:
-    """Make a new world and begin its log. Raises GameError."""
-    world = World.load(code, world_id=world_id, seed=seed, engine=engine)
+def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Opened:
+    """Make the world that was ordered and begin its log. Raises GameError, ArgumentProblem."""
+    clock = order.clock or code.manifest.clock
+    world = World.load(code, world_id=order.world, seed=order.seed, settings=order.settings, engine=engine, clock=clock)
     genesis = records.Genesis(
-        world=world_id,
+        world=order.world,
         game=code.name,
         digest=code.digest,
-        seed=seed,
-        settings=code.manifest.check_settings({}),
-        clock=code.manifest.clock,
-        owner=None,
-        ranked=True,
-        private=False,
+        seed=order.seed,
+        settings=code.manifest.check_settings(order.settings),
+        clock=clock,
+        owner=order.owner,
+        ranked=order.ranked,
+        private=order.private,
         engine=engine.digest,
         versions={"lua": lua_version(), "lupa": lupa.__version__, "worldline": version()},
         created_ms=time.time_ns() // 1_000_000,
         forked_from=None,
     )
     log = WorldLog.create(genesis, shard=shard)
-    return Opened(world, log, History(world, log, genesis), {}, 0.0)
+    return Opened(world, log, History(world, log, genesis), {}, genesis, 0.0)
 
 
 class LogEnded(Exception):
@@ -105,7 +108,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
         joined=joined,
         fingerprint=replaying.fingerprint,
     )
-    return Opened(replaying.world, log, history, joined, tail_s)
+    return Opened(replaying.world, log, history, joined, replaying.genesis, tail_s)
 
 
 def _step(replaying: Replay, calls: CallPage) -> bool:

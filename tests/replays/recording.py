@@ -32,7 +32,9 @@ BEAT_TICKS: Final = 60
 class Recording:
     """A world that is played and written down; made by `start`, ended by `close`."""
 
-    def __init__(self, data: Path, code: GameCode, *, seed: int, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, data: Path, code: GameCode, *, seed: int, settings: dict[str, Any], file_bytes: int = 8 << 20
+    ) -> None:
         """Must be made on a running event loop: the journal needs one."""
         self._store = Store.open(data)
         engine = Engine.current()
@@ -49,7 +51,7 @@ class Recording:
             engine=engine.digest,
             created_ms=TIME_MS,
         )
-        self._log = WorldLog.create(genesis, shard=0)
+        self._log = WorldLog.create(genesis, shard=0, file_bytes=file_bytes)
         self._journal.append([self._log.head])
         self._notes: list[records.OutcomeNote] = []
         self._seqs: dict[str, int] = {}

@@ -28,12 +28,14 @@ from tests.replays.test_reexecution import tsunami
 FIELDS = ("position", "epoch", "ended", "until", "joined", "outcomes", "fingerprint", "genesis")
 
 
-async def played(data: Path, *, seconds: int = 12, lie_at: int | None = None, closed: bool = True) -> list[int]:
+async def played(
+    data: Path, *, seconds: int = 12, lie_at: int | None = None, closed: bool = True, file_bytes: int = 8 << 20
+) -> list[int]:
     """Write the log of a game of two, with a checkpoint every two seconds; return the ticks of the snapshots.
 
     Some checkpoints' records come later than their tick. The one numbered ``lie_at`` claims a wrong hash.
     """
-    recording = Recording(data, tsunami(), seed=11, settings={"wave_interval_s": 26})
+    recording = Recording(data, tsunami(), seed=11, settings={"wave_interval_s": 26}, file_bytes=file_bytes)
     ticks: list[int] = []
     names: list[str] = []
     for second in range(seconds):
@@ -210,9 +212,17 @@ async def test_seeking_uses_snapshots_and_finds_the_same_worlds(tmp_path: Path) 
 
 
 async def test_verification_begins_with_a_snapshot_where_the_first_files_are_gone(tmp_path: Path) -> None:
-    ticks = await played(tmp_path)
-    path = tmp_path / "worlds" / WORLD / "0001.wlog"
-    content = path.read_bytes()
-    place = Snapshots(tmp_path, WORLD).read(ticks[0]).position
-    path.write_bytes(bytes(place.offset) + content[place.offset :])
-    assert verify_world(tmp_path, WORLD).status == "damaged", "a damaged beginning is not a missing one"
+    ticks = await played(tmp_path, file_bytes=900)
+    files = sorted((tmp_path / "worlds" / WORLD).glob("*.wlog"))
+    assert len(files) > 2
+    files[1].write_bytes(b"?" + files[1].read_bytes()[1:])
+    assert verify_world(tmp_path, WORLD).status == "damaged", "a damaged file is not a missing one"
+    for path in files[:2]:
+        path.unlink()
+    verdict = verify_world(tmp_path, WORLD)
+    kept = [tick for tick in ticks if Snapshots(tmp_path, WORLD).read(tick).position.file > 2]
+    assert (verdict.status, verdict.from_tick) == ("verified", kept[0])
+    Snapshots(tmp_path, WORLD).path(kept[-1]).unlink()
+    for tick in kept[:-1]:
+        Snapshots(tmp_path, WORLD).path(tick).unlink()
+    assert verify_world(tmp_path, WORLD).status == "damaged", "neither the genesis nor a snapshot is there"

@@ -15,6 +15,7 @@ local put_number, put_string, put_array, put = codec.put_number, codec.put_strin
 local floor, rawget, type = math.floor, rawget, type
 
 local JOINED, LEFT, OUTCOME, EMITTED, SCORED, REWARDED, FINISHED, TICK_FAILED = 1, 2, 3, 4, 5, 6, 7, 8
+local OUT = 9
 
 -- A game that says more than this in one call is told so by a last line.
 local MAX_DEBUG_LINES = 100
@@ -93,6 +94,13 @@ function effects.rewarded(player, amount)
   begin(REWARDED, 2)
   put_string(draft, player)
   put_number(draft, amount)
+  commit()
+end
+
+function effects.out(player, result)
+  begin(OUT, 2)
+  put_string(draft, player)
+  put(draft, result)
   commit()
 end
 

@@ -22,7 +22,7 @@ local host = {}
 local xpcall, type, rawget, raw_metatable = xpcall, type, rawget, debug.getmetatable
 local call, settle, on_error, report_error = calls.call, calls.settle, calls.on_error, calls.report_error
 
-local JOIN, LEAVE, INPUT = 1, 2, 3 -- kinds of entries, as in games/runtime/effects.py
+local JOIN, LEAVE, INPUT, SILENCE = 1, 2, 3, 4 -- kinds of entries, as in games/runtime/effects.py
 -- A tick that raises is a bug of the game that may pass; this many in a row will not.
 local MAX_FAILED_TICKS = 100
 -- All that an agent is told: the traceback goes to the developers.
@@ -92,6 +92,14 @@ local function input(entry)
   end
 end
 
+-- A player did not act in time: the game's default input is applied for it. Nobody asked, so there is no outcome.
+local function silence(entry)
+  local ok = call(game.inputs[entry[3]], players.get(entry[2]), entry[4])
+  if not ok then
+    report_error("inputs." .. entry[3])
+  end
+end
+
 -- Calls the timers that are due. Returns whether all came through.
 local function run_timers(due)
   local fine = true
@@ -137,8 +145,8 @@ function host.add(file, source)
   return sandbox.add(file, source)
 end
 
--- Runs main.lua and checks what it returns. config: inputs, input_args,
--- events, event_args, actions, settings, seed, tick_hz. Returns nil or a problem.
+-- Runs main.lua and checks what it returns. config: inputs, input_args, events, event_args, actions, settings,
+-- seed, tick_hz, by_turns. Returns nil or a problem.
 function host.load(config)
   config = decode(config)
   tick_hz, dt = config.tick_hz, 1 / config.tick_hz
@@ -148,7 +156,7 @@ function host.load(config)
   if not ok then
     return returned
   end
-  local problem = game.take(returned, config.inputs, config.actions)
+  local problem = game.take(returned, config.inputs, config.actions, config.by_turns)
   if not problem then
     timers.declare(game.timer_names)
   end
@@ -179,6 +187,8 @@ function host.apply(entries, step)
     local kind = entry[1]
     if kind == INPUT then
       input(entry)
+    elseif kind == SILENCE then
+      silence(entry)
     elseif kind == JOIN then
       join(entry)
     elseif kind == LEAVE then
@@ -216,6 +226,7 @@ end
 -- What is asked without changing anything: see reading.lua.
 host.describes, host.offers = reading.describes, reading.offers
 host.observe, host.actions, host.view = reading.observe, reading.actions, reading.view
+host.to_act = reading.to_act
 
 -- For `games check`: what in the observation of a player does not fit `fields` (a blob), or nil.
 function host.misfit(id, fields)
@@ -246,6 +257,14 @@ function host.marks()
     codec.put(answer, { store.next_id, random.states() })
   end
   return answer:tostring()
+end
+
+-- KiB of Lua memory; collect: of what is in use, without what is only waiting to be collected.
+function host.memory(collect)
+  if collect then
+    collectgarbage("collect")
+  end
+  return collectgarbage("count")
 end
 
 -- nodes, node writes, spatial queries, KiB of Lua memory.

@@ -161,6 +161,32 @@ function reading.actions(id, compare)
   return true, result
 end
 
+local function who_acts()
+  local list = game.to_act(world.object)
+  if type(list) ~= "table" or (blame.noun(list) ~= nil and list ~= players.list) then
+    blame.fail("game.to_act must return a list of players, it returned a " .. type(list))
+  end
+  local ids = {}
+  for i = 1, #list do
+    ids[i] = players.id(list[i], "to_act")
+  end
+  return wire(ids, "game.to_act")
+end
+
+-- Whom the next tick waits for, as a blob: [id]; nil if the game leaves it to the engine.
+function reading.to_act(compare)
+  if not game.to_act then
+    return true, nil
+  end
+  local ok, result, before, after = look("to_act", compare, who_acts)
+  if not ok then
+    return false, result, before
+  elseif after ~= before then
+    return true, result, before, after
+  end
+  return true, result
+end
+
 local function painted()
   if not game.view then
     answer:reset()
