@@ -150,7 +150,7 @@ def test_help_names_every_option_and_its_variable() -> None:
     options = set(re.findall(r"--[a-z-]+", shown)) - {"--help"}
     assert options == {
         "--host", "--port", "--data", "--games", "--shards", "--durability", "--limits", "--max-worlds", "--log",
-        "--log-level", "--tick-timeout-ms",
+        "--log-level", "--tick-timeout-ms", "--guests", "--allow-host", "--tls-cert", "--tls-key",
     }  # fmt: skip
 
 
