@@ -198,6 +198,12 @@ class Checkpoints:
             _log.warning("%d worlds are not saved, there was no time: they come back from their logs", len(waiting))
         self._helper.shutdown()
 
+    def abandon(self) -> None:
+        """Save nothing any more: the process is about to end."""
+        self._stopped = True
+        self._task.cancel()
+        self._helper.shutdown(wait=False, cancel_futures=True)
+
     # --- the work ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:

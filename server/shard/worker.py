@@ -410,6 +410,7 @@ class Shard:
         """A failed write or sync: what it covered is in doubt, so no retry and no acknowledgement."""
         _log.critical("the journal cannot be written: %s; this shard ends, its logs end with what was synced", error)
         self.failed = error
+        self._checkpoints.abandon()
         if not self.stopped.done():
             self.stopped.set_result(None)
 
