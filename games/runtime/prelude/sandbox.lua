@@ -5,6 +5,11 @@
 local import = ...
 local blame = import("blame")
 local limits = import("limits")
+local math_arc = import("math_arc")
+local math_exp = import("math_exp")
+local math_log = import("math_log")
+local math_pow = import("math_pow")
+local math_trig = import("math_trig")
 local nearest = import("nearest")
 local order = import("order")
 local random = import("random")
@@ -27,9 +32,13 @@ local strings = copy(string, "byte char len lower reverse sub upper")
 strings.find, strings.match, strings.gmatch, strings.gsub = text.find, text.match, text.gmatch, text.gsub
 strings.format, strings.rep = text.format, text.rep
 
--- Exact on every CPU. Functions of libm (sin, exp, pow …) differ between machines and are not offered.
+-- Exact on every CPU. Those of libm (sin, exp, pow …) differ between machines: the engine has its own.
 local maths = copy(math, "floor ceil sqrt min max abs fmod modf frexp ldexp huge pi")
 maths.random = random.random
+maths.sin, maths.cos, maths.tan = math_trig.sin, math_trig.cos, math_trig.tan
+maths.asin, maths.acos, maths.atan, maths.atan2 = math_arc.asin, math_arc.acos, math_arc.atan, math_arc.atan2
+maths.exp, maths.sinh, maths.cosh, maths.tanh = math_exp.exp, math_exp.sinh, math_exp.cosh, math_exp.tanh
+maths.log, maths.log10, maths.pow = math_log.log, math_log.log10, math_pow.pow
 
 local tables = copy(table, "concat maxn")
 tables.sort = order.sort
