@@ -67,7 +67,8 @@ class FileCheck:
     def worlds(self) -> list[str]:
         """The names of all worlds, in order."""
         folder = self.data / "worlds"
-        on_disk = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set[str]()
+        entries = folder.iterdir() if folder.is_dir() else ()
+        on_disk = {path.name for path in entries if path.is_dir() and not path.name.startswith(".")}
         return sorted(on_disk | self._overlay.worlds.keys())
 
     def source(self, world: str) -> WorldBytes:
@@ -99,6 +100,7 @@ class FileCheck:
             chain.begin_file(path, file, content)
             summary.header, _ = frame.decode_file_header(content)
             _note(chain.records(path, content), path, summary)
+            source.report_damage(file, chain.tick)
             if self.in_use:
                 self._compare(source, file)
             summary.end = (chain.epoch, chain.tick, chain.crc)
@@ -108,10 +110,17 @@ class FileCheck:
             reason = f"format version {newer.version} is newer than this program's"
             summary.problem = self.problem(LogDamaged(source.world, 0, path, 0, reason))
         except Unfinished:
-            reason = "it ends inside a record" if source.size(file) else "the file is missing or empty"
-            offset = chain.offset if chain.file else 0
-            summary.problem = self.problem(LogDamaged(source.world, chain.tick, path, offset, reason))
+            summary.problem = self.problem(self._cut_off(source, file, chain))
         return summary
+
+    @staticmethod
+    def _cut_off(source: WorldBytes, file: int, chain: Chain) -> LogDamaged:
+        try:
+            source.report_damage(file, chain.tick)
+        except LogDamaged as damaged:
+            return damaged
+        reason = "it ends inside a record" if source.size(file) else "the file is missing or empty"
+        return LogDamaged(source.world, chain.tick, source.path(file), chain.offset if chain.file else 0, reason)
 
     def _compare(self, source: WorldBytes, file: int) -> None:
         """Check that a file holds what the journal says, as far as it holds it. Raises `LogDamaged`.

@@ -5,7 +5,7 @@ it ever sent has been read by then, so whatever it reported before it died is kn
 when the kernel says that the process has ended as well (a pidfd becomes readable, at once): only then may another take
 its place.
 
-Not here: what to do about a death (``server/slots.py``), and what is said over the link (``server/messages.py``).
+Not here: what to do about a death (``server/slots.py``), and what is said over the link (``server/messages/``).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ once (``on_lost``), and questions that were open on it are answered by whoever a
 Bounded: a peer that stops reading while more than `LINK_LIMIT_BYTES` wait for it is cut off, and a sender can ask
 `Link.congested` before it takes on more work for that peer.
 
-Not here: what messages mean (``server/messages.py``), and anything that crosses a machine's border.
+Not here: what messages mean (``server/messages/``), and anything that crosses a machine's border.
 """
 
 from __future__ import annotations

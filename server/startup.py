@@ -24,6 +24,7 @@ from eventlog.recovery import recover
 from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
+from server.tokens import TokenError, read_tokens
 
 BACKLOG: Final = 4096  # 1,000 connects in 0.4 s; with the default of 100 it takes 1.3 s
 SEND_BUFFER_BYTES: Final = 65_536  # else the kernel hides minutes of stale frames from the rules for slow readers
@@ -138,6 +139,14 @@ def open_secret(data: Path) -> bytes:
             "bring it back from a backup, or remove it: sessions from before cannot be resumed then",
         )
     return secret
+
+
+def check_tokens(data: Path) -> None:
+    """Raise StartError if the data folder's tokens cannot be read: a server that forgot them would lock people out."""
+    try:
+        read_tokens(data)
+    except TokenError as error:
+        raise StartError(error.what, error.remedy) from error
 
 
 def _write_secret(path: Path, secret: bytes) -> None:

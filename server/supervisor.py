@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import ipaddress
 import logging
 import os
 import signal
@@ -42,6 +43,7 @@ from server.recovery import Recovery
 from server.slots import Slot
 from server.startup import (
     StartError,
+    check_tokens,
     listen,
     load_games,
     make_socket_folder,
@@ -134,6 +136,7 @@ class Supervisor:
             self.port = self._listener.getsockname()[1]
             self._store = open_store(self.config.data)
             self._secret = open_secret(self.config.data)
+            check_tokens(self.config.data)
             self._keep_code(self._store, games)
             self._sockets = make_socket_folder()
             self._open_lobby(games, self._store)
@@ -279,6 +282,8 @@ class Supervisor:
                 game_folders=self._game_folders(),
                 durability=self.config.durability,
                 limits=self.config.limits,
+                guests=self.config.guests or ("developer" if self._on_loopback() else "spectator"),
+                data=str(self.config.data.resolve()),
                 secret=self._secret,
                 log_format=self.config.log,
                 log_level=self.config.log_level,
@@ -287,6 +292,11 @@ class Supervisor:
         for shard in self._ready(self._shards):
             child.send(messages.ShardUp(shard=shard.number, socket_path=self._socket_path(shard.number)))
         return child
+
+    def _on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        assert self._listener is not None
+        return ipaddress.ip_address(self._listener.getsockname()[0]).is_loopback
 
     def _socket_path(self, shard: int) -> str:
         assert self._sockets is not None

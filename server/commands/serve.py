@@ -18,7 +18,7 @@ import uvloop
 
 from server import version
 from server.commands.output import CommandError, data_option, print_line
-from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, LogFormat, LogLevel, ServeConfig, default_shards
+from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, Guests, LogFormat, LogLevel, ServeConfig, default_shards
 from server.logs import LEVELS, configure_logging
 from server.supervisor import StartError, Supervisor
 
@@ -51,6 +51,12 @@ from server.supervisor import StartError, Supervisor
     help="When an input counts as acknowledged: on disk, or handed to the operating system.",
 )
 @click.option(
+    "--guests",
+    type=click.Choice(["none", "spectator", "agent", "developer"]),
+    show_default="developer where only this machine can connect, else spectator",
+    help="What one may be without a token.",
+)
+@click.option(
     "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Rate limits for agents."
 )
 @click.option(
@@ -78,6 +84,7 @@ def command(
     games: tuple[Path, ...],
     shards: int,
     durability: Durability,
+    guests: Guests | None,
     limits: str,
     max_worlds: int,
     tick_timeout_ms: int,
@@ -95,6 +102,7 @@ def command(
         games=games,
         shards=shards,
         durability=durability,
+        guests=guests,
         limits=limits == "on",
         max_worlds=max_worlds,
         tick_timeout_ms=tick_timeout_ms,

@@ -122,7 +122,7 @@ class Gateway:
         self.sessions.add(session)
         handled = 0
         try:
-            while not (session.flooded or session.gone):
+            while not (session.dismissed or session.gone):
                 data, text_frame = await connection.receive()
                 await self._handle(session, data, text_frame)
                 handled += 1
@@ -249,10 +249,12 @@ class Gateway:
         """A refusal of the gateway itself; too many of them end the connection."""
         self._refusals[error.code] += 1
         self._send(session, error)
-        if session.flood is not None and session.flood.refused(self._loop.time()):
+        if error.code == "unauthorized":
+            session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(error.message))
+        elif session.flood is not None and session.flood.refused(self._loop.time()):
             wait_ms = round(self._limits.flood_s * 1000)
             text = f"{self._limits.flood_refusals} refusals in {self._limits.flood_s:g} s"
-            session.flooded = True
+            session.dismissed = True
             session.connection.close_soon(protocol.CLOSE_FLOODING, close_reason(text, wait_ms))
 
     def _send(self, session: Session, message: protocol.Reply) -> None:
@@ -431,6 +433,7 @@ class Gateway:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._limits.sweep_every_s)
+            self._greeting.revoke()
             sweeper.sweep(list(self.sessions), self._loop.time(), self._limits, come_back_ms(self._limits))
 
     async def _drain(self) -> None:

@@ -12,16 +12,15 @@ Invariants: every request gets exactly one answer; what reports a change waits f
 world's last record.
 
 Not here: when ticks run (scheduler), what waits (inbox), who speaks for a player (drivers), what is logged (history),
-how results look on the wire (replies).
+which inputs are taken (admission), what players see (sight), how answers leave (desk) and look on the wire (replies).
 """
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -29,44 +28,26 @@ from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import Piece
 from eventlog.records import JoinEntry
 from eventlog.ticket import Ticket
-from games.errors import ArgumentProblem, ObservationFailed, WorldFaulted
-from games.runtime.players import InputOutcome, input_digest
+from games.errors import ObservationFailed, WorldFaulted
+from games.runtime.players import InputOutcome
+from games.runtime.results import Kicked
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.link import Link
-from server.shard import replies
+from server.shard import admission, replies, reports
+from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
 from server.shard.inbox import Asker, Inbox, InputAsker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
 from server.shard.meters import Meters
+from server.shard.sight import Sight, logged
+from server.shard.surroundings import Surroundings
 from worldline import protocol
 
 RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
 
 _log = logging.getLogger("worldline.shard")
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Surroundings(Protocol):
-    """What a world needs of its shard."""
-
-    def journal(self, pieces: Sequence[Piece]) -> Ticket:
-        """Hand pieces to the shard's journal."""
-
-    def send(self, link: Link[Any], message: messages.Message, after: Ticket | None) -> None:
-        """Send to a gateway once ``after`` is durable."""
-
-    def push(self, message: messages.Push, after: Ticket | None) -> None:
-        """Send to all gateways once ``after`` is durable."""
-
-    def report(self, message: messages.Message, after: Ticket | None) -> None:
-        """Send to the supervisor once ``after`` is durable."""
-
-    def started(self, host: WorldHost) -> None:
-        """The world wants to tick from now on."""
-
-    def ended(self, host: WorldHost, after: Ticket) -> None:
-        """The world takes nothing more, and may be let go once ``after`` is durable."""
 
 
 class WorldHost:
@@ -80,7 +61,6 @@ class WorldHost:
         self.meters = Meters()
         self.status: protocol.WorldStatus = "waiting"
         self.end_reason = ""
-        self.ticket: Ticket | None = None
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -90,7 +70,8 @@ class WorldHost:
         self._entries: list[Entry] = []
         self._result: TickResult | None = None
         self._next_tick = world.tick + 1
-        self._fault: WorldFaulted | None = None
+        self._desk = Desk(self.id, surroundings)
+        self._sight = Sight(world, history, self._drivers, self.meters)
 
     def restored(self, joined: Mapping[str, JoinEntry]) -> messages.WorldRestored:
         """Take over those who sit in a world that was played before; return the report of it.
@@ -102,26 +83,7 @@ class WorldHost:
         # A world that ticked once ticks on, also when most have left.
         if self.world.tick or len(joined) >= self.manifest.min_players:
             self.status = "running"
-        return messages.WorldRestored(
-            world=self.id,
-            game=self.game,
-            digest=self.world.code.digest,
-            clock=self.manifest.clock,
-            max_players=self.manifest.max_players,
-            status=self.status,
-            tick=self.world.tick,
-            players=[
-                messages.RestoredPlayer(
-                    player=player,
-                    agent=entry.agent,
-                    session=entry.session,
-                    name=entry.name,
-                    seat=entry.seat,
-                    score=replies.whole(self.world.players[player].score),
-                )
-                for player, entry in joined.items()
-            ],
-        )
+        return reports.restored(self.world, self.status, joined)
 
     def go_on(self) -> None:
         """Let a restored world tick; or end it, if its game ended it on the way to here."""
@@ -134,6 +96,15 @@ class WorldHost:
         """End a restored world that took a shard down in ``tick``, which is not run again."""
         self._next_tick = tick
         self._end_faulted(WorldFaulted(self.id, self.world.tick, "stuck", reason))
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The journal group of the world's last record: what reports a change of the world waits for it."""
+        return self._desk.ticket
+
+    @ticket.setter
+    def ticket(self, ticket: Ticket) -> None:
+        self._desk.ticket = ticket
 
     @property
     def ended(self) -> bool:
@@ -154,62 +125,58 @@ class WorldHost:
         if waiting is not None:
             waiting.askers.append(asker)
         elif len(self.world.players) + self._inbox.joins_waiting >= self.manifest.max_players:
-            self._refuse_join(asker, message.agent, refusals.world_full(self.id, self.game, self.manifest.max_players))
+            self._desk.refuse_join(
+                asker, message.agent, refusals.world_full(self.id, self.game, self.manifest.max_players)
+            )
         elif self._inbox.full:
-            self._refuse_join(asker, message.agent, self._overloaded())
+            overloaded = replies.overloaded(self.id, len(self._inbox), self._retry_after_ms)
+            self._desk.refuse_join(asker, message.agent, overloaded)
         else:
             self._take(PendingJoin([asker], message.agent, message.session, message.name))
 
     def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
         """Queue an input for the next tick; or say at once why not, or what became of it the first time."""
         asker = InputAsker(Asker(link, message.request), message.observe, message.since)
-        player = self.world.players.get(message.player)
-        if player is not None and message.seen_tick is not None:
+        if message.player in self.world.players and message.seen_tick is not None:
             self._drivers.heard(message.player).saw(message.seen_tick)
-        if player is None or self._inbox.leave_waiting(message.player):
-            self._refuse(asker.asker, replies.not_joined(message.player, self.id))
-            return
-        if self.status == "waiting":
-            waiting_for = replies.not_started(self.id, len(self.world.players), self.manifest.min_players)
-            self._refuse(asker.asker, waiting_for)
-            return
-        try:
-            args = self.manifest.check_input(message.name, message.args)
-        except ArgumentProblem as problem:
-            self._refuse(asker.asker, replies.bad_arguments(problem))
-            return
-        expected = self._inbox.expected_seq(message.player, player.next_seq)
-        if message.seq is not None and message.seq != expected:
-            self._repeated(asker, message, args, message.seq, expected)
-        elif self._inbox.full:
-            self._refuse(asker.asker, self._overloaded())
-        else:
-            self._inbox.put(
-                PendingInput(
-                    player=message.player,
-                    seq=expected,
-                    name=message.name,
-                    args=args,
-                    note=message.note,
-                    seen_tick=message.seen_tick,
-                    received_ms=_now_ms(),
-                    askers=[asker],
-                    size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
+        match admission.judge(self.world, self._inbox, message, self.status, self._retry_after_ms):
+            case admission.Taken(seq, args):
+                self._inbox.put(
+                    PendingInput(
+                        player=message.player,
+                        seq=seq,
+                        name=message.name,
+                        args=args,
+                        note=message.note,
+                        seen_tick=message.seen_tick,
+                        received_ms=_now_ms(),
+                        askers=[asker],
+                        size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
+                    )
                 )
-            )
+            case admission.Waiting(pending):
+                pending.askers.append(asker)
+            case admission.Again(first):
+                self._answer_outcome(asker, first, message.seen_tick, duplicate=True)
+                if self._sight.fault is not None:
+                    self._end_faulted(self._sight.fault)
+            case error:
+                self._desk.refuse(asker.asker, error)
 
     def observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
         """Answer what a player sees now. Called in the slack between ticks."""
         asker = Asker(link, message.request)
         if message.player not in self.world.players:
-            self._refuse(asker, replies.not_joined(message.player, self.id))
+            self._desk.refuse(asker, replies.not_joined(message.player, self.id))
             return
         if message.named:
             self._drivers.heard(message.player).named(message.since)
         try:
-            self._answer(asker, self._observation(message.player, message.since, message.format))
+            self._desk.answer(
+                asker, self._sight.observation(message.player, message.since, message.format, self.status)
+            )
         except ObservationFailed as failure:
-            self._refuse(asker, replies.observe_failed(failure, _logged(failure)))
+            self._desk.refuse(asker, replies.observe_failed(failure, logged(failure)))
         except WorldFaulted as fault:
             self._end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
 
@@ -217,7 +184,7 @@ class WorldHost:
         """Take a player out, at the next tick or at once if the world does not tick yet."""
         asker = Asker(link, message.request)
         if message.player not in self.world.players or self._inbox.leave_waiting(message.player):
-            self._refuse(asker, replies.not_joined(message.player, self.id))
+            self._desk.refuse(asker, replies.not_joined(message.player, self.id))
         else:
             self._take(PendingLeave(asker, message.player, "left"))
 
@@ -226,8 +193,8 @@ class WorldHost:
         player = self.world.players.get(message.player)
         if player is None:
             reason, tick = self._drivers.why_gone(message.player)
-            absent = messages.PlayerAbsent(request=message.request, reason=reason, tick=tick)
-            self._surroundings.send(link, absent, self.ticket)
+            asker = Asker(link, message.request)
+            self._desk.send(asker, messages.PlayerAbsent(request=message.request, reason=reason, tick=tick))
             return
         self._drivers.drive(player.id, link)
         attached = messages.PlayerAttached(
@@ -235,7 +202,7 @@ class WorldHost:
             player=replies.resumed(self.world, player.id, status=self.status),
             since=self._drivers.heard(player.id).since,
         )
-        self._surroundings.send(link, attached, self.ticket)
+        self._desk.send(Asker(link, message.request), attached)
 
     def spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         """A gateway says whether it has a connection for this player."""
@@ -269,9 +236,9 @@ class WorldHost:
             self._result = self.world.apply(self._entries, step=True)
             if self._eager:
                 for player in self.world.players:
-                    self._observation(player, 1, "both")
+                    self._sight.observation(player, 1, "both", self.status)
         except WorldFaulted as fault:
-            self._fault = fault
+            self._sight.fault = fault
         else:
             self._next_tick += 1
 
@@ -281,8 +248,8 @@ class WorldHost:
         self._drained, self._entries, self._result = [], [], None
         if result is not None:
             self._tell(drained, result)
-        elif self._fault is not None:
-            self._end_faulted(self._fault, also_refuse=drained)
+        elif self._sight.fault is not None:
+            self._end_faulted(self._sight.fault, also_refuse=drained)
 
     # --- housekeeping --------------------------------------------------------------------------------
 
@@ -301,40 +268,11 @@ class WorldHost:
 
     def pulse(self) -> messages.WorldPulse:
         """How the world is doing."""
-        players = [
-            messages.PlayerStanding(
-                player=player,
-                score=replies.whole(self.world.players[player].score),
-                connected=connected,
-            )
-            for player, connected in self._drivers.connected().items()
-        ]
-        return messages.WorldPulse(world=self.id, tick=self.world.tick, players=players)
+        return reports.pulse(self.world, self._drivers.connected())
 
     def statistics(self, now_s: float) -> messages.WorldStatistics:
         """What the world has cost."""
-        counters = self.world.statistics()
-        meters = self.meters
-        return messages.WorldStatistics(
-            world=self.id,
-            game=self.game,
-            tick_hz=self.manifest.tick_hz,
-            tick=self.world.tick,
-            players=len(self.world.players),
-            ticks_run=meters.ticks_run,
-            running_s=0.0 if meters.started_at_s is None else now_s - meters.started_at_s,
-            tick_seconds=meters.tick_seconds,
-            lateness_seconds=meters.lateness_seconds,
-            observation_seconds=meters.observation_seconds,
-            overruns=meters.overruns,
-            dilated_s=meters.dilated_s,
-            observation_bytes=meters.observation_bytes,
-            observations=meters.observations,
-            lua_kib=counters.lua_kib,
-            nodes=counters.nodes,
-            node_writes=counters.node_writes,
-            spatial_queries=counters.spatial_queries,
-        )
+        return reports.statistics(self.world, self.meters, now_s)
 
     # --- joining and leaving -------------------------------------------------------------------------
 
@@ -344,7 +282,7 @@ class WorldHost:
             self._inbox.put(pending)
             return
         record, entries = self._history.tick([pending], ran=False, time_ms=_now_ms())
-        self.ticket = self._surroundings.journal([record])
+        self._desk.journal(record)
         try:
             result = self.world.apply(entries, step=False)
         except WorldFaulted as fault:
@@ -356,23 +294,18 @@ class WorldHost:
         self._tell([pending], result)
         if starts and not self.ended:
             started = protocol.Started(world=self.id, tick=self.world.tick)
-            self._surroundings.push(messages.Push(world=self.id, message=started), self.ticket)
+            self._desk.push(started)
             self._report_change()
             self._surroundings.started(self)
 
     def _seated(self, pending: PendingJoin) -> None:
         player = pending.player
+        if player not in self.world.players:  # the game sent it away as it came
+            self._desk.refuse_pending(pending, replies.kicked_at_once(player, self.id))
+            return
         self._drivers.seated(player, pending.agent, pending.askers[-1].asker.link)
-        report = messages.PlayerJoined(
-            world=self.id,
-            player=player,
-            agent=pending.agent,
-            session=pending.session,
-            name=pending.name,
-            seat=self.world.players[player].seat,
-        )
         # Before the answers: a client that knows of its seat, and asks the lobby for it, is never too early.
-        self._surroundings.report(report, self.ticket)
+        self._desk.report(reports.joined(self.world, player, pending.session))
         for asker in pending.askers:
             self._answer_joined(asker, player)
 
@@ -381,12 +314,26 @@ class WorldHost:
         self._drivers.gone(player, pending.reason, self.world.tick)
         self._history.left(player)
         report = messages.PlayerLeft(world=self.id, player=player, reason=pending.reason, tick=self.world.tick)
-        self._surroundings.report(report, self.ticket)
+        self._desk.report(report)
         if pending.asker is not None:
-            self._answer(pending.asker, protocol.Left(world=self.id, player=player))
+            self._desk.answer(pending.asker, protocol.Left(world=self.id, player=player))
         else:
             closed = protocol.Closed(world=self.id, player=player, reason=pending.reason)
-            self._surroundings.push(messages.Push(world=self.id, player=player, message=closed), self.ticket)
+            self._desk.push(closed, player)
+
+    def _sent_away(self, kicked: Kicked) -> None:
+        """The game has kicked a player: it is gone, and so is what it had waiting."""
+        player, reason = kicked.player, "kicked"
+        if player not in self._drivers.connected():
+            return
+        self._drivers.gone(player, reason, self.world.tick)
+        self._history.left(player)
+        for pending in self._inbox.drop(player):
+            self._desk.refuse_pending(pending, replies.not_joined(player, self.id))
+        report = messages.PlayerLeft(world=self.id, player=player, reason=reason, tick=self.world.tick)
+        self._desk.report(report)
+        result = {"message": kicked.message} if kicked.message else None
+        self._desk.push(protocol.Closed(world=self.id, player=player, reason=reason, result=result), player)
 
     # --- outcomes ------------------------------------------------------------------------------------
 
@@ -405,71 +352,23 @@ class WorldHost:
                     self._history.came_out(outcome)
                     for asker in pending.askers:
                         self._answer_outcome(asker, outcome, pending.seen_tick, duplicate=False)
-        if self._fault is not None:  # an observation broke the world
-            self._end_faulted(self._fault)
+        for kicked in result.kicked:
+            self._sent_away(kicked)
+        if self._sight.fault is not None:  # an observation broke the world
+            self._end_faulted(self._sight.fault)
         elif result.finished is not None:
             self._end_finished(result.finished)
-
-    def _repeated(
-        self, asker: InputAsker, message: messages.PlayerInput, args: dict[str, Any], seq: int, expected: int
-    ) -> None:
-        """Answer an input whose seq is not the next one: it waits, was applied before, or is a mistake."""
-        waiting = self._inbox.waiting(message.player, seq)
-        first = self.world.first_outcome(message.player, seq)
-        if seq > expected:
-            self._refuse(asker.asker, replies.seq_gap(seq, expected))
-        elif waiting is not None and (waiting.name, waiting.args) == (message.name, args):
-            waiting.askers.append(asker)
-        elif first is not None and first.digest == input_digest(message.name, args):
-            self._answer_outcome(asker, first, message.seen_tick, duplicate=True)
-            if self._fault is not None:
-                self._end_faulted(self._fault)
-        elif waiting is not None or first is not None:
-            self._refuse(asker.asker, replies.seq_used(seq, expected))
-        else:
-            oldest = min(self.world.players[message.player].outcomes, default=expected)
-            self._refuse(asker.asker, replies.seq_forgotten(seq, expected, oldest))
 
     def _answer_outcome(
         self, asker: InputAsker, outcome: InputOutcome, seen_tick: int | None, *, duplicate: bool
     ) -> None:
-        seen = self._try_observation(outcome.player, asker.since) if asker.observe else None
+        seen = self._sight.beside(outcome.player, asker.since, self.status) if asker.observe else None
         reply = replies.outcome(self.id, outcome, seen_tick=seen_tick, duplicate=duplicate, seen=seen)
-        self._answer(asker.asker, reply)
+        self._desk.answer(asker.asker, reply)
 
     def _answer_joined(self, asker: JoinAsker, player: str) -> None:
-        seen = self._try_observation(player, self._drivers.heard(player).since) if asker.observe else None
-        self._answer(asker.asker, replies.joined(self.world, player, status=self.status, seen=seen))
-
-    # --- observations --------------------------------------------------------------------------------
-
-    def _observation(self, player: str, since: int, form: protocol.Format) -> protocol.Observation:
-        """Raises ObservationFailed, WorldFaulted."""
-        computed = self.world.observations_computed
-        began_s = time.monotonic()
-        seen = replies.observation(self.world, player, since=since, form=form, status=self.status)
-        if self.world.observations_computed > computed:
-            size_bytes = len(seen.data) if isinstance(seen.data, msgspec.Raw) else 0
-            size_bytes += len(seen.text or "")
-            self.meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
-        self._history.observed(player)
-        self._drivers.heard(player).shown(seen.tick, seen.cursor)
-        return seen
-
-    def _try_observation(self, player: str, since: int) -> protocol.Observation | None:
-        """An observation that goes along with something more important; None if there is none.
-
-        A world that is broken by it is noted in ``_fault``, to be ended when everybody has been answered.
-        """
-        if player not in self.world.players or self._fault is not None:
-            return None
-        try:
-            return self._observation(player, since, "both")
-        except ObservationFailed as failure:
-            _logged(failure)
-        except WorldFaulted as fault:
-            self._fault = fault
-        return None
+        seen = self._sight.beside(player, self._drivers.heard(player).since, self.status) if asker.observe else None
+        self._desk.answer(asker.asker, replies.joined(self.world, player, status=self.status, seen=seen))
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -498,59 +397,25 @@ class WorldHost:
         also_refuse: Sequence[Pending] = (),
     ) -> None:
         self.status, self.end_reason = status, reason
-        self.ticket = self._surroundings.journal([record])
+        ended = self._desk.journal(record)
         refusal = refusals.world_ended(self.id, self.game, status, reason)
         for pending in (*also_refuse, *self._inbox.drain()):
-            self._refuse_pending(pending, refusal)
+            self._desk.refuse_pending(pending, refusal)
         closed = protocol.Closed(world=self.id, reason=reason, result=result)
-        self._surroundings.push(messages.Push(world=self.id, message=closed), self.ticket)
+        self._desk.push(closed)
         self._report_change()
-        self._surroundings.ended(self, self.ticket)
+        self._surroundings.ended(self, ended)
 
-    # --- answers -------------------------------------------------------------------------------------
-
-    def _answer(self, asker: Asker, message: Any) -> None:
-        self._surroundings.send(asker.link, messages.Answer(request=asker.request, message=message), self.ticket)
-
-    def _refuse(self, asker: Asker, error: protocol.Error) -> None:
-        """A refusal reports no change of the world: it need not wait for the disk."""
-        asker.link.send(messages.Answer(request=asker.request, message=error))
-
-    def _refuse_join(self, asker: JoinAsker, agent: str, error: protocol.Error) -> None:
-        self._refuse(asker.asker, error)
-        self._surroundings.report(messages.JoinRefused(world=self.id, agent=agent), None)
-
-    def _refuse_pending(self, pending: Pending, error: protocol.Error) -> None:
-        """The world ended before this could be applied. That is a change of the world: it waits for the disk."""
-        match pending:
-            case PendingJoin():
-                for joining in pending.askers:
-                    self._answer(joining.asker, error)
-                self._surroundings.report(messages.JoinRefused(world=self.id, agent=pending.agent), self.ticket)
-            case PendingLeave():
-                if pending.asker is not None:
-                    self._answer(pending.asker, error)
-            case PendingInput():
-                for waiting in pending.askers:
-                    self._answer(waiting.asker, error)
-
-    def _overloaded(self) -> protocol.Error:
-        retry_after_ms = RETRY_NEXT_TICK_MS + int(1000 / self.manifest.tick_hz)
-        return replies.overloaded(self.id, len(self._inbox), retry_after_ms)
+    @property
+    def _retry_after_ms(self) -> int:
+        return RETRY_NEXT_TICK_MS + int(1000 / self.manifest.tick_hz)
 
     def _report_change(self) -> None:
         changed = messages.WorldChanged(
             world=self.id, status=self.status, tick=self.world.tick, reason=self.end_reason or None
         )
-        self._surroundings.report(changed, self.ticket)
+        self._desk.report(changed)
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _logged(failure: ObservationFailed) -> str:
-    """Log a failed observation; return the reference under which the log has it."""
-    reference = uuid.uuid4().hex[:8]
-    _log.warning("observation failed, reference %s: %s\n%s", reference, failure, failure.traceback)
-    return reference

@@ -1,7 +1,9 @@
-"""The shard process: its links, its journal, its scheduler, and the worlds they serve.
+"""A shard: its links, its journal, and the worlds they serve.
 
-One thread runs everything here: links, Lua, framing. The journal's writer thread only makes system calls. Ticks come
-first: requests that read (observe, view) are served in the slack before the next deadline.
+One thread runs everything here: links, Lua, framing. The journal's writer thread only makes system calls.
+
+Not here: the process (main), when worlds tick (ticker) and are looked at (reads), and what becomes of a request in its
+world (host).
 
 Invariant: nothing that depends on a tick leaves this process before the journal group of its record is durable
 (``server/shard/outbox.py``). If the journal fails, the process ends at once: what was not durable was never told.
@@ -10,18 +12,13 @@ Invariant: nothing that depends on a tick leaves this process before the journal
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
-import socket
-import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 from eventlog.disk import Disk
 from eventlog.errors import EventLogError
@@ -30,24 +27,22 @@ from eventlog.piece import Piece
 from eventlog.store import Store
 from eventlog.ticket import Ticket
 from games.code import Engine, GameCode
-from games.errors import GameError, ObservationFailed, WorldFaulted
+from games.errors import GameError, WorldFaulted
 from replays.replay import ReplayError
 from server import messages, refusals
 from server.callpage import CallPage
 from server.histogram import Histogram
-from server.link import Link, attach, serve_unix
-from server.logs import configure_logging
+from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
 from server.shard import opening
 from server.shard.host import WorldHost
 from server.shard.outbox import Outbox
-from server.shard.scheduler import Scheduler
+from server.shard.reads import Reads
+from server.shard.ticker import Ticker
 from worldline import protocol
 
 ENDED_KEPT: Final = 1000  # how many ended worlds are remembered, to say why they ended
 CHECK_EVERY_S: Final = 1.0
-# Beside one Python-busy thread a 0.16 ms tick takes 5.35 ms with the usual switch interval of 5 ms, 0.80 ms with this.
-SWITCH_INTERVAL_S: Final = 0.0005
 CLOCK_SLOW_RATE: Final = 0.95  # below this share of its speed, a world's players are told
 CLOCK_SLOW_EVERY_S: Final = 10.0
 
@@ -64,7 +59,7 @@ class Ended(NamedTuple):
 
 
 class Shard:
-    """One tick worker. Made by `main` once its configuration has come."""
+    """One tick worker. Made by `server.shard.main` once its configuration has come."""
 
     def __init__(self, config: messages.ConfigureShard, supervisor: Link[Any], *, disk: Disk | None = None) -> None:
         self._config = config
@@ -86,13 +81,17 @@ class Shard:
         )
         self._calls = CallPage(Path(config.call_page_path))
         self._outbox = Outbox()
-        self._scheduler = Scheduler()
-        self._timer: asyncio.TimerHandle | None = None
+        self._ticker = Ticker(self._calls, self._journal.append)
+        self._reads = Reads(
+            self._calls,
+            may_read=lambda: not self._ticker.is_due(),
+            host_of=lambda world: self._hosts.get(world),
+            observe=self._observe,
+            answer_view=lambda reply, host: self.report(reply, None if host is None else host.ticket),
+        )
         self._hosts: dict[str, WorldHost] = {}
         self._ended: OrderedDict[str, Ended] = OrderedDict()
         self._gateways: set[Link[Any]] = set()
-        self._reads: deque[tuple[Link[Any], messages.ObservePlayer | messages.AskView]] = deque()
-        self._serving_reads = False
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
         self._draining = False
@@ -112,7 +111,7 @@ class Shard:
         self._loop.call_later(CHECK_EVERY_S, self._check)
         self._supervisor.send(messages.ShardReady())
 
-    # --- surroundings of the hosts (server.shard.host.Surroundings) -----------------------------------
+    # --- surroundings of the hosts (server/shard/surroundings.py) ---------------------------------------
 
     def journal(self, pieces: Sequence[Piece]) -> Ticket:
         """Hand pieces to the journal."""
@@ -133,14 +132,11 @@ class Shard:
 
     def started(self, host: WorldHost) -> None:
         """Tick this world from now on."""
-        now_s = time.monotonic()
-        host.meters.started_at_s = now_s
-        self._scheduler.add(host.id, host.manifest.tick_hz, now_s)
-        self._set_timer()
+        self._ticker.add(host)
 
     def ended(self, host: WorldHost, after: Ticket) -> None:
         """Tick this world no more, and let it go once its last record is durable."""
-        self._scheduler.remove(host.id)
+        self._ticker.remove(host.id)
         del self._hosts[host.id]
         self._ended[host.id] = Ended(host.game, host.status, host.end_reason, host.world.tick)
         if len(self._ended) > ENDED_KEPT:
@@ -152,88 +148,11 @@ class Shard:
 
         after.add_done_callback(let_go)
 
-    # --- ticking -------------------------------------------------------------------------------------
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline_s = self._scheduler.next_deadline_s()
-        if deadline_s is not None:
-            self._timer = self._loop.call_later(max(0.0, deadline_s - time.monotonic()), self._run_due)
-
-    def _run_due(self) -> None:
-        """One pass: every world that is due ticks once. Then the loop may read and write before the next pass."""
-        self._timer = None
-        due = [(self._hosts[world], deadline_s) for world, deadline_s in self._scheduler.take_due(time.monotonic())]
-        time_ms = time.time_ns() // 1_000_000
-        pieces: list[Piece] = []
-        writers: list[WorldHost] = []
-        for host, _ in due:
-            ahead = host.write_ahead(time_ms)
-            if ahead:
-                pieces.extend(ahead)
-                writers.append(host)
-        if pieces:
-            ticket = self._journal.append(pieces)
-            for host in writers:
-                host.ticket = ticket
-        for host, deadline_s in due:
-            began_s = time.monotonic()
-            with self._calls.during(host.id, host.world.tick + 1, "tick"):
-                host.run_tick()
-            ended_s = time.monotonic()
-            host.meters.ticked(
-                lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / host.manifest.tick_hz
-            )
-            host.meters.dilated_s += self._scheduler.ran(host.id, deadline_s, ended_s)
-        for host, _ in due:
-            with self._calls.during(host.id, host.world.tick, "observe"):
-                host.answer()
-        self._set_timer()
-
-    # --- reading: in the slack between ticks ---------------------------------------------------------
-
-    def _read_later(self, link: Link[Any], message: messages.ObservePlayer | messages.AskView) -> None:
-        self._reads.append((link, message))
-        if not self._serving_reads:
-            self._serving_reads = True
-            self._loop.call_soon(self._serve_reads)
-
-    def _serve_reads(self) -> None:
-        deadline_s = self._scheduler.next_deadline_s()
-        while self._reads:
-            if deadline_s is not None and time.monotonic() >= deadline_s:
-                self._loop.call_soon(self._serve_reads)  # behind the tick, whose timer is due
-                return
-            link, message = self._reads.popleft()
-            if isinstance(message, messages.AskView):
-                self._view(link, message)
-            else:
-                host = self._host_or_refuse(link, message.request, message.world)
-                if host is not None:
-                    with self._calls.during(host.id, host.world.tick, "observe"):
-                        host.observe(link, message)
-        self._serving_reads = False
-
-    def _view(self, link: Link[Any], message: messages.AskView) -> None:
-        host = self._hosts.get(message.world)
-        view: Any = None
-        tick = 0
-        if host is not None:
-            try:
-                with self._calls.during(host.id, host.world.tick, "view"):
-                    view, tick = msgspec.Raw(host.world.view()), host.world.tick
-            except (ObservationFailed, WorldFaulted) as error:
-                _log.warning("world %s has no view: %s", message.world, error)
-        after = None if host is None else host.ticket
-        self.report(messages.ViewReply(request=message.request, world=message.world, tick=tick, view=view), after)
-
     # --- messages ------------------------------------------------------------------------------------
 
     def _on_gateway_message(self, link: Link[Any], message: messages.GatewayToShard) -> None:
         if isinstance(message, messages.ObservePlayer):
-            self._read_later(link, message)
+            self._reads.put(link, message)
             return
         if isinstance(message, messages.PlayerDetached | messages.PlayerDriven):
             self._spoken_for(link, message)
@@ -254,6 +173,12 @@ class Shard:
                     host.input(link, message)
                 case messages.LeaveWorld():
                     host.leave(link, message)
+
+    def _observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
+        host = self._host_or_refuse(link, message.request, message.world)
+        if host is not None:
+            with self._calls.during(host.id, host.world.tick, "observe"):
+                host.observe(link, message)
 
     def _spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         host = self._hosts.get(message.world)
@@ -299,7 +224,7 @@ class Shard:
                 if host is not None:
                     host.close(message.reason)
             case messages.AskView():
-                self._read_later(self._supervisor, message)
+                self._reads.put(self._supervisor, message)
             case messages.AskStatistics():
                 self._supervisor.send(self._statistics(message.request))
             case messages.Drain():
@@ -311,8 +236,7 @@ class Shard:
         """Make one world per turn of the loop: loading takes milliseconds, and the ticks of others come first."""
         if self._draining:
             return
-        deadline_s = self._scheduler.next_deadline_s()
-        if deadline_s is not None and time.monotonic() >= deadline_s:
+        if self._ticker.is_due():
             self._loop.call_soon(self._open_next)
             return
         message = self._openings.popleft()
@@ -427,43 +351,3 @@ class Shard:
             link.close()
         if not self.stopped.done():
             self.stopped.set_result(None)
-
-
-def _die_of_mistake(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """An exception that nobody expected: the worlds here may be half-way through a tick, so none of them goes on."""
-    _log.critical("this shard made a mistake and ends: %s", context["message"], exc_info=context.get("exception"))
-    logging.shutdown()
-    os._exit(1)
-
-
-async def main(control_fd: int) -> None:
-    """Run a shard until it is told to drain, or until its supervisor is gone."""
-    shard: Shard | None = None
-    configured: asyncio.Future[messages.ConfigureShard] = asyncio.get_running_loop().create_future()
-
-    def on_message(_: Link[Any], message: messages.FromSupervisor) -> None:
-        if isinstance(message, messages.ConfigureShard):
-            configured.set_result(message)
-        elif shard is not None:
-            shard.on_supervisor_message(message)
-
-    def on_lost(_: Link[Any]) -> None:
-        if shard is not None and shard.stopped.done():
-            return
-        _log.error("the supervisor is gone: this shard ends")
-        os._exit(1)
-
-    asyncio.get_running_loop().set_exception_handler(_die_of_mistake)
-    supervisor = await attach(socket.socket(fileno=control_fd), messages.FromSupervisor, on_message, on_lost)
-    config = await configured
-    configure_logging(config.log_format, config.log_level, f"shard-{config.shard:02}")
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    shard = Shard(config, supervisor)
-    await shard.start()
-    # What exists by now lives as long as the process: collections need not look at it again.
-    gc.collect()
-    gc.freeze()
-    await shard.stopped
-    if shard.failed is not None:
-        logging.shutdown()
-        os._exit(1)  # at once: nothing that waits for the disk may leave

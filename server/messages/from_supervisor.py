@@ -1,0 +1,202 @@
+"""What the supervisor tells gateways and shards: configuration, placement, orders."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from server.messages.base import Message
+from worldline import protocol
+
+
+class ConfigureGateway(Message, tag="configure_gateway"):
+    """The first message a gateway gets. ``listen_fd`` is the listening socket, inherited."""
+
+    gateway: int
+    listen_fd: int
+    game_folders: list[str]
+    durability: Literal["durable", "written"]
+    limits: bool
+    guests: Literal["none", "spectator", "agent", "developer"]
+    """What one may be without a token."""
+    data: str
+    """The data folder, for its tokens."""
+    secret: bytes
+    """Signs resume tokens."""
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+class ConfigureShard(Message, tag="configure_shard"):
+    """The first message a shard gets. It binds ``socket_path`` for gateways and writes to the journal folder
+    ``data/journal/shard-NN`` and ``data/worlds/``."""
+
+    shard: int
+    data: str
+    socket_path: str
+    call_page_path: str
+    """Where it notes its calls into Lua (``server/callpage.py``)."""
+    durability: Literal["durable", "written"]
+    limits: bool
+    log_format: Literal["text", "json"]
+    log_level: str
+    eager: bool = False
+    """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
+
+
+class ShardUp(Message, tag="shard_up"):
+    """To gateways: connect to this shard."""
+
+    shard: int
+    socket_path: str
+
+
+class ShardDown(Message, tag="shard_down"):
+    """To gateways: this shard has died; its worlds will come back elsewhere (`WorldMoved`), or not (`WorldGone`)."""
+
+    shard: int
+    worlds: list[str]
+
+
+class WorldMoved(Message, tag="world_moved"):
+    """To gateways: the world is back, on this shard."""
+
+    world: str
+    shard: int
+
+
+class WorldGone(Message, tag="world_gone"):
+    """To gateways: the world does not come back. ``reason`` says why, for people."""
+
+    world: str
+    status: protocol.WorldStatus
+    reason: str
+
+
+class Placed(Message, tag="placed"):
+    """The answer to `AskPlace`: a place is reserved in ``world``; send `JoinWorld` to ``shard``."""
+
+    request: int
+    world: str
+    game: str
+    shard: int
+
+
+class Refused(Message, tag="refused"):
+    """The answer to a question that failed."""
+
+    request: int
+    error: protocol.Error
+
+
+class WorldsFound(Message, tag="worlds_found"):
+    """The answer to `AskWorlds`."""
+
+    request: int
+    worlds: list[protocol.WorldSummary]
+    next: str | None = None
+
+
+class WorldFound(Message, tag="world_found"):
+    """The answer to `AskWorld`: its summary and why it ended, or the ``nearest`` existing names (at most 20)."""
+
+    request: int
+    world: protocol.WorldSummary | None = None
+    reason: str | None = None
+    nearest: list[str] = msgspec.field(default_factory=list)
+
+
+class GameCounts(Message, tag="game_counts"):
+    """The answer to `AskGameCounts`: players and unfinished worlds by game."""
+
+    request: int
+    players: dict[str, int]
+    worlds: dict[str, int]
+
+
+class SessionPlayer(Message):
+    """A player in a `SessionFound`. ``tick`` is the last that the lobby has heard of."""
+
+    world: str
+    player: str
+    shard: int
+    tick: int
+
+
+class SessionFound(Message, tag="session_found"):
+    """The answer to `AskSession`: what it has in worlds that run, and what it lost otherwise than by leaving."""
+
+    request: int
+    players: list[SessionPlayer]
+    lost: list[protocol.LostPlayer]
+
+
+class OpenWorld(Message, tag="open_world"):
+    """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`.
+
+    The code is named by its digest and read from the data folder: what a log names is what was run.
+    """
+
+    world: str
+    game: str
+    digest: str
+    seed: int
+
+
+class RestoreWorld(Message, tag="restore_world"):
+    """To a shard: go on with an unfinished world where its log ends. Answered by `WorldRestored` or
+    `WorldNotRestored`.
+
+    ``not_run``: the tick in which it took a shard down. That tick is never run again: the world ends there, as faulted,
+    for the reason given."""
+
+    world: str
+    not_run: int | None = None
+    reason: str = ""
+
+
+class CloseWorld(Message, tag="close_world"):
+    """To a shard: end a world."""
+
+    world: str
+    reason: str
+
+
+class AskView(Message, tag="ask_view"):
+    """To a shard: what would a spectator see? Answered by `ViewReply`."""
+
+    request: int
+    world: str
+
+
+class AskStatistics(Message, tag="ask_statistics"):
+    """To a shard or gateway: how are you doing?"""
+
+    request: int
+
+
+class Drain(Message, tag="drain"):
+    """To a shard or gateway: finish what is promised, close everything, exit with 0."""
+
+
+FromSupervisor = (
+    ConfigureGateway
+    | ConfigureShard
+    | ShardUp
+    | ShardDown
+    | WorldMoved
+    | WorldGone
+    | Placed
+    | Refused
+    | WorldsFound
+    | WorldFound
+    | GameCounts
+    | SessionFound
+    | OpenWorld
+    | RestoreWorld
+    | CloseWorld
+    | AskView
+    | AskStatistics
+    | Drain
+)

@@ -1,0 +1,43 @@
+"""What shards tell gateways: answers, and pushes; sent only when what they report is durable."""
+
+from __future__ import annotations
+
+from server.messages.base import Message
+from worldline import protocol
+
+AnyAnswer = protocol.Joined | protocol.Outcome | protocol.Observation | protocol.Left | protocol.Error
+
+
+class Answer(Message, tag="answer"):
+    """The one reply to a request of a gateway."""
+
+    request: int
+    message: AnyAnswer
+
+
+class Push(Message, tag="push"):
+    """For all connections with a player in ``world``, or only for the one that drives ``player``."""
+
+    world: str
+    message: protocol.Started | protocol.Closed | protocol.Notice
+    player: str | None = None
+
+
+class PlayerAttached(Message, tag="attached"):
+    """The answer to `AttachPlayer`. ``since``: the first event that the next observation shall hold, so that what the
+    last connection may not have delivered comes again."""
+
+    request: int
+    player: protocol.ResumedPlayer
+    since: int
+
+
+class PlayerAbsent(Message, tag="absent"):
+    """The answer to `AttachPlayer` for a player that is gone: since which tick, and why."""
+
+    request: int
+    reason: str
+    tick: int
+
+
+ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent

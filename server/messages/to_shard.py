@@ -1,0 +1,81 @@
+"""What gateways ask of shards: what players do, in worlds where the lobby has placed them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.messages.base import Message
+from worldline import protocol
+
+
+class JoinWorld(Message, tag="join"):
+    """Seat this agent in the world the lobby placed it in. The answer is `protocol.Joined`."""
+
+    request: int
+    world: str
+    agent: str
+    session: str
+    name: str
+    observe: bool = False
+
+
+class PlayerInput(Message, tag="input"):
+    """Apply this input at the next tick. The answer is `protocol.Outcome`."""
+
+    request: int
+    world: str
+    player: str
+    name: str
+    args: dict[str, Any]
+    seq: int | None = None
+    note: str | None = None
+    seen_tick: int | None = None
+    observe: bool = False
+    since: int = 1
+    """With ``observe``: the first event the observation shall hold."""
+
+
+class ObservePlayer(Message, tag="observe"):
+    """What does this player see. The answer is `protocol.Observation`."""
+
+    request: int
+    world: str
+    player: str
+    since: int
+    named: bool = False
+    """The client itself has named ``since``: it has everything before."""
+    format: protocol.Format = "both"
+
+
+class LeaveWorld(Message, tag="leave"):
+    """Take this player out. The answer is `protocol.Left`."""
+
+    request: int
+    world: str
+    player: str
+
+
+class AttachPlayer(Message, tag="attach"):
+    """The session of this player is back: it is driven from here now, and its grace ends. The answer is
+    `PlayerAttached` or `PlayerAbsent`."""
+
+    request: int
+    world: str
+    player: str
+
+
+class PlayerDriven(Message, tag="driven"):
+    """This gateway speaks for the player, in a world that has come back on this shard. No answer."""
+
+    world: str
+    player: str
+
+
+class PlayerDetached(Message, tag="detached"):
+    """The connection that drove this player is gone: its grace begins. No answer."""
+
+    world: str
+    player: str
+
+
+GatewayToShard = JoinWorld | PlayerInput | ObservePlayer | LeaveWorld | AttachPlayer | PlayerDriven | PlayerDetached

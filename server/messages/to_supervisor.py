@@ -1,0 +1,241 @@
+"""What gateways ask of the lobby, and what gateways and shards report to the supervisor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.histogram import Histogram
+from server.messages.base import Message
+from worldline import protocol
+
+
+class GatewayReady(Message, tag="gateway_ready"):
+    """The gateway accepts connections."""
+
+
+class AskPlace(Message, tag="ask_place"):
+    """Where shall this agent play: in ``world``, or in any world of ``game``? Answered by `Placed` or `Refused`."""
+
+    request: int
+    agent: str
+    game: str | None = None
+    world: str | None = None
+
+
+class AskWorlds(Message, tag="ask_worlds"):
+    """One page of worlds, newest first. Answered by `WorldsFound`."""
+
+    request: int
+    limit: int
+    game: str | None = None
+    status: protocol.WorldStatus | None = None
+    agent: str | None = None
+    """Only worlds in which this agent has a player."""
+    after: str | None = None
+
+
+class AskWorld(Message, tag="ask_world"):
+    """Is there such a world? Answered by `WorldFound`."""
+
+    request: int
+    world: str
+
+
+class AskGameCounts(Message, tag="ask_game_counts"):
+    """How busy is each game? Answered by `GameCounts`."""
+
+    request: int
+
+
+class AskSession(Message, tag="ask_session"):
+    """Which players has this session, and which did it lose? Answered by `SessionFound`."""
+
+    request: int
+    session: str
+
+
+class ShardReady(Message, tag="shard_ready"):
+    """The shard accepts gateways and worlds."""
+
+
+class WorldOpened(Message, tag="world_opened"):
+    """The world's genesis is durable; it can be joined."""
+
+    world: str
+
+
+class WorldNotOpened(Message, tag="world_not_opened"):
+    """The world could not be made. ``reason`` says why, for people."""
+
+    world: str
+    reason: str
+
+
+class RestoredPlayer(Message):
+    """A player's part of `WorldRestored`. Nobody drives it yet."""
+
+    player: str
+    agent: str
+    session: str
+    name: str
+    seat: int
+    score: protocol.Number
+
+
+class WorldRestored(Message, tag="world_restored"):
+    """The world goes on: the same one, at a tick not lower than any that was shown. Its grace periods begin now."""
+
+    world: str
+    game: str
+    digest: str
+    clock: str
+    max_players: int
+    status: protocol.WorldStatus
+    tick: int
+    players: list[RestoredPlayer]
+
+
+class WorldNotRestored(Message, tag="world_not_restored"):
+    """The world does not come back: its log is ``damaged`` (or does not give the same world again), or says that it has
+    ended. ``reason`` says why, for people."""
+
+    world: str
+    status: protocol.WorldStatus
+    reason: str
+
+
+class PlayerJoined(Message, tag="player_joined"):
+    """Durably seated."""
+
+    world: str
+    player: str
+    agent: str
+    session: str
+    name: str
+    seat: int
+
+
+class JoinRefused(Message, tag="join_refused"):
+    """The lobby's reservation for this agent is void."""
+
+    world: str
+    agent: str
+
+
+class PlayerLeft(Message, tag="player_left"):
+    """The seat is durably free. ``reason``: left (its own request), timeout."""
+
+    world: str
+    player: str
+    reason: str
+    tick: int
+
+
+class WorldChanged(Message, tag="world_changed"):
+    """The world has another status now. ``reason`` for ends: idle, operator, …"""
+
+    world: str
+    status: protocol.WorldStatus
+    tick: int
+    reason: str | None = None
+
+
+class PlayerStanding(Message):
+    """A player's part of a `WorldPulse`."""
+
+    player: str
+    score: protocol.Number
+    connected: bool
+
+
+class WorldPulse(Message, tag="world_pulse"):
+    """How a world is doing, once a second."""
+
+    world: str
+    tick: int
+    players: list[PlayerStanding]
+
+
+class ViewReply(Message, tag="view"):
+    """The answer to `AskView`. ``view`` is what the game's ``view`` returned: {nodes, camera?, size?}."""
+
+    request: int
+    world: str
+    tick: int
+    view: Any
+
+
+class WorldStatistics(Message):
+    """What a world has cost since it was opened."""
+
+    world: str
+    game: str
+    tick_hz: float
+    tick: int
+    players: int
+    ticks_run: int
+    running_s: float
+    """Monotonic time since the first tick."""
+    tick_seconds: Histogram
+    lateness_seconds: Histogram
+    observation_seconds: Histogram
+    overruns: int
+    """Ticks that took longer than 1/tick_hz."""
+    dilated_s: float
+    """By how much the world's clock has fallen behind real time: ticks run late, never skipped."""
+    observation_bytes: int
+    observations: int
+    lua_kib: float
+    nodes: int
+    node_writes: int
+    spatial_queries: int
+
+
+class ShardStatistics(Message, tag="shard_statistics"):
+    """The answer to `AskStatistics` by a shard."""
+
+    request: int
+    shard: int
+    pid: int
+    cpu_s: float
+    rss_bytes: int
+    journal_groups: int
+    journal_bytes: int
+    sync_seconds: Histogram
+    worlds: list[WorldStatistics]
+
+
+class GatewayStatistics(Message, tag="gateway_statistics"):
+    """The answer to `AskStatistics` by a gateway."""
+
+    request: int
+    gateway: int
+    pid: int
+    cpu_s: float
+    rss_bytes: int
+    connections: int
+    requests: int
+    refusals: dict[str, int]
+
+
+ToSupervisor = (
+    GatewayReady
+    | AskPlace
+    | AskWorlds
+    | AskWorld
+    | AskGameCounts
+    | AskSession
+    | ShardReady
+    | WorldOpened
+    | WorldNotOpened
+    | WorldRestored
+    | WorldNotRestored
+    | PlayerJoined
+    | JoinRefused
+    | PlayerLeft
+    | WorldChanged
+    | WorldPulse
+    | ViewReply
+    | ShardStatistics
+    | GatewayStatistics
+)

@@ -1,0 +1,75 @@
+"""May this input be taken? The rules that stand between a request and the inbox: seats, arguments, and `seq`.
+
+Pure decisions about one world and its inbox. A refusal here is before the log: nothing happened, the seq is free.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from games.errors import ArgumentProblem
+from games.runtime.players import InputOutcome, input_digest
+from games.runtime.world import World
+from server import messages
+from server.shard import replies
+from server.shard.inbox import Inbox, PendingInput
+from worldline import protocol
+
+
+class Taken(NamedTuple):
+    """A new input, for the next tick."""
+
+    seq: int
+    args: dict[str, Any]
+
+
+class Waiting(NamedTuple):
+    """The same input waits already: this request gets its outcome too."""
+
+    pending: PendingInput
+
+
+class Again(NamedTuple):
+    """The same input was applied before, with this outcome."""
+
+    outcome: InputOutcome
+
+
+def judge(
+    world: World, inbox: Inbox, message: messages.PlayerInput, status: protocol.WorldStatus, retry_after_ms: int
+) -> Taken | Waiting | Again | protocol.Error:
+    """Say what becomes of an input. ``retry_after_ms``: when what waits now will have been applied."""
+    player = world.players.get(message.player)
+    if player is None or inbox.leave_waiting(message.player):
+        return replies.not_joined(message.player, world.id)
+    manifest = world.code.manifest
+    if status == "waiting":
+        return replies.not_started(world.id, len(world.players), manifest.min_players)
+    try:
+        args = manifest.check_input(message.name, message.args)
+    except ArgumentProblem as problem:
+        return replies.bad_arguments(problem)
+    expected = inbox.expected_seq(message.player, player.next_seq)
+    if message.seq is not None and message.seq != expected:
+        return _repeated(world, inbox, message, args, message.seq, expected)
+    if inbox.full:
+        return replies.overloaded(world.id, len(inbox), retry_after_ms)
+    return Taken(expected, args)
+
+
+def _repeated(
+    world: World, inbox: Inbox, message: messages.PlayerInput, args: dict[str, Any], seq: int, expected: int
+) -> Waiting | Again | protocol.Error:
+    """A seq that is not the next one: it waits, was applied before, or is a mistake."""
+    waiting = inbox.waiting(message.player, seq)
+    first = world.first_outcome(message.player, seq)
+    if seq > expected:
+        return replies.seq_gap(seq, expected)
+    if waiting is not None and (waiting.name, waiting.args) == (message.name, args):
+        return Waiting(waiting)
+    if first is not None and first.digest == input_digest(message.name, args):
+        return Again(first)
+    if waiting is not None or first is not None:
+        return replies.seq_used(seq, expected)
+    oldest = min(world.players[message.player].outcomes, default=expected)
+    return replies.seq_forgotten(seq, expected, oldest)

@@ -1,0 +1,71 @@
+"""The way out of one world: who asked gets its answer, gateways and supervisor hear what has changed.
+
+Invariants: what reports a change of the world waits for ``ticket``, the journal group of the world's last record; a
+refusal reports none and leaves at once.
+
+Not here: what the answers say (replies), and when they are due (host).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventlog.piece import Piece
+from eventlog.ticket import Ticket
+from server import messages
+from server.shard.inbox import Asker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
+from server.shard.surroundings import Surroundings
+from worldline import protocol
+
+
+class Desk:
+    """What leaves one world. ``ticket``: the journal group of its last record."""
+
+    def __init__(self, world: str, surroundings: Surroundings) -> None:
+        self._world = world
+        self._surroundings = surroundings
+        self.ticket: Ticket | None = None
+
+    def journal(self, record: Piece) -> Ticket:
+        """Journal a record by itself: what leaves from now on waits for it."""
+        self.ticket = self._surroundings.journal([record])
+        return self.ticket
+
+    def answer(self, asker: Asker, message: Any) -> None:
+        """Answer a request with something that the world's last record must stand behind."""
+        self.send(asker, messages.Answer(request=asker.request, message=message))
+
+    def send(self, asker: Asker, message: messages.Message) -> None:
+        """Send a gateway something that the world's last record must stand behind."""
+        self._surroundings.send(asker.link, message, self.ticket)
+
+    def push(self, message: protocol.Started | protocol.Closed | protocol.Notice, player: str | None = None) -> None:
+        """Push to the world's players, or only to ``player``."""
+        self._surroundings.push(messages.Push(world=self._world, player=player, message=message), self.ticket)
+
+    def report(self, message: messages.Message) -> None:
+        """Tell the supervisor of a change."""
+        self._surroundings.report(message, self.ticket)
+
+    def refuse(self, asker: Asker, error: protocol.Error) -> None:
+        """A refusal reports no change of the world: it need not wait for the disk."""
+        asker.link.send(messages.Answer(request=asker.request, message=error))
+
+    def refuse_join(self, asker: JoinAsker, agent: str, error: protocol.Error) -> None:
+        """Refuse a seat, and tell the lobby so."""
+        self.refuse(asker.asker, error)
+        self._surroundings.report(messages.JoinRefused(world=self._world, agent=agent), None)
+
+    def refuse_pending(self, pending: Pending, error: protocol.Error) -> None:
+        """The world ended before this could be applied. That is a change of the world: it waits for the disk."""
+        match pending:
+            case PendingJoin():
+                for joining in pending.askers:
+                    self.answer(joining.asker, error)
+                self.report(messages.JoinRefused(world=self._world, agent=pending.agent))
+            case PendingLeave():
+                if pending.asker is not None:
+                    self.answer(pending.asker, error)
+            case PendingInput():
+                for waiting in pending.askers:
+                    self.answer(waiting.asker, error)

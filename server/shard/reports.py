@@ -1,0 +1,78 @@
+"""What a world tells the supervisor about itself: pure functions from what it is and has cost to messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eventlog.records import JoinEntry
+from games.runtime.world import World
+from server import messages
+from server.shard import replies
+from server.shard.meters import Meters
+from worldline import protocol
+
+
+def restored(world: World, status: protocol.WorldStatus, joined: Mapping[str, JoinEntry]) -> messages.WorldRestored:
+    """A world that was played before goes on; ``joined`` says how those who sit in it came, by player."""
+    return messages.WorldRestored(
+        world=world.id,
+        game=world.code.name,
+        digest=world.code.digest,
+        clock=world.code.manifest.clock,
+        max_players=world.code.manifest.max_players,
+        status=status,
+        tick=world.tick,
+        players=[
+            messages.RestoredPlayer(
+                player=player,
+                agent=entry.agent,
+                session=entry.session,
+                name=entry.name,
+                seat=entry.seat,
+                score=replies.whole(world.players[player].score),
+            )
+            for player, entry in joined.items()
+        ],
+    )
+
+
+def joined(world: World, player: str, session: str) -> messages.PlayerJoined:
+    """An agent has been seated, durably by the time this is heard."""
+    state = world.players[player]
+    return messages.PlayerJoined(
+        world=world.id, player=player, agent=state.agent, session=session, name=state.name, seat=state.seat
+    )
+
+
+def pulse(world: World, connected: Mapping[str, bool]) -> messages.WorldPulse:
+    """How a world is doing; ``connected`` says of each player whether somebody drives it."""
+    players = [
+        messages.PlayerStanding(player=player, score=replies.whole(world.players[player].score), connected=driven)
+        for player, driven in connected.items()
+    ]
+    return messages.WorldPulse(world=world.id, tick=world.tick, players=players)
+
+
+def statistics(world: World, meters: Meters, now_s: float) -> messages.WorldStatistics:
+    """What a world has cost. ``now_s`` is on the monotonic clock."""
+    counters = world.statistics()
+    return messages.WorldStatistics(
+        world=world.id,
+        game=world.code.name,
+        tick_hz=world.code.manifest.tick_hz,
+        tick=world.tick,
+        players=len(world.players),
+        ticks_run=meters.ticks_run,
+        running_s=0.0 if meters.started_at_s is None else now_s - meters.started_at_s,
+        tick_seconds=meters.tick_seconds,
+        lateness_seconds=meters.lateness_seconds,
+        observation_seconds=meters.observation_seconds,
+        overruns=meters.overruns,
+        dilated_s=meters.dilated_s,
+        observation_bytes=meters.observation_bytes,
+        observations=meters.observations,
+        lua_kib=counters.lua_kib,
+        nodes=counters.nodes,
+        node_writes=counters.node_writes,
+        spatial_queries=counters.spatial_queries,
+    )

@@ -1,0 +1,75 @@
+"""What the players of one world see: observations, with what must be remembered about having shown them.
+
+An observation is noted in the history (the next input was decided on it), in what the agent has heard, and in the
+meters. One that breaks the world is kept in ``fault``, for the host to end the world when everybody has been answered.
+
+Not here: how an observation looks on the wire (replies), and who gets it (host).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import Final
+
+import msgspec
+
+from games.errors import ObservationFailed, WorldFaulted
+from games.runtime.world import World
+from server.shard import replies
+from server.shard.drivers import Drivers
+from server.shard.history import History
+from server.shard.meters import Meters
+from worldline import protocol
+
+_log: Final = logging.getLogger("worldline.shard")
+
+
+class Sight:
+    """Looks into one world for its players."""
+
+    def __init__(self, world: World, history: History, drivers: Drivers, meters: Meters) -> None:
+        self._world = world
+        self._history = history
+        self._drivers = drivers
+        self._meters = meters
+        self.fault: WorldFaulted | None = None
+        """What broke the world while somebody looked."""
+
+    def observation(
+        self, player: str, since: int, form: protocol.Format, status: protocol.WorldStatus
+    ) -> protocol.Observation:
+        """What ``player`` sees now. Raises ObservationFailed, WorldFaulted."""
+        computed = self._world.observations_computed
+        began_s = time.monotonic()
+        seen = replies.observation(self._world, player, since=since, form=form, status=status)
+        if self._world.observations_computed > computed:
+            size_bytes = len(seen.data) if isinstance(seen.data, msgspec.Raw) else 0
+            size_bytes += len(seen.text or "")
+            self._meters.observed(took_s=time.monotonic() - began_s, size_bytes=size_bytes)
+        self._history.observed(player)
+        self._drivers.heard(player).shown(seen.tick, seen.cursor)
+        return seen
+
+    def beside(self, player: str, since: int, status: protocol.WorldStatus) -> protocol.Observation | None:
+        """An observation that goes along with something more important; None if there is none.
+
+        A world that is broken by it is noted in ``fault``.
+        """
+        if player not in self._world.players or self.fault is not None:
+            return None
+        try:
+            return self.observation(player, since, "both", status)
+        except ObservationFailed as failure:
+            logged(failure)
+        except WorldFaulted as fault:
+            self.fault = fault
+        return None
+
+
+def logged(failure: ObservationFailed) -> str:
+    """Log a failed observation; return the reference under which the log has it."""
+    reference = uuid.uuid4().hex[:8]
+    _log.warning("observation failed, reference %s: %s\n%s", reference, failure, failure.traceback)
+    return reference

@@ -1,0 +1,36 @@
+"""What a world needs of its shard: a journal, ways to gateways and supervisor, and somebody who makes it tick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eventlog.piece import Piece
+from eventlog.ticket import Ticket
+from server import messages
+from server.link import Link
+
+if TYPE_CHECKING:
+    from server.shard.host import WorldHost
+
+
+class Surroundings(Protocol):
+    """What a world needs of its shard."""
+
+    def journal(self, pieces: Sequence[Piece]) -> Ticket:
+        """Hand pieces to the shard's journal."""
+
+    def send(self, link: Link[Any], message: messages.Message, after: Ticket | None) -> None:
+        """Send to a gateway once ``after`` is durable."""
+
+    def push(self, message: messages.Push, after: Ticket | None) -> None:
+        """Send to all gateways once ``after`` is durable."""
+
+    def report(self, message: messages.Message, after: Ticket | None) -> None:
+        """Send to the supervisor once ``after`` is durable."""
+
+    def started(self, host: WorldHost) -> None:
+        """The world wants to tick from now on."""
+
+    def ended(self, host: WorldHost, after: Ticket) -> None:
+        """The world takes nothing more, and may be let go once ``after`` is durable."""
