@@ -39,7 +39,7 @@ return add, import
 """
 _COMPILE: Final = b"""
 local source, name = ...
-local chunk, problem = loadstring(source, name)
+local chunk, problem = loadstring(source, name, "t")
 if not chunk then return false, problem end
 return true, string.dump(chunk)
 """

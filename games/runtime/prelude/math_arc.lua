@@ -1,8 +1,8 @@
--- Arc: asin, acos, atan and atan2, the same to the last bit on every CPU: + - * / sqrt min max floor and ceil only, in a
--- fixed order. Method: atan(q) = atan(c) + atan((q - c) / (1 + c q)) with c the next lower multiple of 1/8, from a
--- table that was computed to 400 bits, and Taylor's polynomial for what is left (0 <= t <= 1/8). asin and acos use a quotient of
--- polynomials with the coefficients of Sun's fdlibm (1993), and beyond 1/2 asin(x) = pi/2 - 2 asin(sqrt((1 - x) / 2)).
--- Errors: below 0.9 units in the last place; atan2 below 1.5.
+-- Arc: asin, acos, atan and atan2, the same to the last bit on every CPU: + - * / sqrt min max floor and ceil only, in
+-- a fixed order. Method: atan(q) = atan(c) + atan((q - c) / (1 + c q)) with c the next lower multiple of 1/8, from a
+-- table that was computed to 400 bits, and Taylor's polynomial for what is left (0 <= t <= 1/8). asin and acos use a
+-- quotient of polynomials with the coefficients of Sun's fdlibm (1993), and beyond 1/2 asin(x) = pi/2 - 2 asin(sqrt((1
+-- - x) / 2)). Errors: below 0.9 units in the last place; atan2 below 1.5.
 
 local import = ...
 local blame = import("blame")
@@ -25,11 +25,12 @@ local ANGLE = {
 }
 local ANGLE_LOW = {
   0, -3.12532e-18, 1.06988e-17, -2.46238e-17, 2.26988e-17, -5.45563e-18, 1.58348e-17, -2.14784e-17, 3.06162e-17,
-  6.12323e-17, 9.21132e-17, -8.82443e-17, 3.0345e-17, 9.40447e-17, 6.6688e-17, 4.53976e-17, -2.83116e-17, 3.06162e-17,
+  6.12323e-17, 9.21132e-17, -8.82443e-17, 3.0345e-17, 9.40447e-17, 6.6688e-17, 4.53976e-17, -2.83116e-17,
+  3.06162e-17,
 }
 
--- The angle whose tangent is small / large, or (is_steep = 1, not 0) large / small; 0 <= small <= large, both in a range
--- where products neither overflow nor vanish.
+-- The angle whose tangent is small / large, or (is_steep = 1, not 0) large / small; 0 <= small <= large, both in a
+-- range where products neither overflow nor vanish.
 local function angle(small, large, is_steep)
   local i = floor(small / large * 8)
   local c = i * 0.125

@@ -1,6 +1,6 @@
 -- Pow: math.pow, the same to the last bit on every CPU. x^y = 2^(y * log2(x)), with the logarithm and the product in
--- twice the precision (Dekker, "A floating-point technique for extending the available precision", Numerische Mathematik
--- 18, 1971). Error: below 0.7 units in the last place. Special values are those of IEEE 754 and of C.
+-- twice the precision (Dekker, "A floating-point technique for extending the available precision", Numerische
+-- Mathematik 18, 1971). Error: below 0.7 units in the last place. Special values are those of IEEE 754 and of C.
 
 local import = ...
 local blame = import("blame")

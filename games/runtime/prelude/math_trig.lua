@@ -1,8 +1,8 @@
--- Trig: sin, cos and tan, the same to the last bit on every CPU: + - * / and floor only, in a fixed order.
--- Method: x is taken to -pi/4 … pi/4 by multiples of pi/2 in parts of 33 bits (W. J. Cody and W. Waite, "Software Manual
--- for the Elementary Functions", 1980); there sin and cos are polynomials, with the coefficients of Sun's fdlibm (1993).
--- tan is their quotient, divided in twice the precision (T. J. Dekker, 1971). Errors: below 1 unit in the last place for
--- |x| <= 10^6. Beyond 1.6 * 10^6 the result is a function of x, but no sine: nothing that far has an angle worth its name.
+-- Trig: sin, cos and tan, the same to the last bit on every CPU: + - * / and floor only, in a fixed order. Method: x is
+-- taken to -pi/4 … pi/4 by multiples of pi/2 in parts of 33 bits (W. J. Cody and W. Waite, "Software Manual for the
+-- Elementary Functions", 1980); there sin and cos are polynomials, with the coefficients of Sun's fdlibm (1993). tan is
+-- their quotient, divided in twice the precision (T. J. Dekker, 1971). Errors: below 1 unit in the last place for |x|
+-- <= 10^6. Beyond 1.6 * 10^6 the result is a function of x, but no sine: nothing that far has an angle worth its name.
 
 local import = ...
 local blame = import("blame")

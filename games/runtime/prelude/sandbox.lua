@@ -68,8 +68,8 @@ function tables.remove(list, at)
   return native_remove(list, at)
 end
 
-local coroutines = copy(coroutine, "create yield status running isyieldable")
-coroutines.resume, coroutines.wrap = limits.resume, limits.wrap
+local coroutines = copy(coroutine, "yield status running isyieldable")
+coroutines.create, coroutines.resume, coroutines.wrap = limits.create, limits.resume, limits.wrap
 
 local function plain(f, name)
   return function(t, ...)
@@ -78,12 +78,28 @@ local function plain(f, name)
   end
 end
 
+-- Every metatable that the game uses: a word may be built and put into one later.
+local metatables = setmetatable({}, { __mode = "k" })
+
 local function set_metatable(t, metatable)
   blame.check_plain_table(t, "setmetatable")
   if type(metatable) == "table" and (rawget(metatable, "__gc") ~= nil or rawget(metatable, "__mode") ~= nil) then
     blame.fail("__gc and __mode show when memory is collected, which differs between two runs")
   end
+  if metatable then
+    metatables[metatable] = true
+  end
   return setmetatable(t, metatable)
+end
+
+-- Returns a reason if a metatable that is in use has got a word that `set_metatable` refuses, else nil.
+function sandbox.refused_metatable()
+  for metatable in next, metatables do
+    if rawget(metatable, "__mode") ~= nil or rawget(metatable, "__gc") ~= nil then
+      return "__gc and __mode show when memory is collected, which differs between two runs"
+    end
+  end
+  return nil
 end
 
 -- Makes the environment of a game. `debug_line(text)` gets what the game prints.
