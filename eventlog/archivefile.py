@@ -37,6 +37,7 @@ _TABLE_BYTES: Final = 4096
 """Enough for the table of nearly every file."""
 _GROWTH_BYTES: Final = 64
 """A frame of bytes that cannot be compressed is longer than they are, by less than this."""
+_FRAME_BEGINS: Final = zlib.compress(b"", limits.ARCHIVE_LEVEL)[:2]
 assert HEADER_BYTES == 76
 assert ROW.size == 8
 
@@ -165,3 +166,52 @@ def inflate(frame: bytes, crc: int, size: int) -> bytes | None:
     except zlib.error:
         return None
     return content if len(content) == size and inflater.eof and not inflater.unused_data else None
+
+
+def intact_runs(data: bytes, world: str, file: int) -> list[tuple[int, bytes]]:
+    """What can be had of a damaged archive: where each run of intact frames begins in the world file, and its bytes.
+
+    Without an intact header nobody knows where: then runs follow each other from 0 on. Raises `UnknownVersion`.
+    """
+    try:
+        header = decode_header(data)
+    except BadBytes:
+        return _runs_by_search(data)
+    if (header.world, header.file) != (world, file):
+        return []
+    runs: list[tuple[int, bytes]] = []
+    position = header.frames_at
+    for number, (length, crc) in enumerate(header.rows):
+        part = inflate(data[position : position + length], crc, plain_bytes(header, number))
+        at = number * limits.ARCHIVE_FRAME_BYTES
+        if part is not None and runs and runs[-1][0] + len(runs[-1][1]) == at:
+            runs[-1] = (runs[-1][0], runs[-1][1] + part)
+        elif part is not None:
+            runs.append((at, part))
+        position += length
+    return runs
+
+
+def _runs_by_search(data: bytes) -> list[tuple[int, bytes]]:
+    """Frames found by the two bytes with which they begin; their own checksums say whether they are good."""
+    runs: list[tuple[int, bytes]] = []
+    at, end = 0, -1
+    position = data.find(_FRAME_BEGINS)
+    while position >= 0:
+        inflater = zlib.decompressobj()
+        try:
+            part = inflater.decompress(data[position:], limits.ARCHIVE_FRAME_BYTES)
+            part += inflater.decompress(inflater.unconsumed_tail, 1)  # nothing more comes, but the end is seen
+        except zlib.error:
+            part = b""
+        if not part or not inflater.eof:
+            position = data.find(_FRAME_BEGINS, position + 1)
+            continue
+        if position == end:
+            runs[-1] = (runs[-1][0], runs[-1][1] + part)
+        else:
+            runs.append((at, part))
+        at += len(part)
+        end = len(data) - len(inflater.unused_data)
+        position = data.find(_FRAME_BEGINS, end)
+    return runs

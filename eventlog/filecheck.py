@@ -18,7 +18,7 @@ from eventlog.overlay import Overlay
 from eventlog.reader import Chain, StoredRecord, WorldBytes
 from eventlog.records import Checkpoint, Close, CodeEntry, EngineEntry, Fault, Genesis, Open, Tick
 
-_FOLLOWERS: Final[dict[type, tuple[type, ...]]] = {Close: (Checkpoint,), Fault: (Checkpoint, Close)}
+FOLLOWERS: Final[dict[type, tuple[type, ...]]] = {Close: (Checkpoint,), Fault: (Checkpoint, Close)}
 """What may stand behind a world's end."""
 _CHANGES: Final = (CodeEntry, EngineEntry)
 
@@ -162,7 +162,7 @@ def link_problem(check: FileCheck, before: Summary, summary: Summary) -> Problem
         return check.problem(LogDamaged(summary.world, tick, path, 0, "it does not continue the file before"))
     if before.ended is not None and summary.first is not None:
         kind, offset = summary.first
-        if kind not in _FOLLOWERS[before.ended]:
+        if kind not in FOLLOWERS[before.ended]:
             return check.problem(_behind_the_end(summary.world, tick, path, offset))
     return None
 
@@ -181,7 +181,7 @@ def _note(stored: Iterable[StoredRecord], path: Path, summary: Summary) -> None:
             kind = type(record)
             if summary.first is None and kind is not Checkpoint:
                 summary.first = (kind, each.offset)
-            if summary.ended is not None and kind not in _FOLLOWERS[summary.ended]:
+            if summary.ended is not None and kind not in FOLLOWERS[summary.ended]:
                 raise _behind_the_end(summary.world, reached, path, each.offset)
             if isinstance(record, Tick):
                 if record.entries and type(record.entries[0]) in _CHANGES:

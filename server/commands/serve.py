@@ -57,6 +57,16 @@ from server.supervisor import StartError, Supervisor
     help="What one may be without a token.",
 )
 @click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further name under which it may be asked for, when a proxy stands in front. May be repeated.",
+)
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Speak TLS with this certificate (PEM)."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of the certificate.")
+@click.option(
     "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Rate limits for agents."
 )
 @click.option(
@@ -85,6 +95,9 @@ def command(
     shards: int,
     durability: Durability,
     guests: Guests | None,
+    allow_host: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
     limits: str,
     max_worlds: int,
     tick_timeout_ms: int,
@@ -103,6 +116,9 @@ def command(
         shards=shards,
         durability=durability,
         guests=guests,
+        allow_hosts=allow_host,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         limits=limits == "on",
         max_worlds=max_worlds,
         tick_timeout_ms=tick_timeout_ms,

@@ -18,6 +18,7 @@
 `gateway`      puts these together
 `sweeper`      pings idle connections, closes silent and stalled ones
 `drain`        stopping without leaving anybody hanging
+`origin`       which Host and which pages are served
 `http`         plain HTTP on the same port
 ============== ================================================================
 """

@@ -134,7 +134,12 @@ class Talker:
 
 @contextlib.asynccontextmanager
 async def running_edge(
-    folder: Path, limits: GatewayLimits | None = None, *, guests: Guests = "developer"
+    folder: Path,
+    limits: GatewayLimits | None = None,
+    *,
+    guests: Guests = "developer",
+    hosts: list[str] | None = None,
+    tls: messages.Tls | None = None,
 ) -> AsyncIterator[Edge]:
     """A gateway with one shard, listening on a free port."""
     edge = Edge()
@@ -157,6 +162,8 @@ async def running_edge(
         guests=guests,
         data=str(folder),
         secret=SECRET,
+        hosts=hosts,
+        tls=tls,
         log_format="text",
         log_level="info",
     )
