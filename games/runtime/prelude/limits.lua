@@ -47,7 +47,7 @@ function limits.check_memory()
       error("resource: the world holds more than " .. MAX_MEMORY_KIB / 1024 .. " MiB", 0)
     end
     -- The collector lets memory grow by a third between two cycles: do not collect all each time near the limit.
-    look_at_kib = max(MAX_MEMORY_KIB, held * 1.5)
+    look_at_kib = max(MAX_MEMORY_KIB, held * 1.35)
   end
 end
 

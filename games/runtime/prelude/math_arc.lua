@@ -41,7 +41,8 @@ local function angle(small, large, is_steep)
   local t = ((small - c * high) - c * (large - high)) / below
   local z = t * t
   local w = z * z
-  local p = (1 / 3 + w * (1 / 7 + w * (1 / 11 + w * (1 / 15)))) - z * (1 / 5 + w * (1 / 9 + w * (1 / 13 + w * (1 / 17))))
+  local p = (1 / 3 + w * (1 / 7 + w * (1 / 11 + w * (1 / 15))))
+    - z * (1 / 5 + w * (1 / 9 + w * (1 / 13 + w * (1 / 17))))
   local correction = t * (z * p + missing / below)
   local at = i + is_steep * 9 + 1
   local sign = 1 - 2 * is_steep
