@@ -145,15 +145,23 @@ class RunningServer:
 
 
 def start_server(
-    data: Path, *arguments: str, cwd: Path, games: Path | None = GAMES, environment: dict[str, str] | None = None
+    data: Path,
+    *arguments: str,
+    cwd: Path,
+    games: Path | None = GAMES,
+    environment: dict[str, str] | None = None,
+    launcher: Sequence[str] = (),
 ) -> RunningServer:
-    """Start a server and wait for its first line. Raises StartFailed if it ends instead."""
+    """Start a server and wait for its first line. Raises StartFailed if it ends instead.
+
+    ``launcher``: a command that becomes the one behind it, in other surroundings.
+    """
     mark = uuid.uuid4().hex
     stderr_path = cwd / f"server-{mark[:8]}.log"
     options = [*(("--games", str(games)) if games is not None else ()), *arguments]
     with stderr_path.open("wb") as stderr:
         process = subprocess.Popen(
-            serve_command(data, options),
+            [*launcher, *serve_command(data, options)],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
