@@ -435,7 +435,9 @@ class World:
 
     def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
         message = _text_of(error)
-        return self._fault("resource" if "resource:" in message else "engine", message)
+        # Where memory ends, not even the engine's own handler of errors may find the room to say so.
+        of_resources = ("resource:", "not enough memory", "error in error handling")
+        return self._fault("resource" if any(words in message for words in of_resources) else "engine", message)
 
     def _fault(self, kind: FaultKind, message: str) -> WorldFaulted:
         self.faulted = WorldFaulted(self.id, self.tick, kind, message)
