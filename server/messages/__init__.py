@@ -56,6 +56,7 @@ from server.messages.to_shard import (
     PlayerInput,
     PlayWorld,
     StepWorld,
+    Wait,
 )
 from server.messages.to_supervisor import (
     AskCreate,
@@ -136,6 +137,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Wait",
     "WorldChanged",
     "WorldFound",
     "WorldGone",
