@@ -72,8 +72,9 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
     Raises `LogEnded`, and the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does
     not give the same world again; then nothing has been changed.
     """
-    with calls.during(world_id, 0, "setup"):
+    with calls.during(world_id, 0, "restore"):
         replaying = replay(data, world_id, not_run=not_run)
+    # A tick that has a record ran before the record was written: only those that follow the last one never did so far.
     while _step(replaying, calls):
         pass
     match replaying.ended:
@@ -81,8 +82,9 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
             raise LogEnded("finished" if reason == "finished" else "closed", reason)
         case records.Fault(kind=kind):
             raise LogEnded("faulted", kind)
-    with calls.during(world_id, replaying.world.tick, "tick"):
-        replaying.catch_up()
+    for tick in replaying.ticks_to_catch_up():
+        with calls.during(world_id, tick, "tick"):
+            replaying.catch_up(tick)
     log = WorldLog.resume(log_end(data, world_id), shard=shard, engine=replaying.genesis.engine)
     history = History(replaying.world, log, outcomes=replaying.outcomes, fingerprint=replaying.fingerprint)
     return Opened(replaying.world, log, history, replaying.joined)
@@ -90,5 +92,5 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
 
 def _step(replaying: Replay, calls: CallPage) -> bool:
     """Execute one record, with the empty ticks before it: at most about a second of game time."""
-    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "tick"):
+    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "restore"):
         return replaying.step() is not None
