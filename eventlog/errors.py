@@ -82,6 +82,14 @@ class AmbiguousWorld(EventLogError):
         self.candidates = list(candidates)
 
 
+class NotEnded(EventLogError):
+    """The world's log has no last record: it runs, or waits to be gone on with."""
+
+    def __init__(self, world: str) -> None:
+        super().__init__(f"{world} has not ended → let it end first")
+        self.world = world
+
+
 class RecordTooLarge(EventLogError):
     """A record exceeds ``MAX_RECORD_BYTES``; nothing was appended."""
 

@@ -18,7 +18,7 @@ from eventlog.overlay import Overlay
 from eventlog.reader import Chain, StoredRecord, WorldBytes
 from eventlog.records import Checkpoint, Close, CodeEntry, EngineEntry, Fault, Genesis, Open, Tick
 
-_FOLLOWERS: Final[dict[type, tuple[type, ...]]] = {Close: (Checkpoint,), Fault: (Checkpoint, Close)}
+FOLLOWERS: Final[dict[type, tuple[type, ...]]] = {Close: (Checkpoint,), Fault: (Checkpoint, Close)}
 """What may stand behind a world's end."""
 _CHANGES: Final = (CodeEntry, EngineEntry)
 
@@ -67,7 +67,8 @@ class FileCheck:
     def worlds(self) -> list[str]:
         """The names of all worlds, in order."""
         folder = self.data / "worlds"
-        on_disk = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set[str]()
+        entries = folder.iterdir() if folder.is_dir() else ()
+        on_disk = {path.name for path in entries if path.is_dir() and not path.name.startswith(".")}
         return sorted(on_disk | self._overlay.worlds.keys())
 
     def source(self, world: str) -> WorldBytes:
@@ -99,6 +100,7 @@ class FileCheck:
             chain.begin_file(path, file, content)
             summary.header, _ = frame.decode_file_header(content)
             _note(chain.records(path, content), path, summary)
+            source.report_damage(file, chain.tick)
             if self.in_use:
                 self._compare(source, file)
             summary.end = (chain.epoch, chain.tick, chain.crc)
@@ -108,10 +110,17 @@ class FileCheck:
             reason = f"format version {newer.version} is newer than this program's"
             summary.problem = self.problem(LogDamaged(source.world, 0, path, 0, reason))
         except Unfinished:
-            reason = "it ends inside a record" if source.size(file) else "the file is missing or empty"
-            offset = chain.offset if chain.file else 0
-            summary.problem = self.problem(LogDamaged(source.world, chain.tick, path, offset, reason))
+            summary.problem = self.problem(self._cut_off(source, file, chain))
         return summary
+
+    @staticmethod
+    def _cut_off(source: WorldBytes, file: int, chain: Chain) -> LogDamaged:
+        try:
+            source.report_damage(file, chain.tick)
+        except LogDamaged as damaged:
+            return damaged
+        reason = "it ends inside a record" if source.size(file) else "the file is missing or empty"
+        return LogDamaged(source.world, chain.tick, source.path(file), chain.offset if chain.file else 0, reason)
 
     def _compare(self, source: WorldBytes, file: int) -> None:
         """Check that a file holds what the journal says, as far as it holds it. Raises `LogDamaged`.
@@ -153,7 +162,7 @@ def link_problem(check: FileCheck, before: Summary, summary: Summary) -> Problem
         return check.problem(LogDamaged(summary.world, tick, path, 0, "it does not continue the file before"))
     if before.ended is not None and summary.first is not None:
         kind, offset = summary.first
-        if kind not in _FOLLOWERS[before.ended]:
+        if kind not in FOLLOWERS[before.ended]:
             return check.problem(_behind_the_end(summary.world, tick, path, offset))
     return None
 
@@ -172,7 +181,7 @@ def _note(stored: Iterable[StoredRecord], path: Path, summary: Summary) -> None:
             kind = type(record)
             if summary.first is None and kind is not Checkpoint:
                 summary.first = (kind, each.offset)
-            if summary.ended is not None and kind not in _FOLLOWERS[summary.ended]:
+            if summary.ended is not None and kind not in FOLLOWERS[summary.ended]:
                 raise _behind_the_end(summary.world, reached, path, each.offset)
             if isinstance(record, Tick):
                 if record.entries and type(record.entries[0]) in _CHANGES:

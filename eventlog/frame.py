@@ -84,6 +84,11 @@ def file_name(file: int) -> str:
     return f"{file:04d}.wlog"
 
 
+def archive_name(file: int) -> str:
+    """The name of the archived form of a world's file: ``0001.wlogz``."""
+    return f"{file:04d}.wlogz"
+
+
 def encode_file_header(header: FileHeader) -> tuple[bytes, int]:
     """The 72 bytes of a file header, and the crc that the file's first record chains from."""
     assert is_world_id(header.world), header.world

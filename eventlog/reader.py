@@ -13,18 +13,24 @@ followed by another file.
 
 from __future__ import annotations
 
+import contextlib
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from eventlog import frame, limits, records
+from eventlog import archivefile, frame, limits, records
 from eventlog.errors import FormatTooNew, LogDamaged, UnknownWorld
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.overlay import read_overlay
 from eventlog.piece import LogEnd, Piece
 from eventlog.records import Checkpoint, Close, Fault, Genesis, Open, Record, Tick
+
+ARCHIVED: Final = ".wlogz"
+"""The suffix of an archived file; its stem is that of the file."""
 
 
 class StoredRecord(msgspec.Struct, frozen=True):
@@ -41,15 +47,17 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
 
 class WorldBytes:
-    """A world's files with what journals add to them."""
+    """A world's files, archived or not, with what journals add to them."""
 
     def __init__(self, data: Path, world: str, pieces: dict[int, list[Piece]]) -> None:
         """``pieces`` are what journals held of this world *before* this call; see `look`."""
         self.world = world
         self.folder = data / "worlds" / world
         self._pieces = pieces
-        on_disk = {int(path.stem) for path in self.folder.glob("[0-9]*.wlog") if path.stem.isdigit()}
+        self._damage: dict[int, tuple[int, str]] = {}
+        on_disk = {int(path.stem) for path in self.folder.glob("[0-9]*.wlog*") if _is_world_file(path)}
         self.last_file = max(on_disk | pieces.keys(), default=0)
+        self._was_there = bool(on_disk)
 
     @classmethod
     def look(cls, data: Path, world: str) -> WorldBytes:
@@ -60,48 +68,121 @@ class WorldBytes:
         return found
 
     def path(self, file: int) -> Path:
-        """Where a file of this world is, or will be."""
-        return self.folder / frame.file_name(file)
+        """Where a file of this world is, archived or not, or will be."""
+        path, archived = self.folder / frame.file_name(file), self.folder / frame.archive_name(file)
+        return archived if not path.exists() and archived.exists() else path
+
+    def is_archived(self, file: int) -> bool:
+        """Whether a file is there in its archived form only."""
+        return self.path(file).suffix == ARCHIVED
 
     def read(self, file: int, limit: int | None = None) -> bytes:
-        """The first ``limit`` bytes of a file, or all; what journals hold of it comes before what the disk shows."""
-        data = b""
-        path = self.path(file)
-        if path.exists():
-            with path.open("rb") as opened:
-                data = opened.read(-1 if limit is None else limit)
+        """The first ``limit`` bytes of a file, or all; what journals hold of it comes before what the disk shows.
+
+        Of a damaged archive: what comes before the damage, which `report_damage` tells. Raises `FormatTooNew`.
+        """
+        data = self._read_disk(file, 0, limit)
         pieces = self._pieces.get(file)
         if not pieces or (limit is not None and pieces[0].offset >= limit):
             return data
         end = pieces[0].offset
         parts = [data[:end]]
         if len(data) < end:
-            raise LogDamaged(self.world, 0, path, len(data), f"bytes up to {end} are missing")
+            raise LogDamaged(self.world, 0, self.path(file), len(data), f"bytes up to {end} are missing")
         for piece in pieces:
             if piece.offset != end:
-                raise LogDamaged(self.world, 0, path, end, f"the journal goes on at byte {piece.offset}")
+                raise LogDamaged(self.world, 0, self.path(file), end, f"the journal goes on at byte {piece.offset}")
             parts.append(piece.data)
             end += len(piece.data)
         parts.append(data[end:])
         return b"".join(parts)
 
+    def read_from(self, file: int, offset: int) -> bytes:
+        """What the disk shows of a file from byte ``offset`` on."""
+        return self._read_disk(file, offset, None)
+
+    def report_damage(self, file: int, tick: int) -> None:
+        """Raise `LogDamaged` if the archive of ``file``, which was read, is damaged. ``tick`` is the last good one."""
+        if file in self._damage:
+            offset, reason = self._damage[file]
+            raise LogDamaged(self.world, tick, self.path(file), offset, reason)
+
+    def check_there(self) -> None:
+        """Raise `UnknownWorld` if the world's folder was there and is no more: the world has been removed."""
+        is_there = self.folder.is_dir()
+        if self._was_there and not is_there:
+            raise UnknownWorld(self.world, self.folder.parent.parent)
+        self._was_there = is_there
+
     def size(self, file: int) -> int:
-        """How many bytes a file has, or will have when it holds what journals have of it."""
-        path = self.path(file)
-        on_disk = path.stat().st_size if path.exists() else 0
+        """How many bytes a file has, or will have when it holds what journals have of it; before it was compressed."""
+        on_disk = self._plain_size(file)
         pieces = self._pieces.get(file)
         return max(on_disk, pieces[-1].offset + len(pieces[-1].data)) if pieces else on_disk
+
+    def disk_bytes(self) -> int:
+        """How many bytes the world takes on the disk, snapshots included, and what only journals hold of it."""
+        stored = sum(_size(path) for path in self.folder.rglob("*"))
+        for file, pieces in self._pieces.items():
+            on_disk = _size(self.folder / frame.file_name(file))
+            stored += max(0, pieces[-1].offset + len(pieces[-1].data) - on_disk)
+        return stored
 
     def file_before(self, tick: int) -> int:
         """The last file that begins before ``tick`` was reached: reading from ``tick`` may begin with it."""
         for file in range(self.last_file, 1, -1):
             try:
                 header, _ = frame.decode_file_header(self.read(file, frame.FILE_HEADER_BYTES))
-            except (BadBytes, Unfinished, UnknownVersion):
+            except (BadBytes, Unfinished, UnknownVersion, FormatTooNew):
                 continue  # the reading will come to this file and report it
             if header.tick < tick:
                 return file
         return 1
+
+    def _plain_size(self, file: int) -> int:
+        """The size of a file on the disk, before it was compressed."""
+        if size := _size(self.folder / frame.file_name(file)):
+            return size
+        path = self.folder / frame.archive_name(file)
+        try:
+            return archivefile.decode_header(path.read_bytes()).length
+        except FileNotFoundError:
+            return 0
+        except (BadBytes, UnknownVersion):
+            return _size(path)  # whoever reads it will report it
+
+    def _read_disk(self, file: int, offset: int, limit: int | None) -> bytes:
+        """What the disk has of a file. An archive is complete before the file goes: so this order of looking."""
+        with contextlib.suppress(FileNotFoundError), (self.folder / frame.file_name(file)).open("rb") as opened:
+            opened.seek(offset)
+            return opened.read(-1 if limit is None else limit)
+        path = self.folder / frame.archive_name(file)
+        try:
+            with path.open("rb") as opened:
+                found = opened.read(-1 if limit is None else archivefile.prefix_bytes(limit))
+                inflated = archivefile.decode(found, self.world, file, limit)
+                if inflated.damage and limit is not None:
+                    inflated = archivefile.decode(found + opened.read(), self.world, file, limit)
+        except FileNotFoundError:
+            return b""
+        except UnknownVersion as unknown:
+            raise FormatTooNew(path, unknown.version, limits.ARCHIVE_VERSION) from None
+        if inflated.damage:
+            self._damage[file] = inflated.damage
+        return inflated.data[offset:]
+
+
+def _size(path: Path) -> int:
+    """Of a file, in bytes; 0 if it is not there (any more) or no file."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
+def _is_world_file(path: Path) -> bool:
+    return path.stem.isdigit() and path.suffix in (".wlog", ARCHIVED)
 
 
 class Chain:
@@ -156,6 +237,19 @@ class Chain:
             self.crc = crc
             self.tick = reached
             yield stored
+
+    def whole_file(self, source: WorldBytes, file: int) -> Iterator[StoredRecord]:
+        """The records of the next file of a log that nobody writes to. Raises `LogDamaged`, `FormatTooNew`."""
+        path = source.path(file)
+        content = source.read(file)
+        try:
+            self.begin_file(path, file, content)
+            yield from self.records(path, content)
+            source.report_damage(file, self.tick)
+        except Unfinished:
+            source.report_damage(file, self.tick)
+            reason = "it ends inside a record" if content else "the file is missing or empty"
+            raise LogDamaged(self.world, self.tick, path, self.offset if self.file == file else 0, reason) from None
 
     def _check(self, record: Record, kind: int, tick: int) -> int:
         """The tick that the log has reached with ``record``. Raises `BadBytes` if it cannot stand here."""
@@ -241,14 +335,17 @@ def _read(data: Path, source: WorldBytes, chain: Chain, file: int) -> Iterator[S
             if chain.file != file:
                 chain.begin_file(path, file, content)
             yield from chain.records(path, content)
+            source.report_damage(file, chain.tick)
         except Unfinished:
+            source.report_damage(file, chain.tick)
             place = (file, chain.offset if chain.file == file else 0)
-            if file < source.last_file or place == torn_at:
+            if place == torn_at or (file < source.last_file and source.size(file)):
                 reason = "it ends inside a record" if source.size(file) else "the file is missing or empty"
                 raise LogDamaged(chain.world, chain.tick, path, place[1], reason) from None
-            if torn_at is not None:
+            if torn_at is not None and file == source.last_file:
                 return  # written after our second look: the end, for now
-            # A running server may be writing here. Whatever a file shows was durable in a journal before: look again.
+            # A running server may be writing here, or removing the world. Whatever a file shows was durable in a
+            # journal before: look again.
             torn_at = place
             source = WorldBytes.look(data, chain.world)
             continue
@@ -270,17 +367,19 @@ def _follow(
 
 
 def _new_records(source: WorldBytes, chain: Chain) -> Iterator[StoredRecord]:
-    """What the world's files hold beyond the chain's end."""
+    """What the world's files hold beyond the chain's end. Raises `UnknownWorld` when the world has been removed."""
     while True:
-        path = source.path(chain.file)
-        rotated = source.path(chain.file + 1).exists()  # asked before reading: then this file is complete
+        following = chain.file + 1
+        rotated = source.path(following).exists()  # asked before reading: then this file is complete
         try:
-            with path.open("rb") as opened:
-                opened.seek(chain.offset)
-                yield from chain.records(path, opened.read(), base=chain.offset)
+            yield from chain.records(
+                source.path(chain.file), source.read_from(chain.file, chain.offset), base=chain.offset
+            )
+            source.report_damage(chain.file, chain.tick)
             if not rotated:
+                source.check_there()
                 return
-            following = source.path(chain.file + 1)
-            chain.begin_file(following, chain.file + 1, following.read_bytes()[: frame.FILE_HEADER_BYTES])
-        except (Unfinished, FileNotFoundError):
+            chain.begin_file(source.path(following), following, source.read(following, frame.FILE_HEADER_BYTES))
+        except Unfinished:
+            source.report_damage(chain.file, chain.tick)
             return  # the server is writing it, or has not begun to

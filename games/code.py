@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from games.errors import GameError
+from games.fields import lua_fields
 from games.manifest import Manifest
 from games.manifest_reader import read_manifest
 from games.runtime.sandbox import Host, compile_engine, compile_game, locate
@@ -162,6 +163,7 @@ def load_into(host: Host, code: GameCode, *, settings: Mapping[str, object], see
     config = {
         "inputs": sorted(code.manifest.inputs),
         "events": sorted(code.manifest.events),
+        "event_args": {name: lua_fields(spec.args) for name, spec in code.manifest.events.items()},
         "settings": settings,
         "seed": seed,
         "tick_hz": code.manifest.tick_hz,

@@ -250,3 +250,24 @@ def fields_schema(fields: dict[str, ArgSpec]) -> dict[str, Any]:
         {name: spec.schema() for name, spec in fields.items()},
         [name for name, spec in fields.items() if not spec.optional],
     )
+
+
+def lua_fields(fields: dict[str, ArgSpec]) -> list[dict[str, Any]]:
+    """Return these fields as the engine's ``declared.lua`` takes them, in the order of their declaration."""
+    return [lua_field(spec) | {"name": name} for name, spec in fields.items()]
+
+
+def lua_field(spec: ArgSpec) -> dict[str, Any]:
+    """Return one declaration as ``declared.lua`` takes it."""
+    form: dict[str, Any] = {"type": spec.type, "optional": spec.optional, "longest": spec.longest}
+    if spec.min is not None:
+        form["min"] = whole(spec.min)
+    if spec.max is not None:
+        form["max"] = whole(spec.max)
+    if spec.type == "enum":
+        form["values"] = list(spec.values)
+    if spec.of is not None:
+        form["of"] = lua_field(spec.of)
+    if spec.type == "object":
+        form["fields"] = lua_fields(spec.fields)
+    return form

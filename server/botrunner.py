@@ -47,6 +47,7 @@ class BotRun(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     think_s: tuple[float, float]
     url: str | None = None
+    token: str | None = None
     seconds: float | None = None
     prefix: str = "bot"
     game_folders: tuple[Path, ...] = ()
@@ -135,7 +136,7 @@ def run_until_signal(run: BotRun, report: Callable[[str], None]) -> int:
 async def _run_one(run: BotRun, name: str, play: Play, report: Callable[[str], None]) -> bool:
     """Play one bot to its end; whether it failed."""
     try:
-        async with worldline.connect(run.url, name=name, think_s=run.think_s) as client:
+        async with worldline.connect(run.url, name=name, token=run.token, think_s=run.think_s) as client:
             player = await client.join(run.game)
             try:
                 await play(player)

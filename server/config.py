@@ -16,6 +16,7 @@ MAX_SHARDS: Final = 256
 
 Durability = Literal["durable", "written"]
 LogFormat = Literal["text", "json"]
+Guests = Literal["none", "spectator", "agent", "developer"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -39,6 +40,13 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """How many tick workers; default: one per core."""
     durability: Durability = "durable"
     """``durable``: acknowledged = on disk. ``written``: survives the death of a process, not of the machine."""
+    guests: Guests | None = None
+    """What one may be without a token; default: developer where only this machine can connect, else spectator."""
+    allow_hosts: tuple[str, ...] = ()
+    """Further names in the Host header that are served, for a proxy in front."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """Files of certificate and key, in PEM; both or none."""
     limits: bool = True
     """Whether agents are rate limited; benches and trainers switch it off."""
     tick_timeout_ms: int = 2000

@@ -75,6 +75,11 @@ def new_agent() -> str:
     return "a_" + encode(secrets.randbits(BITS))
 
 
+def agent_from(random_bytes: bytes) -> str:
+    """Return the agent's id that follows from bytes as good as random: always the same from the same ones."""
+    return "a_" + encode(int.from_bytes(random_bytes[:8], "big") >> (64 - BITS))
+
+
 def new_session() -> str:
     """Return a new session's id: 50 random bits."""
     return "s_" + encode(secrets.randbits(BITS))

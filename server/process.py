@@ -56,11 +56,13 @@ def _allow_many_files() -> None:
 
 def python_environment() -> dict[str, str]:
     """The environment of a child process: it must find the same packages as we did, from any working directory."""
+    # A token that somebody has for a server elsewhere is nothing that a child of ours may show to this one.
+    inheritable = {name: value for name, value in os.environ.items() if name != "WORLDLINE_TOKEN"}
     root = str(Path(__file__).resolve().parent.parent)
     if root in {*site.getsitepackages(), site.getusersitepackages()}:
-        return dict(os.environ)
+        return inheritable
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": root + os.pathsep + inherited if inherited else root}
+    return {**inheritable, "PYTHONPATH": root + os.pathsep + inherited if inherited else root}
 
 
 def resident_bytes() -> int:

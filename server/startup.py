@@ -9,6 +9,7 @@ Not here: child processes (``server/supervisor.py``).
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import os
 import secrets
@@ -24,6 +25,9 @@ from eventlog.recovery import recover
 from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
+from server.config import Guests
+from server.tls import TlsError, server_context
+from server.tokens import TokenError, read_tokens
 
 BACKLOG: Final = 4096  # 1,000 connects in 0.4 s; with the default of 100 it takes 1.3 s
 SEND_BUFFER_BYTES: Final = 65_536  # else the kernel hides minutes of stale frames from the rules for slow readers
@@ -138,6 +142,40 @@ def open_secret(data: Path) -> bytes:
             "bring it back from a backup, or remove it: sessions from before cannot be resumed then",
         )
     return secret
+
+
+def check_tls(certificate: Path | None, key: Path | None) -> None:
+    """Raise StartError if there is no TLS with these files; both may be None."""
+    if certificate is None and key is None:
+        return
+    if certificate is None or key is None:
+        raise StartError("TLS needs a certificate and its key", "give --tls-cert and --tls-key, or neither")
+    try:
+        server_context(certificate, key)
+    except TlsError as error:
+        raise StartError(error.what, error.remedy) from error
+
+
+def served_hosts(listener: socket.socket, allowed: Sequence[str]) -> list[str] | None:
+    """The Host names that are served beside this machine's own; None: any, since others may have their names for us."""
+    return [name.lower() for name in allowed] if allowed or _on_loopback(listener) else None
+
+
+def default_guests(listener: socket.socket, allowed: Sequence[str]) -> Guests:
+    """What one may be without a token: everything only where nobody else can connect, directly or by a proxy."""
+    return "developer" if _on_loopback(listener) and not allowed else "spectator"
+
+
+def _on_loopback(listener: socket.socket) -> bool:
+    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+
+
+def check_tokens(data: Path) -> None:
+    """Raise StartError if the data folder's tokens cannot be read: a server that forgot them would lock people out."""
+    try:
+        read_tokens(data)
+    except TokenError as error:
+        raise StartError(error.what, error.remedy) from error
 
 
 def _write_secret(path: Path, secret: bytes) -> None:

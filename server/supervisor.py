@@ -4,8 +4,8 @@ A server is one gateway and ``config.shards`` shards. A shard that dies is repla
 ever appends to the journal it left; its worlds are brought back (``server/recovery.py``). A gateway that dies is
 replaced and takes over the same listening socket. Whatever happens, no child outlives the supervisor.
 
-Order of a start: games → port → data folder → shards → unfinished worlds → gateway; of a stop: gateway → shards → data
-folder. Either the start succeeds or everything it did is undone.
+Order of a start: TLS files → games → port → data folder → shards → unfinished worlds → gateway; of a stop: gateway →
+shards → data folder. Either the start succeeds or everything it did is undone.
 
 Not here: who plays where (``server/lobby.py``), a single process (``server/children.py``), when to start it again
 (``server/slots.py``).
@@ -43,12 +43,16 @@ from server.recovery import Recovery
 from server.slots import Slot
 from server.startup import (
     StartError,
+    check_tls,
+    check_tokens,
+    default_guests,
     listen,
     load_games,
     make_socket_folder,
     open_secret,
     open_store,
     remove_socket_folder,
+    served_hosts,
 )
 from worldline import protocol
 
@@ -115,9 +119,10 @@ class Supervisor:
 
     @property
     def url(self) -> str:
-        """Where agents connect: ``ws://host:port/ws``."""
+        """Where agents connect: ``ws://host:port/ws``, or ``wss://`` with TLS."""
         host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-        return f"ws://{host}:{self.port}/ws"
+        scheme = "ws" if self.config.tls_cert is None else "wss"
+        return f"{scheme}://{host}:{self.port}/ws"
 
     @property
     def shard_pids(self) -> list[int]:
@@ -130,11 +135,13 @@ class Supervisor:
         """Start everything and return when agents can play. Raises StartError, with nothing left behind."""
         self._failed = asyncio.get_running_loop().create_future()
         try:
+            check_tls(self.config.tls_cert, self.config.tls_key)
             games = load_games(self.config.games)
             self._listener = listen(self.config.host, self.config.port)
             self.port = self._listener.getsockname()[1]
             self._store = open_store(self.config.data)
             self._secret = open_secret(self.config.data)
+            check_tokens(self.config.data)
             self._keep_code(self._store, games)
             self._sockets = make_socket_folder()
             self._open_lobby(games, self._store)
@@ -281,7 +288,11 @@ class Supervisor:
                 game_folders=self._game_folders(),
                 durability=self.config.durability,
                 limits=self.config.limits,
+                guests=self.config.guests or default_guests(self._listener, self.config.allow_hosts),
+                data=str(self.config.data.resolve()),
                 secret=self._secret,
+                hosts=served_hosts(self._listener, self.config.allow_hosts),
+                tls=self._tls_files(),
                 log_format=self.config.log,
                 log_level=self.config.log_level,
             )
@@ -289,6 +300,12 @@ class Supervisor:
         for shard in self._ready(self._shards):
             child.send(messages.ShardUp(shard=shard.number, socket_path=self._socket_path(shard.number)))
         return child
+
+    def _tls_files(self) -> messages.Tls | None:
+        certificate, key = self.config.tls_cert, self.config.tls_key
+        if certificate is None or key is None:
+            return None
+        return messages.Tls(certificate=str(certificate.resolve()), key=str(key.resolve()))
 
     def _socket_path(self, shard: int) -> str:
         assert self._sockets is not None

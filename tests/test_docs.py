@@ -113,7 +113,7 @@ class Running:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.output.append(line)
-            address = re.search(r"ws://\S+/ws\b", line)
+            address = re.search(r"wss?://\S+/ws\b", line)
             if address and not self.url:
                 self.url = address[0]
                 self._said_url.set()

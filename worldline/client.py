@@ -48,6 +48,7 @@ async def connect(
     url: str | None = None,
     *,
     name: str | None = None,
+    token: str | None = None,
     resume: str | None = None,
     think_s: tuple[float, float] | None = None,
     patient: bool = True,
@@ -56,6 +57,8 @@ async def connect(
     """Connect and say hello.
 
     ``url``: the server's address; None takes WORLDLINE_URL, else ws://127.0.0.1:8765/ws. ``name``: what others see.
+    ``token``: proves which agent you are, and its name is what others see; None takes WORLDLINE_TOKEN, and without one
+    you are a guest.
     ``think_s``: how long `Player.think` sleeps, (least, most) seconds. ``patient``: a request that is refused with
     ``retry_after_ms`` is sent again after that time, up to 5 times and 10 s in all, before `TryLater` is raised.
 
@@ -69,7 +72,8 @@ async def connect(
     Raises `Disconnected` if the server cannot be reached now, `WorldlineError` if it refuses the hello.
     """
     address = url or os.environ.get("WORLDLINE_URL") or DEFAULT_URL
-    hello = protocol.Hello(id=1, name=name, client="worldline-python", resume=resume)
+    proof = token or os.environ.get("WORLDLINE_TOKEN") or None
+    hello = protocol.Hello(id=1, name=name, client="worldline-python", token=proof, resume=resume)
     client = Client(address, hello, think_s=think_s, patient=patient, give_up_after_s=give_up_after_s)
     try:
         await client._start()
@@ -133,6 +137,11 @@ class Client:
     def name(self) -> str:
         """What others see."""
         return self.welcome.name
+
+    @property
+    def role(self) -> protocol.Role:
+        """What you may do here."""
+        return self.welcome.role
 
     @property
     def resume(self) -> str:

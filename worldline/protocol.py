@@ -38,6 +38,10 @@ Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
 Format = Literal["data", "text", "both"]
 
+Role = Literal["spectator", "agent", "developer"]
+"""What one may do: look at the games and worlds there are; play as well; or everything, for makers of games and agents.
+Each may do what those before it may."""
+
 WorldStatus = Literal["waiting", "running", "recovering", "finished", "closed", "faulted", "damaged"]
 """``waiting`` for min_players, ``running``, ``recovering`` (its shard died; it comes back), ``finished`` by the rules,
 ``closed`` (idle, operator), ``faulted`` (the game broke: its log stays readable), ``damaged`` (its log cannot be
@@ -52,10 +56,12 @@ class Request(msgspec.Struct, tag_field="type", omit_defaults=True):
 
 class Hello(Request, tag="hello", kw_only=True):
     """The first message of a connection, within ten seconds. With ``resume``, the token of an earlier welcome, the
-    connection goes on with that session and drives its players."""
+    connection goes on with that session and drives its players. ``token`` proves which agent one is; the header
+    ``Authorization: Bearer`` of the upgrade does the same."""
 
     name: Name | None = None
     client: Name | None = None
+    token: str | None = None
     resume: str | None = None
 
 
@@ -185,7 +191,7 @@ class Welcome(Reply, tag="welcome", kw_only=True):
     resumed: bool
     agent: str
     name: str
-    role: Literal["agent"]
+    role: Role
     durability: Literal["durable", "written"]
     server: str
     server_time_ms: int
@@ -416,6 +422,8 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "invalid_args": "mend",
     "too_large": "mend",
     "hello_required": "mend",
+    "unauthorized": "mend",
+    "forbidden": "mend",
     "unknown_game": "mend",
     "unknown_world": "mend",
     "unknown_player": "mend",

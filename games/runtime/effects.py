@@ -53,11 +53,12 @@ class Joined(Effect, frozen=True, tag=1):
 
 
 class Left(Effect, frozen=True, tag=2):
-    """The player is gone."""
+    """The player is gone. ``message``: what the game says to one whom it sent away; None for others."""
 
     tick: int
     player: str
     reason: str
+    message: str | None = None
 
 
 class Outcome(Effect, frozen=True, tag=3):

@@ -17,6 +17,14 @@ class Ended(msgspec.Struct, frozen=True):
     result: Any
 
 
+class Kicked(msgspec.Struct, frozen=True):
+    """A player whom the game has sent away: it is gone, as if it had left with the reason ``kicked``."""
+
+    player: str
+    message: str
+    """Why, for the agent to read; may be empty."""
+
+
 class DebugLine(msgspec.Struct, frozen=True):
     """A line for developers: world.debug, print, or the traceback of an error in the game."""
 
@@ -30,6 +38,8 @@ class TickResult(msgspec.Struct):
     tick: int
     outcomes: list[InputOutcome] = []
     ended: list[Ended] = []
+    kicked: list[Kicked] = []
+    """In the order in which they went."""
     finished: Any = None
     """What the game ended the world with (never None then); None while it goes on."""
     debug: list[DebugLine] = []

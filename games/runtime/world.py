@@ -31,7 +31,7 @@ from games.runtime.effects import Input, Join, Leave
 from games.runtime.entries import check_entries
 from games.runtime.findings import first_difference
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
-from games.runtime.results import DebugLine, Ended, Seen, TickResult, WorldCounters
+from games.runtime.results import DebugLine, Ended, Kicked, Seen, TickResult, WorldCounters
 from games.runtime.sandbox import Host, compile_engine, locate
 from games.runtime.words import plain_text
 
@@ -378,7 +378,11 @@ class World:
                 self.players[effect.player].is_rewarded = True
             case effects.Left():
                 del self.players[effect.player]
-                result.ended.append(Ended(effect.player, "truncated", {"reason": effect.reason}))
+                how: dict[str, Any] = {"reason": effect.reason}
+                if effect.message is not None:
+                    result.kicked.append(Kicked(effect.player, effect.message))
+                    how["message"] = effect.message
+                result.ended.append(Ended(effect.player, "truncated", how))
             case effects.Finished():
                 value = msgspec.msgpack.decode(effect.result)
                 self._end(result, "terminated", {} if value is None else value)

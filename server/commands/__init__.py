@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "demo": Entry("server.commands.demo", "Run a server with sample bots and watch them play."),
     "bot": Entry("server.commands.bot", "Run a game's sample bots against a server."),
     "bench": Entry("server.commands.bench", "Measure a server under load."),
+    "tokens": Entry("server.commands.tokens", "Say who may be which agent here; needs no server."),
     "log": Entry("server.commands.log", "Read the logs of worlds; needs no server."),
     "replay": Entry("server.commands.replay", "Compute recorded worlds again; needs no server."),
     "games": Entry("server.commands.games", "Tools for people who write games."),

@@ -50,6 +50,9 @@ def games_option(function: Decorated) -> Decorated:
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many bots.")
 @think_option
 @click.option("--url", envvar="WORLDLINE_URL", help="The server's address.  [default: ws://127.0.0.1:8765/ws]")
+@click.option(
+    "--token", envvar="WORLDLINE_TOKEN", show_envvar=True, help="Play as the agent of this token; for one bot only."
+)
 @click.option("--seconds", type=click.FloatRange(min=0.1), help="Stop after this time.")
 @games_option
 @click.option("--parent", type=int, hidden=True, help="End when this process, which started this one, ends.")
@@ -58,6 +61,7 @@ def command(
     count: int,
     think_s: tuple[float, float],
     url: str | None,
+    token: str | None,
     seconds: float | None,
     game_folders: tuple[Path, ...],
     parent: int | None,
@@ -72,7 +76,11 @@ def command(
         from server.process import die_with_parent
 
         die_with_parent(parent)
-    run = BotRun(game=game, count=count, think_s=think_s, url=url, seconds=seconds, game_folders=game_folders)
+    if token and count > 1:
+        raise click.UsageError(f"a token is one agent, and --count says {count} bots")
+    run = BotRun(
+        game=game, count=count, think_s=think_s, url=url, token=token, seconds=seconds, game_folders=game_folders
+    )
     try:
         failed = run_until_signal(run, lambda line: click.echo(line, err=True))
     except BotError as error:

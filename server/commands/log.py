@@ -4,7 +4,7 @@
 by its id or a unique beginning of it; ``show`` also takes ``WORLD@TICK``; without a name it is the newest world.
 
 Not here: how logs are read and checked (``eventlog/``), how a record becomes a line (``log_lines.py``), and the
-sub-command ``verify`` (``log_verify.py``).
+sub-commands ``verify`` and ``repair`` (``log_verify.py``, ``log_repair.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from eventlog.reader import StoredRecord, follow_world, read_world
 from eventlog.store import Store
 from eventlog.summary import WorldInfo
 from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, one_line
+from server.commands.log_repair import repair_logs
 from server.commands.log_verify import verify_logs
 from server.commands.output import (
     Column,
@@ -55,6 +56,7 @@ def command() -> None:
 
 
 command.add_command(verify_logs)
+command.add_command(repair_logs)
 
 
 @command.command("ls")

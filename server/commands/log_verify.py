@@ -5,9 +5,6 @@ Not here: what is checked, and how (``eventlog/verify.py``).
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +12,7 @@ import click
 
 from eventlog.filecheck import Problem
 from eventlog.store import Store
-from eventlog.verify import OnProgress, Verification, verify
+from eventlog.verify import Verification, verify
 from server.commands.output import (
     Column,
     CommandError,
@@ -27,6 +24,7 @@ from server.commands.output import (
     print_line,
     print_table,
 )
+from server.commands.progress import progress
 
 COLUMNS: Final = (
     Column("WORLD"),
@@ -50,7 +48,7 @@ def verify_logs(world: str | None, data: Path, as_json: bool) -> int:
     if not data.is_dir():
         raise CommandError(f"there is no data folder {data}", "start a server, or name another folder with --data")
     world_id = None if world is None else Store.read_only(data).resolve_world(world)
-    with _progress() as on_progress:
+    with progress("checking") as on_progress:
         found = verify(data, world=world_id, on_progress=on_progress)
     if as_json:
         print_json(found)
@@ -86,29 +84,3 @@ def _count(number: int, noun: str) -> str:
 def _row(problem: Problem) -> tuple[str, ...]:
     tick = "" if problem.tick is None else str(problem.tick)
     return (problem.world or "", tick, problem.file, str(problem.offset), problem.reason)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[OnProgress | None]:
-    """A bar on standard error, if that is a terminal.
-
-    It begins with the first news: a bar has a thread, and processes are forked before that.
-    """
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("checking"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("checking", total=None)
-
-    def show(done: int, total: int) -> None:
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        bar.stop()

@@ -18,7 +18,7 @@ import uvloop
 
 from server import version
 from server.commands.output import CommandError, data_option, print_line
-from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, LogFormat, LogLevel, ServeConfig, default_shards
+from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, Guests, LogFormat, LogLevel, ServeConfig, default_shards
 from server.logs import LEVELS, configure_logging
 from server.supervisor import StartError, Supervisor
 
@@ -51,6 +51,22 @@ from server.supervisor import StartError, Supervisor
     help="When an input counts as acknowledged: on disk, or handed to the operating system.",
 )
 @click.option(
+    "--guests",
+    type=click.Choice(["none", "spectator", "agent", "developer"]),
+    show_default="developer where only this machine can connect, else spectator",
+    help="What one may be without a token.",
+)
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further name under which it may be asked for, when a proxy stands in front. May be repeated.",
+)
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Speak TLS with this certificate (PEM)."
+)
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of the certificate.")
+@click.option(
     "--limits", type=click.Choice(["on", "off"]), default="on", show_default=True, help="Rate limits for agents."
 )
 @click.option(
@@ -78,6 +94,10 @@ def command(
     games: tuple[Path, ...],
     shards: int,
     durability: Durability,
+    guests: Guests | None,
+    allow_host: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
     limits: str,
     max_worlds: int,
     tick_timeout_ms: int,
@@ -95,6 +115,10 @@ def command(
         games=games,
         shards=shards,
         durability=durability,
+        guests=guests,
+        allow_hosts=allow_host,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         limits=limits == "on",
         max_worlds=max_worlds,
         tick_timeout_ms=tick_timeout_ms,

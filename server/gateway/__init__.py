@@ -7,6 +7,8 @@
 `requests`     what a request needs: pure decisions, no I/O
 `session`      one client's conversation: seats, cursors, open requests
 `resume`       the signed token that lets a session go on
+`identity`     who says hello: a token's agent, a guest, a session that goes on
+`permissions`  what each role may ask for
 `greeting`     hello and welcome: somebody new, or a session that goes on
 `connection`   one WebSocket: opcodes, outbox, closing
 `catalogue`    the games, as `games` and `rules` tell them
@@ -16,6 +18,7 @@
 `gateway`      puts these together
 `sweeper`      pings idle connections, closes silent and stalled ones
 `drain`        stopping without leaving anybody hanging
+`origin`       which Host and which pages are served
 `http`         plain HTTP on the same port
 ============== ================================================================
 """

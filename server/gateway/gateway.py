@@ -17,6 +17,7 @@ import socket
 import time
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -39,6 +40,7 @@ from server.gateway.replies import encode, fitting, without_waiting
 from server.gateway.session import Session
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
+from server.tls import server_context
 from worldline import protocol
 
 # A reader that finds its queue full of frames handles so many before others get their turn.
@@ -86,10 +88,13 @@ class Gateway:
             """A connection with this gateway's limits."""
 
         Connection.limits = limits
+        tls = self._config.tls
         self._server = await serve(
             self._serve,
             sock=listening,
             backlog=4096,
+            ssl=None if tls is None else server_context(Path(tls.certificate), Path(tls.key)),
+            ssl_handshake_timeout=None if tls is None else limits.hello_timeout_s,
             select_subprotocol=http.choose_subprotocol,
             compression=None,
             process_request=self._http,
@@ -113,7 +118,7 @@ class Gateway:
             durability=self._config.durability,
             server=self._version,
         )
-        return http.respond(request, health, self._limits.restart_after_ms)
+        return http.respond(request, health, self._limits.restart_after_ms, self._config.hosts)
 
     async def _serve(self, connection: ServerConnection) -> None:
         """Read one client's frames until its connection ends."""
@@ -122,7 +127,7 @@ class Gateway:
         self.sessions.add(session)
         handled = 0
         try:
-            while not (session.flooded or session.gone):
+            while not (session.dismissed or session.gone):
                 data, text_frame = await connection.receive()
                 await self._handle(session, data, text_frame)
                 handled += 1
@@ -249,10 +254,12 @@ class Gateway:
         """A refusal of the gateway itself; too many of them end the connection."""
         self._refusals[error.code] += 1
         self._send(session, error)
-        if session.flood is not None and session.flood.refused(self._loop.time()):
+        if error.code == "unauthorized":
+            session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(error.message))
+        elif session.flood is not None and session.flood.refused(self._loop.time()):
             wait_ms = round(self._limits.flood_s * 1000)
             text = f"{self._limits.flood_refusals} refusals in {self._limits.flood_s:g} s"
-            session.flooded = True
+            session.dismissed = True
             session.connection.close_soon(protocol.CLOSE_FLOODING, close_reason(text, wait_ms))
 
     def _send(self, session: Session, message: protocol.Reply) -> None:
@@ -431,6 +438,7 @@ class Gateway:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._limits.sweep_every_s)
+            self._greeting.revoke()
             sweeper.sweep(list(self.sessions), self._loop.time(), self._limits, come_back_ms(self._limits))
 
     async def _drain(self) -> None:

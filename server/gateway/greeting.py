@@ -12,27 +12,38 @@ Not here: what a token looks like (``resume``), and how long a player without a 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from websockets.datastructures import Headers
+
 from server import messages
-from server.gateway import resume
+from server.gateway import refusals, resume
 from server.gateway.backends import SUPERVISOR, Backends, Waiting
 from server.gateway.connection import close_reason
 from server.gateway.fanout import Fanout, spread
 from server.gateway.holding import Held
+from server.gateway.identity import Door, Unauthorized
 from server.gateway.limits import GatewayLimits
 from server.gateway.session import Returning, Session
-from server.identifiers import new_agent, new_session
+from server.identifiers import new_session
 from server.sessions import LEFT
+from server.tokens import TokenBook
 from worldline import protocol
+
+_log = logging.getLogger("worldline.gateway")
 
 _UNNUMBERED: Final = 0  # the table of open questions gives the number
 
 
 class Greeting:
-    """Greets for one gateway. ``reply`` sends a welcome; ``let_go`` is told of a connection that was taken over."""
+    """Greets for one gateway. ``reply`` sends a welcome; ``let_go`` is told of a connection that was taken over.
+
+    ``door`` knows who is let in.
+    """
 
     def __init__(
         self,
@@ -53,30 +64,54 @@ class Greeting:
         self._held = held
         self._reply = reply
         self._let_go = let_go
+        self.door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
         self._sessions: dict[str, Session] = {}
 
     def hello(self, waiting: Waiting, hello: protocol.Hello) -> None:
         """Greet a client; one that shows a good token once its players are here."""
         session = waiting.session
-        identity = None
-        if hello.resume is not None:
-            identity = resume.read(hello.resume, self._config.secret, time.time())
-        if identity is None:
-            session.agent, session.id = new_agent(), new_session()
-            session.name = hello.name or f"guest-{session.agent[-4:]}"
-            self._sessions[session.id] = session
+        headers = session.connection.request.headers if session.connection.request is not None else Headers()
+        try:
+            person = self.door.identify(hello, headers.get("Authorization"), time.time())
+        except Unauthorized as error:
+            session.dismissed = True
+            _log.info("no entrance for %s: %s", session.connection.peer, error)
+            raise refusals.unauthorized(str(error), hello.id) from None
+        session.agent, session.name, session.role, session.guest = (
+            person.agent,
+            person.name,
+            person.role,
+            person.guest,
+        )
+        session.id = person.session or new_session()
+        older = self._sessions.get(session.id)
+        self._sessions[session.id] = session
+        if person.session is None:
             self._reply(waiting, self._welcome(session, None))
             return
-        older = self._sessions.get(identity.session)
         if older is not None:
             self._let_go(older)
             text = "a newer connection of this session has taken over"
             older.connection.close_soon(protocol.CLOSE_TAKEN_OVER, close_reason(text))
-        session.agent, session.id, session.name = identity.agent, identity.session, identity.name
-        self._sessions[session.id] = session
         session.returning = Returning()
         session.connection.hold_reading()
         self._backends.ask(SUPERVISOR, messages.AskSession(request=_UNNUMBERED, session=session.id), waiting)
+
+    def revoke(self) -> None:
+        """Look for tokens that were revoked, and end the sessions of their agents; others may have got another role."""
+        if not self.door.changed():
+            return
+        for session in list(self._sessions.values()):
+            if session.guest or session.agent is None:
+                continue
+            role = self.door.role_now(session.agent)
+            if role is not None:
+                session.role = role
+                continue
+            _log.info("the token of %s (%s) was revoked: its session ends", session.agent, session.name)
+            session.dismissed = True
+            text = "the token of this agent was revoked"
+            session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(text))
 
     def gone(self, session: Session) -> None:
         """The session's connection has ended."""
@@ -161,7 +196,7 @@ class Greeting:
             session=session.id,
             agent=session.agent,
             name=session.name,
-            role="agent",
+            guest=session.guest,
             expires_s=int(now_s) + resume.TOKEN_LIFE_S,
         )
         return protocol.Welcome(
@@ -170,7 +205,7 @@ class Greeting:
             resumed=returning is not None,
             agent=session.agent,
             name=session.name,
-            role="agent",
+            role=session.role,
             durability=self._config.durability,
             server=self._version,
             server_time_ms=int(now_s * 1000),

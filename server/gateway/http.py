@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import http
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +17,7 @@ from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from server.gateway import origin
 from worldline import protocol
 
 WEBSOCKET_PATH: Final = "/ws"
@@ -32,11 +33,17 @@ class Health(msgspec.Struct, kw_only=True):
     server: str
 
 
-def respond(request: Request, health: Health, retry_after_ms: int) -> Response | None:
-    """The answer to a request; None lets the WebSocket handshake go on."""
+def respond(
+    request: Request, health: Health, retry_after_ms: int, hosts: Collection[str] | None = None
+) -> Response | None:
+    """The answer to a request; None lets the WebSocket handshake go on. ``hosts``: as in `origin.check`."""
     draining = health.status != "ok"
     if request.method not in METHODS:
         return _method_not_allowed(request.method)
+    try:
+        origin.check(request.headers, hosts)
+    except origin.Misdirected as error:
+        return _text(error.status, str(error), head=request.method == "HEAD")
     path = request.path.partition("?")[0]
     if path == "/healthz":
         status = http.HTTPStatus.SERVICE_UNAVAILABLE if draining else http.HTTPStatus.OK

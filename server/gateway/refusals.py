@@ -157,6 +157,33 @@ def hello_required(re: int) -> Refused:
     )
 
 
+def unauthorized(why: str, re: int) -> Refused:
+    """Nobody is let in like this."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="unauthorized",
+            message=why,
+            hint="connect again with a token of this server; its operator makes one: worldline tokens create NAME",
+            path="token",
+        )
+    )
+
+
+def forbidden(what: str, role: str, needed: str, re: int) -> Refused:
+    """One of this role may not do this."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="forbidden",
+            message=f"{what} needs the role {needed}, and you are {role} here",
+            hint=f"connect with a token of that role; meanwhile see who plays: {quoted(protocol.Worlds(id=re))}",
+            path="type",
+            data={"needs_role": needed},
+        )
+    )
+
+
 def second_hello(re: int) -> Refused:
     """One connection, one hello."""
     return Refused(

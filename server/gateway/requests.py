@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from server import messages
-from server.gateway import refusals
+from server.gateway import permissions, refusals
 from server.gateway.backends import SUPERVISOR, Question
 from server.gateway.catalogue import Catalogue
 from server.gateway.session import Session
@@ -30,6 +30,7 @@ class Ask(NamedTuple):
 def plan(request: protocol.Request, session: Session, catalogue: Catalogue, now_ms: int) -> Ask | protocol.Reply:
     """Decide what happens with a request of a session that has said hello. Raises `Refused`."""
     assert session.agent is not None
+    permissions.check(request, session.role)
     match request:
         case protocol.Ping():
             return protocol.Pong(server_time_ms=now_ms)

@@ -1,10 +1,11 @@
 """Resume tokens: what a client shows to go on with its session on another connection. Pure functions.
 
 A token is ``BODY.SIGNATURE`` in ASCII: both unpadded base64url; the body is one MessagePack array [format, session,
-agent, name, role, expires_s], the signature HMAC-SHA256 of the body's text with the data folder's secret. Nothing is
+agent, name, guest, expires_s], the signature HMAC-SHA256 of the body's text with the data folder's secret. Nothing is
 stored and nothing rotates: any gateway, and any later process with the same secret, accepts a token until it expires.
 
-Not here: what the session drives (the lobby knows), and who keeps the secret (``server/startup.py``).
+Not here: what the session drives (the lobby knows), what its agent may do (``identity``), and who keeps the secret
+(``server/startup.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final, Literal
 
 import msgspec
 
-TOKEN_FORMAT: Final = 1
+TOKEN_FORMAT: Final = 2
 TOKEN_LIFE_S: Final = 24 * 3600
 """How long after a welcome its token is accepted. Each welcome brings a new one; older ones keep their own time."""
 
@@ -23,13 +24,14 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Identity(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """What a token says, in the order in which it is written. ``expires_s`` is Unix time."""
+    """What a token says, in the order in which it is written. ``guest``: the agent has no token of its own to prove it.
+    ``expires_s`` is Unix time."""
 
-    format: Literal[1] = TOKEN_FORMAT
+    format: Literal[2] = TOKEN_FORMAT
     session: str
     agent: str
     name: str
-    role: Literal["agent"]
+    guest: bool
     expires_s: int
 
 

@@ -56,9 +56,11 @@ class Returning(msgspec.Struct, eq=False):
 
 
 class Session:
-    """The state of one conversation. ``agent`` is None until hello; ``returning``: it is being resumed, and its welcome
-    has not been sent; ``gone``: its connection has ended or was taken over; ``flooded``: it is being closed for
-    too many refusals, and nothing more is read from it."""
+    """The state of one conversation.
+
+    ``agent`` is None until hello; ``role`` is what it may be; ``guest``: no token proves it. ``returning``: it is being
+    resumed, and its welcome has not been sent; ``gone``: its connection has ended or was taken over; ``dismissed``: it
+    is being closed by us, and nothing more is read from it."""
 
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
         self.connection = connection
@@ -67,9 +69,11 @@ class Session:
         self.agent: str | None = None
         self.id: str | None = None
         self.name = ""
+        self.role: protocol.Role = "spectator"
+        self.guest = True
         self.returning: Returning | None = None
         self.gone = False
-        self.flooded = False
+        self.dismissed = False
         self.open_ids: set[int] = set()
         self._seats: dict[str, dict[str, Seat]] = {}
         self._ends: OrderedDict[str, WorldEnd] = OrderedDict()

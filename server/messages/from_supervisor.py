@@ -10,6 +10,13 @@ from server.messages.base import Message
 from worldline import protocol
 
 
+class Tls(Message):
+    """A part of `ConfigureGateway`: the files of certificate and key."""
+
+    certificate: str
+    key: str
+
+
 class ConfigureGateway(Message, tag="configure_gateway"):
     """The first message a gateway gets. ``listen_fd`` is the listening socket, inherited."""
 
@@ -18,8 +25,16 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     game_folders: list[str]
     durability: Literal["durable", "written"]
     limits: bool
+    guests: Literal["none", "spectator", "agent", "developer"]
+    """What one may be without a token."""
+    data: str
+    """The data folder, for its tokens."""
     secret: bytes
     """Signs resume tokens."""
+    hosts: list[str] | None
+    """None: any Host header is served; else names of this machine, and these."""
+    tls: Tls | None
+    """With what the socket speaks TLS; None: not at all."""
     log_format: Literal["text", "json"]
     log_level: str
 

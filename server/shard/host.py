@@ -30,6 +30,7 @@ from eventlog.records import JoinEntry
 from eventlog.ticket import Ticket
 from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome
+from games.runtime.results import Kicked
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.link import Link
@@ -299,6 +300,9 @@ class WorldHost:
 
     def _seated(self, pending: PendingJoin) -> None:
         player = pending.player
+        if player not in self.world.players:  # the game sent it away as it came
+            self._desk.refuse_pending(pending, replies.kicked_at_once(player, self.id))
+            return
         self._drivers.seated(player, pending.agent, pending.askers[-1].asker.link)
         # Before the answers: a client that knows of its seat, and asks the lobby for it, is never too early.
         self._desk.report(reports.joined(self.world, player, pending.session))
@@ -317,6 +321,20 @@ class WorldHost:
             closed = protocol.Closed(world=self.id, player=player, reason=pending.reason)
             self._desk.push(closed, player)
 
+    def _sent_away(self, kicked: Kicked) -> None:
+        """The game has kicked a player: it is gone, and so is what it had waiting."""
+        player, reason = kicked.player, "kicked"
+        if player not in self._drivers.connected():
+            return
+        self._drivers.gone(player, reason, self.world.tick)
+        self._history.left(player)
+        for pending in self._inbox.drop(player):
+            self._desk.refuse_pending(pending, replies.not_joined(player, self.id))
+        report = messages.PlayerLeft(world=self.id, player=player, reason=reason, tick=self.world.tick)
+        self._desk.report(report)
+        result = {"message": kicked.message} if kicked.message else None
+        self._desk.push(protocol.Closed(world=self.id, player=player, reason=reason, result=result), player)
+
     # --- outcomes ------------------------------------------------------------------------------------
 
     def _tell(self, drained: list[Pending], result: TickResult) -> None:
@@ -334,6 +352,8 @@ class WorldHost:
                     self._history.came_out(outcome)
                     for asker in pending.askers:
                         self._answer_outcome(asker, outcome, pending.seen_tick, duplicate=False)
+        for kicked in result.kicked:
+            self._sent_away(kicked)
         if self._sight.fault is not None:  # an observation broke the world
             self._end_faulted(self._sight.fault)
         elif result.finished is not None:

@@ -111,6 +111,16 @@ class Inbox:
         self._bytes = 0
         return drained
 
+    def drop(self, player: str) -> list[Pending]:
+        """Take out what this player has waiting: it is no longer seated."""
+        dropped: list[Pending] = [
+            pending for pending in self._queue if not isinstance(pending, PendingJoin) and pending.player == player
+        ]
+        self._queue = deque(pending for pending in self._queue if pending not in dropped)
+        for pending in self._inputs.pop(player, {}).values():
+            self._bytes -= pending.size_bytes
+        return dropped
+
     def expected_seq(self, player: str, next_seq: int) -> int:
         """The seq that the player's next new input must have; ``next_seq`` is what the world says."""
         return next_seq + len(self._inputs.get(player, ()))

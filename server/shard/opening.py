@@ -87,7 +87,9 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
             replaying.catch_up(tick)
     log = WorldLog.resume(log_end(data, world_id), shard=shard, engine=replaying.genesis.engine)
     history = History(replaying.world, log, outcomes=replaying.outcomes, fingerprint=replaying.fingerprint)
-    return Opened(replaying.world, log, history, replaying.joined)
+    # Whom the game has kicked left no entry: the world knows who is still there.
+    joined = {player: entry for player, entry in replaying.joined.items() if player in replaying.world.players}
+    return Opened(replaying.world, log, history, joined)
 
 
 def _step(replaying: Replay, calls: CallPage) -> bool:

@@ -122,6 +122,15 @@ def not_joined(player: str, world: str) -> protocol.Error:
     )
 
 
+def kicked_at_once(player: str, world: str) -> protocol.Error:
+    """The game has sent a new player away in its join."""
+    return protocol.Error(
+        code="not_joined",
+        message=f"the game has sent {player} away from world {world} as it came",
+        hint="read the game's rules for whom it lets in, or join another world",
+    )
+
+
 def overloaded(world: str, waiting: int, retry_after_ms: int) -> protocol.Error:
     """The inbox is full."""
     return protocol.Error(

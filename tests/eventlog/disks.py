@@ -68,6 +68,10 @@ class WatchedDisk(RealDisk):
         self.before("sync_folder", path)
         super().sync_folder(path)
 
+    def rename(self, source: Path, target: Path) -> None:
+        self.before("rename", target)
+        super().rename(source, target)
+
     def remove(self, path: Path) -> None:
         self.before("remove", path)
         super().remove(path)

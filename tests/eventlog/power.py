@@ -29,6 +29,11 @@ class _File:
         """Offset and bytes of a write; size and None of a cut."""
 
 
+def _moved(path: Path, source: Path, target: Path) -> Path:
+    """Where a path is after ``source`` was renamed to ``target``."""
+    return target / path.relative_to(source) if path.is_relative_to(source) else path
+
+
 class PowerDisk(WatchedDisk):
     """A disk over ``root`` that stops after ``calls`` calls. What is there at first is durable."""
 
@@ -43,6 +48,7 @@ class PowerDisk(WatchedDisk):
             if path.is_file():
                 self._files[path] = _File(path.read_bytes())
         self._removed: dict[Path, _File | None] = {}
+        self._renamed: list[tuple[Path, Path]] = []
         self.lost_pages = 0
         self.lost_names = 0
 
@@ -97,6 +103,17 @@ class PowerDisk(WatchedDisk):
         self._durable = {name for name in self._durable if name.parent != path}
         self._durable |= set(path.iterdir())
         self._removed = {name: file for name, file in self._removed.items() if name.parent != path}
+        self._renamed = [(source, target) for source, target in self._renamed if target.parent != path]
+
+    def rename(self, source: Path, target: Path) -> None:
+        """One step on this disk as on real ones: after a power loss it is done or not, also of a whole folder."""
+        assert source.parent == target.parent
+        assert not target.exists(), "no test needs this yet"
+        super().rename(source, target)
+        self._files = {_moved(path, source, target): file for path, file in self._files.items()}
+        self._durable = {_moved(path, source, target) for path in self._durable}
+        self._removed = {_moved(path, source, target): file for path, file in self._removed.items()}
+        self._renamed.append((source, target))
 
     def remove(self, path: Path) -> None:
         super().remove(path)
@@ -114,8 +131,13 @@ class PowerDisk(WatchedDisk):
                 names[path] = removed
                 self.lost_names += 1
         target.mkdir()
+        undone = [rename for rename in reversed(self._renamed) if random.random() < 0.5]
+        self.lost_names += len(undone)
         for path, file in sorted(names.items()):
-            place = target / path.relative_to(self._root)
+            place = path
+            for source, renamed in undone:
+                place = _moved(place, renamed, source)
+            place = target / place.relative_to(self._root)
             if not place.parent.is_dir():
                 continue  # the folder's name was lost, and all under it
             if path not in self._durable and random.random() < 0.5:

@@ -203,10 +203,32 @@ def read_world_files(folder: Path) -> WorldReader:
     """Read all files of a world, which no journal adds to."""
     reader = WorldReader(folder.name)
     paths = sorted(folder.iterdir())
-    need([path.name for path in paths] == [f"{n + 1:04d}.wlog" for n in range(len(paths))], "names of files")
+    need([path.stem for path in paths] == [f"{n + 1:04d}" for n in range(len(paths))], "names of files")
+    need({path.suffix for path in paths} <= {".wlog", ".wlogz"}, "suffixes of files")
     for path in paths:
-        reader.read_file(path.read_bytes())
+        content = path.read_bytes()
+        reader.read_file(content if path.suffix == ".wlog" else read_archived(content, folder.name, int(path.stem)))
     return reader
+
+
+def read_archived(data: bytes, of_world: str, number: int) -> bytes:
+    """The world file in an archived one."""
+    magic, version, zero, file, frames, length, crc, table_crc, world, own = struct.unpack_from("<4sHHIIQII40sI", data)
+    need(magic == b"WLGZ" and version == 1 and zero == 0, "magic, version")
+    need(own == zlib.crc32(data[:72]), "the header's crc")
+    need((world, file) == (of_world.encode().ljust(40, b"\0"), number), "the world's id, the file's number")
+    at = 76 + 8 * frames
+    need(zlib.crc32(data[76:at]) == table_crc, "the table's crc")
+    parts = []
+    for row in range(frames):
+        size, frame_crc = struct.unpack_from("<II", data, 76 + 8 * row)
+        need(zlib.crc32(data[at : at + size]) == frame_crc, f"the crc of frame {row}")
+        parts.append(zlib.decompress(data[at : at + size]))
+        need(len(parts[-1]) == 65_536 or row == frames - 1, "a frame's size")
+        at += size
+    content = b"".join(parts)
+    need(at == len(data) and len(content) == length and zlib.crc32(content) == crc, "the whole file")
+    return content
 
 
 # --- journals -----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Promise: whatever is appended, in whatever groups, segments and files it ends up, reads back as it was appended:
-while it runs, after a crash, after recovery, and when its world has moved or goes on after all that."""
+while it runs, after a crash, after recovery, when its world has moved or goes on after all that, and when it has ended
+and is archived; and a world that was removed is gone, whatever comes."""
 
 from __future__ import annotations
 
@@ -12,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventlog import records
+from eventlog.archive import archive_world
 from eventlog.journal import JournalOptions
 from eventlog.reader import read_world
 from eventlog.recovery import recover
+from eventlog.removal import remove_world
 from eventlog.store import Store
+from eventlog.ticket import Ticket
 from eventlog.verify import verify
 from tests.eventlog.building import NEVER_S, Appendable, Recording, crash, fingerprint, input_entry, plain
 from tests.eventlog.disks import HastyDisk
@@ -44,6 +48,8 @@ steps = st.one_of(
     st.tuples(st.just("range"), st.sampled_from(WORLDS), st.integers(2, 1000)),
     st.tuples(st.just("retire"), st.sampled_from(WORLDS), st.none()),
     st.tuples(st.just("move"), st.sampled_from(WORLDS), st.none()),
+    st.tuples(st.just("archive"), st.sampled_from(WORLDS), st.none()),
+    st.tuples(st.just("remove"), st.sampled_from(WORLDS), st.none()),
     st.tuples(st.sampled_from(["wait", "turn", "read"]), st.none(), st.none()),
     st.tuples(st.just("crash"), st.none(), st.none()),
     st.tuples(st.just("restart"), st.none(), st.none()),
@@ -57,13 +63,19 @@ class Model:
         self.data = data
         self.recording = recording
         self.retired: set[str] = set()
+        self.let_go: dict[str, Ticket | None] = {}
+        """Ended worlds, with the ticket of their release if this server let them go."""
+        self.archived: set[str] = set()
+        self.removed: set[str] = set()
         self.copies = 0
+        self.done = Counter[str]()
+        """How often it could archive and remove."""
 
     async def take(self, action: str, world: str | None, detail: object) -> None:
         """Do one step."""
-        if action == "move":
+        if action in ("move", "archive", "remove"):
             assert world is not None
-            await self.move(world)
+            await getattr(self, action)(world)
         elif world is not None:
             self.append(action, world, detail)
         elif action == "turn":
@@ -85,8 +97,36 @@ class Model:
         """All worlds in this folder read as the model says."""
         for name, written in self.recording.written.items():
             assert plain(read_world(data, name)) == written
-        listed = {info.world: info.status for info in Store.read_only(data).worlds()}
-        assert listed == {name: "closed" if name in self.retired else "open" for name in self.recording.written}
+        listed = {info.world: (info.status, info.archived) for info in Store.read_only(data).worlds()}
+        assert listed == {
+            name: ("closed" if name in self.retired else "open", name in self.archived)
+            for name in self.recording.written
+        }
+
+    async def archive(self, world: str) -> None:
+        """Archive a world that has ended, or ends now, once its journal has let it go."""
+        if await self.until_let_go(world):
+            archive_world(self.data, world, disk=HastyDisk())
+            self.archived.add(world)
+            self.done["archive"] += 1
+
+    async def remove(self, world: str) -> None:
+        """Remove a world that has ended, or ends now, once its journal has let it go."""
+        if await self.until_let_go(world):
+            remove_world(self.data, world, disk=HastyDisk())
+            del self.recording.written[world], self.let_go[world]
+            self.removed.add(world)
+            self.done["remove"] += 1
+
+    async def until_let_go(self, world: str) -> bool:
+        """End a world if need be; return when no journal carries it any more, or false if there is no such world."""
+        if world not in self.recording.written:
+            return False
+        self.append("retire", world, None)
+        ticket = self.let_go[world]
+        if ticket is not None:
+            await ticket.wait()
+        return True
 
     async def move(self, world: str) -> None:
         """Release a world and take it back, in its next epoch."""
@@ -104,6 +144,7 @@ class Model:
         assert verify(old).records == sum(map(len, written.values()))
         recover(self.data, disk=HastyDisk())
         self.recording = before.on(self.data)
+        self.let_go = dict.fromkeys(self.let_go)
         for world, known in written.items():
             self.recording.written[world] = known
             if world not in self.retired:
@@ -111,14 +152,14 @@ class Model:
 
     def append(self, action: str, world: str, detail: object) -> None:
         """Append a record that the step describes, after the world's beginning if need be."""
-        if world in self.retired:
+        if world in self.retired or world in self.removed:
             return
         if world not in self.recording.written:
             self.recording.create(world)
         self.recording.append(world, self.record(action, self.recording.logs[world].last_tick, detail))
         if action == "retire":
             self.retired.add(world)
-            self.recording.journal.retire_world(world)
+            self.let_go[world] = self.recording.journal.release_world(world)
 
     @staticmethod
     def record(action: str, reached: int, detail: object) -> Appendable:
@@ -143,7 +184,9 @@ class Model:
         return crash(self.data, self.data.parent / f"crashed-{self.copies}")
 
 
-async def run(data: Path, with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]) -> None:
+async def run(
+    data: Path, with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]
+) -> Counter[str]:
     """Play a script, then close and read again."""
     recording = Recording(data, options=with_options, file_bytes=file_bytes)
     model = Model(data, recording)
@@ -152,10 +195,13 @@ async def run(data: Path, with_options: JournalOptions, file_bytes: int, script:
     await model.recording.journal.close()
     model.recording.check()
     assert list((model.data / "journal").iterdir()) == []
+    assert not model.removed & {path.name for path in (model.data / "worlds").iterdir()}
+    return model.done
 
 
 def test_what_is_read_is_what_was_appended() -> None:
     taken: Counter[str] = Counter()
+    done: Counter[str] = Counter()
 
     @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
@@ -166,8 +212,9 @@ def test_what_is_read_is_what_was_appended() -> None:
     def check(with_options: JournalOptions, file_bytes: int, script: list[tuple[str, str, object]]) -> None:
         taken.update(action for action, _, _ in script)
         with tempfile.TemporaryDirectory() as folder:
-            asyncio.run(run(Path(folder) / "data", with_options, file_bytes, script))
+            done.update(asyncio.run(run(Path(folder) / "data", with_options, file_bytes, script)))
 
     check()
     for action in ("crash", "restart", "move", "retire"):
         assert taken[action] > 20, taken
+    assert min(done["archive"], done["remove"]) > 5, done

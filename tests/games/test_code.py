@@ -66,12 +66,15 @@ def test_a_log_can_bring_a_game_and_an_engine_back() -> None:
     assert worlds[0].fingerprint() == worlds[1].fingerprint()
 
 
+DRAWN = '[events.drawn]\nhelp = "Drawn."\nargs.x.type = "number"'
+
+
 def test_another_engine_runs_instead_of_the_current_one() -> None:
     engine = Engine.current()
     changed = dict(engine.files)
     assert changed["random.lua"].count(b"rol(tobit(s1 * 5), 7)") == 1
     changed["random.lua"] = changed["random.lua"].replace(b"rol(tobit(s1 * 5), 7)", b"rol(tobit(s1 * 5), 8)")
-    game = code(body(setup="world.emit('all', 'drawn', world.random())"), '[events.drawn]\nhelp = "Drawn."')
+    game = code(body(setup="world.emit('all', 'drawn', {x = world.random()})"), DRAWN)
     other = Engine.from_files(changed)
     assert other.digest != engine.digest
     worlds = [World.load(game, world_id="w", seed=1, engine=each) for each in (engine, other)]

@@ -131,11 +131,11 @@ def test_nan_of_either_sign_is_null() -> None:
 @pytest.mark.parametrize(
     ("lua", "says"),
     [
-        ("world.emit('all', 'e', {f = print})", "a function cannot be sent"),
-        ("world.emit('all', 'e', {c = coroutine.create(print)})", "a thread cannot be sent"),
-        ("local t = {} t.t = t world.emit('all', 'e', t)", "contain themselves"),
-        ("world.emit('all', 'e', {[1] = 1, ['1'] = 2, x = 3})", "on the wire they are one"),
-        ("world.emit('all', 'e', {[{}] = 1})", "a table as a key"),
+        ("world.finish({f = print})", "a function cannot be sent"),
+        ("world.finish({c = coroutine.create(print)})", "a thread cannot be sent"),
+        ("local t = {} t.t = t world.finish(t)", "contain themselves"),
+        ("world.finish({[1] = 1, ['1'] = 2, x = 3})", "on the wire they are one"),
+        ("world.finish({[{}] = 1})", "a table as a key"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_and_leaves_nothing_behind(lua: str, says: str) -> None:
@@ -144,17 +144,18 @@ def test_what_cannot_be_sent_is_refused_and_leaves_nothing_behind(lua: str, says
             inputs=f"""
 function game.inputs.run(world, player, args)
   local ok, message = pcall(function() {lua} end)
-  world.emit(player, "e", message)
+  world.emit(player, "e", {{message = message}})
 end"""
         ),
-        '[inputs.run]\nhelp = "Run."\n[events.e]\nhelp = "E."',
+        '[inputs.run]\nhelp = "Run."\n[events.e]\nhelp = "E."\nargs.message.type = "string"',
     )
     join(world)
     result = act(world, "p_1", "run")
     assert result.outcomes[0].status == "applied"
     events = world.events("p_1", 1).items
     assert [event.n for event in events] == [1]
-    message = msgspec.msgpack.decode(events[0].data)
+    assert world.finished is None
+    message = msgspec.msgpack.decode(events[0].data)["message"]
     assert says in message
     assert message.startswith("main.lua:"), "the error names the game's own line"
 

@@ -20,7 +20,15 @@ TICKS = 400
 # Everything whose order or value Lua, or two processes, could disagree on.
 EVERYTHING = body(
     extra="""
-local function note(world, what, value) world.emit("all", "noted", {what = what, value = value}) end
+local function shown(value)
+  if type(value) ~= "table" or tostring(value) ~= "table" and tostring(value) ~= "a list of the engine" then
+    return tostring(value)
+  end
+  local parts = {}
+  for key, inner in pairs(value) do parts[#parts + 1] = tostring(key) .. "=" .. shown(inner) end
+  return table.concat(parts, ",")
+end
+local function note(world, what, value) world.emit("all", "noted", {what = what, value = shown(value)}) end
 local function walk(world)
   local order = {}
   for key in pairs(world.state.bag) do order[#order + 1] = tostring(key) end
@@ -80,6 +88,7 @@ args.value = { type = "integer" }
 [events.noted]
 help = "Noted."
 args.what = { type = "string" }
+args.value = { type = "string", max_length = 1000000, optional = true }
 """
 
 

@@ -49,7 +49,21 @@ def defined(file: str, pattern: str) -> set[str]:
 
 
 WORLD = defined("world.lua", r"^function fields\.(\w+)") | {
-    *("state", "tick", "time", "settings", "players", "scene", "random", "shuffle", "stream", "map"),
+    *(
+        "state",
+        "tick",
+        "time",
+        "settings",
+        "players",
+        "scene",
+        "random",
+        "shuffle",
+        "stream",
+        "map",
+        "after",
+        "every",
+        "cancel",
+    ),
 }
 SCENE = defined("scene.lua", r"^function methods\.(\w+)")
 NODE_METHODS = defined("nodes.lua", r"^function methods\.(\w+)")

@@ -236,7 +236,7 @@ def test_globals_are_closed_once_the_game_runs() -> None:
     [
         ("world.tick = 5", "world.tick cannot be set"),
         ("world.state = 5", "world.state wants a table"),
-        ("return world.after", "world has no after"),
+        ("return world.aftr", "world has no aftr, did you mean after?"),
         ("return world.scnee", "did you mean scene?"),
         ("player.speed = 5", "a player cannot be changed"),
         ("return player.nmae", "did you mean name?"),

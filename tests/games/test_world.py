@@ -24,6 +24,7 @@ help = "Run."
 args.n = { type = "integer", optional = true }
 [events.told]
 help = "Told."
+args.n = { type = "integer", optional = true }
 """
 
 
@@ -141,11 +142,11 @@ def test_events_reach_those_they_are_for() -> None:
 
 
 def test_all_means_those_who_sit_at_that_moment() -> None:
-    game = body(extra="function game.join(world, player) world.emit('all', 'told', player.id) end")
-    world = load(game, '[events.told]\nhelp = "T."')
+    game = body(extra="function game.join(world, player) world.emit('all', 'told', {who = player}) end")
+    world = load(game, '[events.told]\nhelp = "T."\nargs.who.type = "id"')
     world.apply([Join("p_1", 1, "a", "ada"), Join("p_2", 2, "b", "bob")], step=True)
-    assert [decoded(event.data) for event in world.events("p_1", 1).items] == ["p_1", "p_2"]
-    assert [decoded(event.data) for event in world.events("p_2", 1).items] == ["p_2"]
+    assert [decoded(event.data) for event in world.events("p_1", 1).items] == [{"who": "p_1"}, {"who": "p_2"}]
+    assert [decoded(event.data) for event in world.events("p_2", 1).items] == [{"who": "p_2"}]
 
 
 def test_who_has_left_gets_nothing_more() -> None:
@@ -160,7 +161,7 @@ def test_who_has_left_gets_nothing_more() -> None:
 
 
 def test_the_last_events_are_kept_and_older_ones_counted() -> None:
-    world = load(with_input("for i = 1, args.n do world.emit(player, 'told', i) end"), TOML)
+    world = load(with_input("for i = 1, args.n do world.emit(player, 'told', {n = i}) end"), TOML)
     join(world)
     assert world.events("p_1", 1).cursor == 1
     act(world, "p_1", "run", n=MAX_EVENTS + 10)
@@ -190,7 +191,7 @@ def test_the_last_outcomes_are_kept_with_what_was_sent() -> None:
 
 def test_what_python_keeps_of_players_can_be_written_down() -> None:
     """A snapshot will hold it."""
-    world = load(with_input("world.emit(player, 'told', {1}) world.score(player, 2.5) return {a = {}}"), TOML)
+    world = load(with_input("world.emit(player, 'told', {n = 1}) world.score(player, 2.5) return {a = {}}"), TOML)
     join(world)
     act(world, "p_1", "run")
     written = msgspec.msgpack.encode(list(world.players.values()))

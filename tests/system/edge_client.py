@@ -10,6 +10,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
+from ssl import SSLContext
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -77,7 +78,12 @@ class EdgeClient:
 
 @contextlib.asynccontextmanager
 async def edge_client(
-    url: str, encoding: Encoding = "json", *, hello: bool = True, small_buffers: bool = False
+    url: str,
+    encoding: Encoding = "json",
+    *,
+    hello: bool = True,
+    small_buffers: bool = False,
+    ssl: SSLContext | None = None,
 ) -> AsyncIterator[EdgeClient]:
     """Connect; by default say hello too. ``small_buffers``: the kernel keeps little for a reader that is behind."""
     sock = None
@@ -90,6 +96,7 @@ async def edge_client(
     async with connect(
         url,
         sock=sock,
+        ssl=ssl,
         subprotocols=[Subprotocol(f"worldline.v1.{encoding}")],
         compression=None,
         ping_interval=None,

@@ -31,7 +31,7 @@ START_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 20.0
 ANSWER_WITHIN_S: Final = 30.0
 ORPHANS_END_WITHIN_S: Final = 5.0
-FIRST_LINE: Final = re.compile(r"worldline \S+ · (ws://\S+:(\d+)/ws) · data (.+)\n")
+FIRST_LINE: Final = re.compile(r"worldline \S+ · (wss?://\S+:(\d+)/ws) · data (.+)\n")
 MARK: Final = "WORLDLINE_TEST_MARK"
 
 

@@ -136,19 +136,19 @@ async def test_a_hundred_connections_at_once(server: RunningServer) -> None:
 
 
 async def test_health_and_what_else_there_is_over_plain_http(server: RunningServer) -> None:
-    status, headers, body = await plain_http(server.url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    status, headers, body = await plain_http(server.url, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (status, headers["content-type"]) == (200, "application/json")
     health = json.loads(body)
     assert (health["status"], health["durability"]) == ("ok", "durable")
     assert health["server"].startswith("worldline/")
-    status, headers, body = await plain_http(server.url, b"HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    status, headers, body = await plain_http(server.url, b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (status, body) == (200, b"")
     assert int(headers["content-length"]) > 0
     for path in (b"/", b"/../etc/passwd", b"/healthz/x", b"/ws/"):
-        status, _, body = await plain_http(server.url, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        status, _, body = await plain_http(server.url, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert status == 404
         assert b"/ws" in body
-    status, _, body = await plain_http(server.url, b"GET /ws HTTP/1.1\r\nHost: x\r\n\r\n")
+    status, _, body = await plain_http(server.url, b"GET /ws HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert status == 426
     assert b"worldline.v1.json" in body
 
@@ -156,7 +156,7 @@ async def test_health_and_what_else_there_is_over_plain_http(server: RunningServ
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"OPTIONS", b"BREW"])
 @pytest.mark.parametrize("path", [b"/healthz", b"/ws", b"/nowhere"])
 async def test_other_methods_are_405_with_or_without_a_body(server: RunningServer, method: bytes, path: bytes) -> None:
-    for rest in (b"Host: x\r\n\r\n", b"Host: x\r\nContent-Length: 5\r\n\r\nhello"):
+    for rest in (b"Host: localhost\r\n\r\n", b"Host: x\r\nContent-Length: 5\r\n\r\nhello"):
         status, headers, body = await plain_http(server.url, method + b" " + path + b" HTTP/1.1\r\n" + rest)
         assert (status, headers["allow"]) == (405, "GET, HEAD")
         assert body

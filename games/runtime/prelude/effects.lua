@@ -47,10 +47,14 @@ function effects.joined(player)
   commit()
 end
 
-function effects.left(player, reason)
-  begin(LEFT, 2)
+-- message: what the game says to a player whom it sends away, or nil for one who leaves.
+function effects.left(player, reason, message)
+  begin(LEFT, message and 3 or 2)
   put_string(draft, player)
   put_string(draft, reason)
+  if message then
+    put_string(draft, message)
+  end
   commit()
 end
 

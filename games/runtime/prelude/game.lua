@@ -11,7 +11,7 @@ local game = {}
 local type, next = type, next
 
 local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "view" }
-local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "view" }
+local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "timers", "view" }
 
 local function nothing() end
 
@@ -72,13 +72,26 @@ local function check_inputs(inputs, declared)
   return nil
 end
 
+local function check_timers(timers)
+  if type(timers) ~= "table" then
+    return "game.timers must be a table of functions, it is a " .. type(timers)
+  end
+  for _, name in ipairs(sorted_names(timers)) do
+    if type(timers[name]) ~= "function" then
+      return "game.timers." .. name .. " must be a function, it is a " .. type(timers[name])
+    end
+  end
+  return nil
+end
+
 -- Takes what main.lua returned. Returns nil, or what is wrong with it. declared: names of inputs, sorted.
 function game.take(returned, declared)
   if type(returned) ~= "table" or blame.noun(returned) then
     return "main.lua must return the table of the game's functions, it returned a " .. type(returned)
   end
   local inputs = returned.inputs == nil and {} or returned.inputs
-  local problem = check_functions(returned) or check_inputs(inputs, declared)
+  local timers = returned.timers == nil and {} or returned.timers
+  local problem = check_functions(returned) or check_inputs(inputs, declared) or check_timers(timers)
   if problem then
     return problem
   end
@@ -87,6 +100,10 @@ function game.take(returned, declared)
   end
   game.setup, game.tick = game.setup or nothing, game.tick or nothing
   game.join, game.leave = game.join or nothing, game.leave or nothing
+  game.timers, game.timer_names = {}, sorted_names(timers)
+  for _, name in ipairs(game.timer_names) do
+    game.timers[name] = timers[name]
+  end
   game.inputs = {}
   for _, name in ipairs(declared) do
     game.inputs[name] = inputs[name]

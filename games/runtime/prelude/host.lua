@@ -16,6 +16,7 @@ local snapshot = import("snapshot")
 local state = import("state")
 local store = import("store")
 local text = import("text")
+local timers = import("timers")
 local tree = import("tree")
 local view = import("view")
 local world = import("world")
@@ -84,15 +85,28 @@ local function join(entry)
   end
 end
 
-local function leave(entry)
-  local player = players.get(entry[2])
-  local ok, problem = call(game.leave, player, entry[3])
+local function leave(id, reason, message)
+  local player = players.get(id)
+  local ok, problem = call(game.leave, player, reason)
   if not ok then
     fail_game("leave", problem)
   end
   players.remove(player)
   world.refresh_players()
-  effects.left(entry[2], entry[3])
+  effects.left(id, reason, message)
+end
+
+-- Sends those away whom the game has kicked; game.leave may kick more.
+local function send_away()
+  local list = world.take_kicked()
+  while #list > 0 do
+    for i = 1, #list do
+      if players.get(list[i].id) and not world.finished then
+        leave(list[i].id, "kicked", list[i].message)
+      end
+    end
+    list = world.take_kicked()
+  end
 end
 
 local function report(id, seq, result)
@@ -118,15 +132,44 @@ local function input(entry)
   end
 end
 
--- Runs game.tick. Returns false when the world can go on no longer.
+-- Calls the timers that are due. Returns whether all came through.
+local function run_timers(due)
+  local fine = true
+  for i = 1, #due do
+    local name, data = timers.take(due[i])
+    if name and not world.finished then
+      local f = game.timers[name]
+      if f then
+        local ok, problem = call(f, data)
+        if not ok then
+          fail_game("timers." .. name, problem)
+          fine = false
+        end
+      else -- set by an earlier version of the game
+        effects.debug("game.timers." .. name .. " is gone: the timer did nothing")
+      end
+    end
+  end
+  return fine
+end
+
+-- Runs the timers and game.tick. Returns false when the world can go on no longer.
 local function run_tick()
-  local ok, problem = call(game.tick, dt)
-  if ok then
+  local due = timers.take_due(tick)
+  local fine = not due or run_timers(due)
+  if not world.finished then
+    local ok, problem = call(game.tick, dt)
+    if not ok then
+      fail_game("tick", problem)
+      fine = false
+    end
+  end
+  send_away()
+  if fine then
     failed_ticks = 0
     return true
   end
   failed_ticks = failed_ticks + 1
-  fail_game("tick", problem)
   effects.tick_failed(failed_ticks)
   return failed_ticks < MAX_FAILED_TICKS
 end
@@ -136,16 +179,21 @@ function host.add(file, source)
   return sandbox.add(file, source)
 end
 
--- Runs main.lua and checks what it returns. config: inputs, events, settings, seed, tick_hz. Returns nil or a problem.
+-- Runs main.lua and checks what it returns. config: inputs, events, event_args, settings,
+-- seed, tick_hz. Returns nil or a problem.
 function host.load(config)
   config = decode(config)
   tick_hz, dt = config.tick_hz, 1 / config.tick_hz
-  world.open(config.settings, config.events, config.seed)
+  world.open(config.settings, config.events, config.event_args, config.seed)
   local ok, returned = settle(xpcall(sandbox.run_main, on_error))
   if not ok then
     return returned
   end
-  return game.take(returned, config.inputs)
+  local problem = game.take(returned, config.inputs)
+  if not problem then
+    timers.declare(game.timer_names)
+  end
+  return problem
 end
 
 -- Runs a module that main.lua may not have required. Returns nil or a problem.
@@ -175,11 +223,13 @@ function host.apply(entries, step)
     elseif kind == JOIN then
       join(entry)
     elseif kind == LEAVE then
-      leave(entry)
+      leave(entry[2], entry[3])
     end
   end
   if step and not world.finished then
     run_tick()
+  else
+    send_away()
   end
   return effects.take()
 end
@@ -292,10 +342,14 @@ function host.restore(engine, values)
   effects.take()
 end
 
--- What the fingerprint covers besides the effects: the random streams and the counter of node ids, as a blob.
+-- What the fingerprint covers besides the effects: the random streams and the counters of ids, as a blob.
 function host.marks()
   answer:reset()
-  codec.put(answer, { store.next_id, random.states() })
+  if timers.next_id > 1 then
+    codec.put(answer, { store.next_id, random.states(), timers.next_id })
+  else
+    codec.put(answer, { store.next_id, random.states() })
+  end
   return answer:tostring()
 end
 

@@ -154,36 +154,51 @@ function problem_of_table(t, path, depth)
   return nil
 end
 
+-- The first problem in tables by id; `place` is what to call one.
+local function first_problem_among(tables, place)
+  local run, ids, count = order.keys(tables, true)
+  for i = 1, run + count do
+    local id = i <= run and i or ids[i - run]
+    local where, reason = problem_of_table(tables[id], format(place, id), 1)
+    if where then
+      return where, reason
+    end
+  end
+end
+
 -- Walks again, slowly, to say what is wrong and where: the same words in every run.
-local function first_problem(state, settings, data)
+local function first_problem(state, settings, data, timers)
   seen = {}
   local where, reason = problem_of_table(state, "state", 1)
   if not where then
     where, reason = problem_of_table(settings, "settings", 1)
   end
   if not where then
-    local run, ids, count = order.keys(data, true)
-    for i = 1, run + count do
-      local id = i <= run and i or ids[i - run]
-      where, reason = problem_of_table(data[id], format("scene:get(%.0f).data", id), 1)
-      if where then
-        break
-      end
-    end
+    where, reason = first_problem_among(data, "scene:get(%.0f).data")
+  end
+  if not where and timers then
+    where, reason = first_problem_among(timers.list, "timer(%.0f)")
   end
   seen = nil
   return where, reason
 end
 
-local function all_fine(state, settings, data)
+local function all_fine(state, settings, data, timers)
   places = 0
   seen = {}
   local fine = is_fine(state, 1) and is_fine(settings, 1)
   for _, table_of_node in next, data do
     fine = fine and is_fine(table_of_node, 1)
   end
+  for _, timer in next, timers and timers.list or {} do
+    fine = fine and is_fine(timer, 1)
+  end
   seen = nil
   return fine
+end
+
+local function encode_all(state, settings, data, left, timers)
+  buffer:encode({ state = state, settings = settings, data = data, left = left, timers = timers })
 end
 
 -- Puts numbers where the handles stand. Returns id → {seat, name} of the players among them who have left.
@@ -211,14 +226,15 @@ local function swap_handles_in()
   end
 end
 
--- Returns the game's state, the settings and the nodes' data (id → table) as bytes; or nil, a path and a reason.
-function saving.encode(state, settings, data)
-  if not all_fine(state, settings, data) then
-    return nil, first_problem(state, settings, data)
+-- Returns the game's state, the settings, the nodes' data (id → table) and the timers (as `timers.save` has them) as
+-- bytes; or nil, a path and a reason.
+function saving.encode(state, settings, data, timers)
+  if not all_fine(state, settings, data, timers) then
+    return nil, first_problem(state, settings, data, timers)
   end
   local left = swap_handles_out()
   buffer:reset()
-  local ok, problem = pcall(buffer.encode, buffer, { state = state, settings = settings, data = data, left = left })
+  local ok, problem = pcall(encode_all, state, settings, data, left, timers)
   swap_handles_in()
   if not ok then
     error(problem, 0)
@@ -243,8 +259,8 @@ function saving.tables(blob)
   return buffer:set(blob):decode()
 end
 
--- Returns the state, the settings and the nodes' data that `saving.encode` has written. The scene and those who are
--- seated must be back already.
+-- Returns the state, the settings, the nodes' data and the timers that `saving.encode` has written. The scene and those
+-- who are seated must be back already.
 function saving.decode(blob)
   local saved = saving.tables(blob)
   local gone = {}
@@ -262,7 +278,10 @@ function saving.decode(blob)
   put_handles(saved.state, node, player)
   put_handles(saved.settings, node, player)
   put_handles(saved.data, node, player)
-  return saved.state, saved.settings, saved.data
+  if saved.timers then
+    put_handles(saved.timers.list, node, player)
+  end
+  return saved.state, saved.settings, saved.data, saved.timers
 end
 
 return saving

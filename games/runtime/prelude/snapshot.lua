@@ -11,6 +11,7 @@ local players = import("players")
 local random = import("random")
 local saving = import("saving")
 local store = import("store")
+local timers = import("timers")
 local world = import("world")
 
 local snapshot = {}
@@ -95,7 +96,8 @@ function snapshot.take(tick, failed_ticks)
   put_streams()
   put_players()
   local slots = columns.put(buffer)
-  local values, path, reason = saving.encode(world.fields.state, world.fields.settings, node_data(slots))
+  local values, path, reason =
+    saving.encode(world.fields.state, world.fields.settings, node_data(slots), timers.save())
   if not values then
     return nil, path, reason
   end
@@ -113,8 +115,9 @@ function snapshot.restore(engine, values)
   read_streams(reader)
   read_players(reader)
   columns.read(reader)
-  local state, settings, data = saving.decode(values)
+  local state, settings, data, waiting = saving.decode(values)
   world.fields.state, world.fields.settings = state, settings
+  timers.restore(waiting)
   for id, one in next, data do
     store.data[store.slot_of[id]] = one
   end

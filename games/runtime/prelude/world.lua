@@ -3,6 +3,7 @@
 local import = ...
 local blame = import("blame")
 local codec = import("codec")
+local declared = import("declared")
 local effects = import("effects")
 local guard = import("guard")
 local nearest = import("nearest")
@@ -11,20 +12,38 @@ local players = import("players")
 local random = import("random")
 local scene = import("scene")
 local text = import("text")
+local timers = import("timers")
 
 local world = {}
 
 local type, setmetatable, next = type, setmetatable, next
 
 local MAX_CODE_BYTES = 40
+local MAX_REASON_BYTES = 200
+
+-- Codes that mean "refused by the server" (docs/reference/protocol.md): an outcome with one would be misread.
+local RESERVED = {}
+for code in string.gmatch(
+  [[already_acted already_joined draining forbidden game_error hello_required internal invalid_args live_world
+  malformed not_joined not_owner not_started not_your_turn overloaded rate_limited seq_conflict tick_out_of_range
+  too_large too_late too_many_open too_many_worlds unauthorized unknown_game unknown_input unknown_player unknown_type
+  unknown_watch unknown_world world_closed world_damaged world_faulted world_full world_paused world_recovering
+  wrong_tick]],
+  "%S+"
+) do
+  RESERVED[code] = true
+end
 
 -- Everything but functions that `world.NAME` reads. `state` is the game's, the rest the engine's.
 local fields = { state = {}, tick = 0, time = 0, players = players.list, scene = scene.object }
 world.fields = fields
 
-local declared_events = {} -- kind → true
+local event_fields = {} -- kind → its declared args
 local event_kinds = {} -- the same as a sorted list
 world.finished = false
+
+-- Players to be sent away when the call is over: {id, message} in the order of the calls, and id → true.
+local kicked, is_kicked = {}, {}
 
 function fields.player(id)
   return players.get(id)
@@ -32,6 +51,7 @@ end
 
 fields.random, fields.shuffle, fields.stream = random.random, random.shuffle, random.stream
 fields.map = codec.map
+fields.after, fields.every, fields.cancel = timers.after, timers.every, timers.cancel
 
 -- world.empty(t): has the table no keys? Cheaper than next(t) == nil.
 function fields.empty(t)
@@ -54,15 +74,31 @@ local function receivers(to)
   blame.fail('emit wants a player, a list of players or "all" first, got a ' .. type(to))
 end
 
--- world.emit(to, kind, data): an event for a player, a list of players or "all".
-function fields.emit(to, kind, data)
-  guard.changing("emit")
-  if not declared_events[kind] then
+-- Returns the data as it goes out. Raises unless the event is declared with these args.
+local function check_event(kind, data)
+  local args = event_fields[kind]
+  if not args then
     blame.fail(
       "event " .. text.tostring(kind) .. " is not declared" .. nearest.hint(kind, event_kinds) .. ": add [events."
         .. text.tostring(kind) .. "] to game.toml"
     )
   end
+  if data == nil or type(data) == "table" and blame.noun(data) == nil then
+    local problem = declared.problem(args, data or {}, "args.")
+    if not problem then
+      return data ~= nil and next(data) ~= nil and data or nil
+    end
+    blame.fail("event " .. kind .. ": " .. problem .. " (see [events." .. kind .. "] in game.toml)")
+  end
+  blame.fail(
+    "event " .. kind .. ": its data is a table of the args that [events." .. kind .. "] declares, got " .. type(data)
+  )
+end
+
+-- world.emit(to, kind, data): an event for a player, a list of players or "all".
+function fields.emit(to, kind, data)
+  guard.changing("emit")
+  data = check_event(kind, data)
   local ids = receivers(to)
   if ids == nil or #ids > 0 then
     effects.emitted(ids, kind, data)
@@ -95,6 +131,29 @@ function fields.reward(player, amount)
   end
 end
 
+-- world.kick(player, reason): the player leaves when this call is over, with the reason "kicked"; the first one counts.
+-- reason: a text for the agent, or nil.
+function fields.kick(player, reason)
+  guard.changing("kick")
+  local id = players.id(player, "kick")
+  if reason ~= nil and (type(reason) ~= "string" or #reason > MAX_REASON_BYTES) then
+    blame.fail("kick wants a text of at most " .. MAX_REASON_BYTES .. " bytes second: why, for the agent to read")
+  end
+  if players.get(id) and not is_kicked[id] then
+    is_kicked[id] = true
+    kicked[#kicked + 1] = { id = id, message = reason or "" }
+  end
+end
+
+-- Takes the players who are to be sent away now.
+function world.take_kicked()
+  local list = kicked
+  if #list > 0 then
+    kicked, is_kicked = {}, {}
+  end
+  return list
+end
+
 -- world.finish(result): the world ends after this call. The first result counts.
 function fields.finish(result)
   guard.changing("finish")
@@ -116,6 +175,8 @@ world.rejection = { __metatable = false }
 function fields.reject(code, message, extra)
   if type(code) ~= "string" or #code > MAX_CODE_BYTES or not string.find(code, "^[a-z][a-z0-9_]*$") then
     blame.fail("reject wants a code like \"too_far\" first: lower-case letters, digits and _")
+  elseif RESERVED[code] then
+    blame.fail("reject cannot use " .. code .. ": it is a code of the server itself; take another, such as my_" .. code)
   end
   if type(message) ~= "string" then
     blame.fail("reject wants a message second: what is wrong, for the agent to read")
@@ -168,13 +229,11 @@ metatable.__index = setmetatable(fields, {
   end,
 })
 
--- Must be called once, before the game runs. settings: name → value. events: the declared kinds, sorted.
-function world.open(settings, events, seed)
+-- Must be called once, before the game runs. settings: name → value. events: the declared kinds, sorted; event_args:
+-- kind → its declared args.
+function world.open(settings, events, event_args, seed)
   fields.settings = settings
-  event_kinds = events
-  for i = 1, #events do
-    declared_events[events[i]] = true
-  end
+  event_kinds, event_fields = events, event_args
   random.start(seed)
 end
 
@@ -183,6 +242,7 @@ function world.set_tick(tick, tick_hz)
   fields.tick = tick
   fields.time = tick / tick_hz
   effects.tick = tick
+  timers.tick = tick
 end
 
 -- The list of players has changed.

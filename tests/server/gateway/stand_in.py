@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from server import messages
+from server.config import Guests
 from server.gateway.catalogue import Catalogue
 from server.gateway.gateway import Gateway
 from server.gateway.limits import GatewayLimits
@@ -132,7 +133,14 @@ class Talker:
 
 
 @contextlib.asynccontextmanager
-async def running_edge(folder: Path, limits: GatewayLimits | None = None) -> AsyncIterator[Edge]:
+async def running_edge(
+    folder: Path,
+    limits: GatewayLimits | None = None,
+    *,
+    guests: Guests = "developer",
+    hosts: list[str] | None = None,
+    tls: messages.Tls | None = None,
+) -> AsyncIterator[Edge]:
     """A gateway with one shard, listening on a free port."""
     edge = Edge()
     ours, theirs = socket.socketpair()
@@ -151,7 +159,11 @@ async def running_edge(folder: Path, limits: GatewayLimits | None = None) -> Asy
         game_folders=[],
         durability="durable",
         limits=True,
+        guests=guests,
+        data=str(folder),
         secret=SECRET,
+        hosts=hosts,
+        tls=tls,
         log_format="text",
         log_level="info",
     )

@@ -15,7 +15,7 @@ from worldline import protocol
 
 
 def token(session: str = "s_1", expires_s: int = 2**40, secret: bytes = SECRET) -> str:
-    identity = resume.Identity(session=session, agent="a_1", name="ada", role="agent", expires_s=expires_s)
+    identity = resume.Identity(session=session, agent="a_1", name="ada", guest=True, expires_s=expires_s)
     return resume.sign(identity, secret)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from server.gateway import resume
 
 SECRET = b"k" * 32
-IDENTITY = resume.Identity(session="s_1", agent="a_1", name="Łucja 🐢", role="agent", expires_s=1000)
+IDENTITY = resume.Identity(session="s_1", agent="a_1", name="Łucja 🐢", guest=True, expires_s=1000)
 TOKEN = resume.sign(IDENTITY, SECRET)
 
 

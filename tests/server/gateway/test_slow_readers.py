@@ -136,7 +136,7 @@ async def test_while_draining_requests_and_connections_are_refused_with_a_time(t
         assert (refused["code"], refused["re"]) == ("draining", 2)
         assert refused["retry_after_ms"] > 0
         reader, writer = await asyncio.open_connection(*_address(edge))
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         head, _, body = (await asyncio.wait_for(reader.read(), WITHIN_S)).partition(b"\r\n\r\n")
         writer.close()
         assert head.startswith(b"HTTP/1.1 503")
