@@ -13,10 +13,13 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from eventlog import limits
-from eventlog.errors import LogLocked
+from eventlog.errors import DiskFull, LogLocked
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What a disk says that is full, or that has no room left for this user."""
 
 
 class Disk(Protocol):
@@ -101,6 +104,67 @@ class RealDisk:
 
     def remove_folder(self, path: Path) -> None:
         path.rmdir()
+
+
+class FullTellingDisk:
+    """Another disk, whose calls raise `DiskFull` where they find no room, and OSError for everything else.
+
+    What was refused for want of room has changed nothing that counts and may be done again. A failed sync is never
+    that: what it should have made durable may be gone, whatever the reason.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self.truncate = disk.truncate
+        self.sync = disk.sync
+        self.close = disk.close
+        self.sync_folder = disk.sync_folder
+
+    def create(self, path: Path) -> int:
+        try:
+            return self._disk.create(path)
+        except OSError as error:
+            raise _told(error) from error
+
+    def open(self, path: Path) -> int:
+        try:
+            return self._disk.open(path)
+        except OSError as error:
+            raise _told(error) from error
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        try:
+            self._disk.write(descriptor, data, offset)
+        except OSError as error:
+            raise _told(error) from error
+
+    def make_folder(self, path: Path) -> None:
+        try:
+            self._disk.make_folder(path)
+        except OSError as error:
+            raise _told(error) from error
+
+    def rename(self, source: Path, target: Path) -> None:
+        try:
+            self._disk.rename(source, target)
+        except OSError as error:
+            raise _told(error) from error
+
+    def remove(self, path: Path) -> None:
+        try:
+            self._disk.remove(path)
+        except OSError as error:
+            raise _told(error) from error
+
+    def remove_folder(self, path: Path) -> None:
+        try:
+            self._disk.remove_folder(path)
+        except OSError as error:
+            raise _told(error) from error
+
+
+def _told(error: OSError) -> Exception:
+    return DiskFull(error) if error.errno in NO_ROOM else error
 
 
 def lock(path: Path) -> int:

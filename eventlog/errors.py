@@ -6,6 +6,7 @@ anything else that is raised here (`AssertionError`, `TypeError`) is a mistake o
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,6 +141,18 @@ class JournalClosed(EventLogError):
     """The journal has been closed and takes nothing any more."""
 
 
+class DiskFull(EventLogError):
+    """The disk has no room, or this user has used up its share. Nothing acknowledged is lost; try again later."""
+
+    def __init__(self, cause: OSError, path: Path | None = None) -> None:
+        where = path or cause.filename
+        super().__init__(
+            f"there is no room on the disk{f' for {where}' if where else ''}: {cause.strerror or cause} → make room; "
+            "what is waiting goes on by itself"
+        )
+        self.cause = cause
+
+
 class StoreInUse(EventLogError):
     """Another server holds the data folder's lock."""
 
@@ -152,9 +165,8 @@ class StoreNotWritable(EventLogError):
     """The data folder cannot be made or written to."""
 
     def __init__(self, data: Path, cause: OSError) -> None:
-        super().__init__(
-            f"cannot write to {data}: {cause.strerror or cause} → change its permissions, or use another --data"
-        )
+        remedy = "make room" if cause.errno in (errno.ENOSPC, errno.EDQUOT) else "change its permissions"
+        super().__init__(f"cannot write to {data}: {cause.strerror or cause} → {remedy}, or use another --data")
         self.data = data
         self.cause = cause
 

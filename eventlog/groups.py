@@ -182,14 +182,19 @@ def decode_entries(group: Group) -> Iterator[Piece | Release]:
         world = _world_of(body[start - world_length : start])
         if not world:
             raise BadBytes(f"an entry of group {group.number} names no world")
+        check_kind(kind, length, group)
         if kind == ENTRY_BYTES:
             yield Piece(world, epoch, file, offset, body[start:position])
-        elif kind == ENTRY_RELEASED and not length:
-            yield Release(world, epoch, file, offset)
         else:
-            raise BadBytes(f"group {group.number} holds an entry of the unknown kind {kind}")
+            yield Release(world, epoch, file, offset)
     if position != len(body):
         raise BadBytes(f"group {group.number} holds bytes after its last entry")
+
+
+def check_kind(kind: int, length: int, group: Group) -> None:
+    """Raises `BadBytes` if there is no such kind of entry, or none with so many bytes."""
+    if kind != ENTRY_BYTES and (kind != ENTRY_RELEASED or length):
+        raise BadBytes(f"group {group.number} holds an entry of the unknown kind {kind}")
 
 
 def guess_entries(body: bytes) -> Iterator[Piece]:

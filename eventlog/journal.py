@@ -11,18 +11,19 @@ that the idle thread takes to end. Framing, checksums and buffers are the loop's
 calls only. Ticket callbacks and ``on_sync`` run on the loop, in group order. ``on_failure`` runs there too.
 
 Failure model: the first system call that fails ends it: no retry, no ticket done any more, ``on_failure`` is called
-once and has to end the process. What was acknowledged before is in the synced groups.
+once and has to end the process. What was acknowledged before is in the synced groups. A full disk is no failure: the
+group that found no room waits, its ticket with it; ``on_full`` is called, and ``on_room`` when everything that waited
+has been written. Zeros are laid by for the groups that are under way when the disk is found to be full: whoever stops
+appending then has, as a rule, appended nothing that waits.
 
-Not here: reading (``reader.py``), and recovery after a crash (``recovery.py``): until then a folder with segments in
-it is refused.
+Not here: which segment takes a group (``segments.py``), reading (``reader.py``), and recovery after a crash
+(``recovery.py``): until then a folder with segments in it is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
-import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,12 +32,15 @@ from typing import Final, Literal
 import msgspec
 
 from eventlog import frame, groups, limits
-from eventlog.disk import Disk, RealDisk, lock
-from eventlog.errors import JournalClosed, JournalFailed, JournalLeftBehind
+from eventlog.departures import Departures
+from eventlog.disk import Disk, FullTellingDisk, RealDisk, lock
+from eventlog.errors import DiskFull, JournalClosed, JournalFailed, JournalLeftBehind
+from eventlog.jobs import FolderRemoval, SegmentRemoval, Signal
 from eventlog.piece import Piece, Release
+from eventlog.segments import Segments
 from eventlog.ticket import Ticket
 from eventlog.worldfiles import OpenWorld, WorldFiles
-from eventlog.writer import FolderRemoval, GroupWrite, SegmentFile, SegmentRemoval, Signal, Writer
+from eventlog.writer import Writer
 
 Durability = Literal["durable", "written"]
 """``durable``: acknowledged survives power loss. ``written``: it survives kill -9 of the server only."""
@@ -51,6 +55,7 @@ class JournalOptions(msgspec.Struct, frozen=True, kw_only=True):
     flush_after_s: float = limits.WORLD_FLUSH_AFTER_S
     seal_after_s: float = limits.SEAL_AFTER_S
     segments_per_retirement: int = limits.SEGMENTS_PER_RETIREMENT
+    retry_room_s: float = limits.RETRY_ROOM_S
 
 
 class JournalStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,23 +94,32 @@ class Journal:
         loop: asyncio.AbstractEventLoop,
         on_failure: Callable[[Exception], object],
         on_sync: Callable[[float], object] | None,
+        on_full: Callable[[DiskFull], object] | None,
+        on_room: Callable[[], object] | None,
         options: JournalOptions,
     ) -> None:
         """Not for callers: use `open`."""
         self.folder: Final = shard_folder(data, shard)
-        self._shard = shard
         self._lock_descriptor = lock_descriptor
         self._durable = durability == "durable"
         self._loop = loop
         self._on_failure = on_failure
         self._on_sync = on_sync
+        self._on_full = on_full
+        self._on_room = on_room
         self._options = options
-        self._writer = Writer(disk, loop, name=f"journal-{shard:02d}", on_failure=self._fail)
+        self._writer = Writer(
+            disk,
+            loop,
+            name=f"journal-{shard:02d}",
+            on_failure=self._fail,
+            on_full=self._filled,
+            on_room=self._has_room,
+            retry_room_s=options.retry_room_s,
+        )
         self._files = WorldFiles(data / "worlds", self._writer, flush_bytes=options.flush_bytes)
         self._worlds: dict[str, OpenWorld] = {}
-        self._retiring: dict[OpenWorld, Ticket] = {}
-        self._finishing: set[Ticket] = set()
-        self._releasing: set[Ticket] = set()
+        self._departures = Departures(loop, self._files, self._writer)
         self._pending: deque[_Group] = deque()
         self._in_flight: _Group | None = None
         self._submission_scheduled = False
@@ -114,15 +128,13 @@ class Journal:
         self._groups_begun = 0
         self._last_crc = 0
         self._sealed = True
-        self._segments: deque[SegmentFile] = deque()
-        self._segment_number = 0
-        self._segment_used = 0
-        self._salt = 0
-        self._bytes = 0
+        self._segments = Segments(self.folder, shard, options.segment_bytes)
         self._last_group_s = 0.0
         self._seal_timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
         self._failure: JournalFailed | None = None
+        self.full: DiskFull | None = None
+        """What the disk said, while it has no room."""
         self._ended: Ticket | None = None
         """Set when closing begins; done when the journal is gone."""
 
@@ -137,18 +149,23 @@ class Journal:
         disk: Disk | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
         on_sync: Callable[[float], object] | None = None,
+        on_full: Callable[[DiskFull], object] | None = None,
+        on_room: Callable[[], object] | None = None,
         options: JournalOptions | None = None,
     ) -> Journal:
         """Lock and begin the journal of ``shard`` in the data folder ``data``.
 
         ``on_failure(error)`` is called on the loop (default: the running one) when a write or sync has failed: end the
-        process. ``on_sync(seconds)`` is called for every group that was synced. Raises `LogLocked` if a process writes
-        this journal, `JournalLeftBehind` if a crashed one left it, OSError if the folder cannot be made.
+        process. ``on_sync(seconds)`` is called for every group that was synced. ``on_full(error)`` says that the disk
+        has no room: append nothing that can wait until ``on_room()``; what was appended is written then.
+
+        Raises `LogLocked` if a process writes this journal, `JournalLeftBehind` if a crashed one left it, `DiskFull`
+        or OSError if the folder cannot be made.
         """
         disk = disk or RealDisk()
         folder = shard_folder(data, shard)
-        disk.make_folder(data / "worlds")
-        disk.make_folder(folder)
+        for missing in (data / "worlds", folder):
+            FullTellingDisk(disk).make_folder(missing)
         lock_descriptor = lock(folder)
         if any(folder.glob("*.journal")):
             os.close(lock_descriptor)
@@ -164,6 +181,8 @@ class Journal:
             loop=loop or asyncio.get_running_loop(),
             on_failure=on_failure,
             on_sync=on_sync,
+            on_full=on_full,
+            on_room=on_room,
             options=options or JournalOptions(),
         )
 
@@ -205,11 +224,7 @@ class Journal:
         if self._ended is not None:
             return self._ended
         last = self.append(())
-        retired = self._worlds.pop(world)
-        done = Ticket(self._loop, last.number)
-        self._retiring[retired] = done
-        last.add_done_callback(lambda _: self._finish(retired))
-        return done
+        return self._departures.retire(self._worlds.pop(world), last)
 
     def release_world(self, world: str) -> Ticket:
         """Let a world go that another shard will open, or that will be archived or removed: as `retire_world`, and
@@ -219,28 +234,23 @@ class Journal:
         retired = self.retire_world(world)
         if left is None:
             return retired  # closing: when that is done, there is no journal any more
-        done = Ticket(self._loop, retired.number)
-        self._releasing.add(done)
+        done = self._departures.ticket(retired)
         release = Release(world, left.epoch, left.file, left.end)
         retired.add_done_callback(lambda _: self._write_release(release, done))
         return done
 
     def _write_release(self, release: Release, done: Ticket) -> None:
-        def released(_: Ticket) -> None:
-            self._releasing.discard(done)
-            done.resolve()
-
         if self._failure is not None:
             return  # the ticket has failed
         if self._ended is not None:
-            self._ended.add_done_callback(released)
+            self._ended.add_done_callback(lambda _: self._departures.resolve(done))
             return
         group = self._pending[-1] if self._pending else self._begin_group()
         entry = groups.encode_release(release)
         group.parts.append(entry)
         group.count += 1
         group.size += len(entry)
-        group.ticket.add_done_callback(released)
+        group.ticket.add_done_callback(lambda _: self._departures.resolve(done))
 
     async def close(self) -> None:
         """Make everything durable, complete and sync all world files, remove the journal folder, end the thread.
@@ -262,10 +272,9 @@ class Journal:
                 timer.cancel()
         for world in self._worlds.values():
             self._files.finish(world)
-        for world in list(self._retiring):
-            self._finish(world)
+        self._departures.finish_all()
         self._files.sync_folders()
-        for segment in self._segments:
+        for segment in self._segments.close():
             self._writer.submit(SegmentRemoval(segment))
         self._writer.submit(FolderRemoval(self.folder))
         self._writer.submit(Signal(self._ended.resolve))
@@ -276,7 +285,7 @@ class Journal:
     def statistics(self) -> JournalStatistics:
         """What has been written so far, groups in flight included."""
         done = self._groups_begun - len(self._pending)
-        return JournalStatistics(groups=done, bytes=self._bytes, segments=self._segment_number)
+        return JournalStatistics(groups=done, bytes=self._segments.bytes, segments=self._segments.number)
 
     # --- groups ---------------------------------------------------------------------------------------
 
@@ -329,17 +338,15 @@ class Journal:
     def _submit(self, group: _Group) -> None:
         """Frame a group and hand it to the writer."""
         self._in_flight = group
-        segment = self._segment_for(groups.group_size(group.parts))
+        if not self._segments.fits(groups.group_size(group.parts)):
+            if len(self._segments) >= self._options.segments_per_retirement:
+                self._retire_segments()
+            self._segments.begin(last_group=group.ticket.number - 1, last_crc=self._last_crc)
         data, self._last_crc = groups.encode_group(
-            group.ticket.number, group.count, group.parts, salt=self._salt, previous_crc=self._last_crc
+            group.ticket.number, group.count, group.parts, salt=self._segments.salt, previous_crc=self._last_crc
         )
         group.parts.clear()
-        position = self._segment_used
-        self._segment_used += len(data)
-        self._bytes += len(data)
-        self._writer.submit(
-            GroupWrite(segment, position, data, durable=self._durable, on_done=self._group_done),
-        )
+        self._writer.submit(self._segments.write(data, durable=self._durable, on_done=self._group_done))
 
     def _group_done(self, sync_s: float) -> None:
         group = self._in_flight
@@ -377,33 +384,11 @@ class Journal:
 
     # --- segments and world files ---------------------------------------------------------------------
 
-    def _segment_for(self, size: int) -> SegmentFile:
-        """The segment that takes a group of ``size`` bytes: the current one, or a new one."""
-        used = self._segment_used
-        if self._segments and (used + size <= self._options.segment_bytes or used == limits.SEGMENT_HEADER_BYTES):
-            return self._segments[-1]
-        if len(self._segments) >= self._options.segments_per_retirement:
-            self._retire_segments()
-        self._segment_number += 1
-        self._salt = secrets.randbits(32)
-        assert self._in_flight is not None
-        header = groups.SegmentHeader(
-            shard=self._shard,
-            segment=self._segment_number,
-            salt=self._salt,
-            last_group=self._in_flight.ticket.number - 1,
-            last_crc=self._last_crc,
-        )
-        path = self.folder / groups.segment_name(self._segment_number)
-        self._segments.append(SegmentFile(path, groups.encode_segment_header(header), self._options.segment_bytes))
-        self._segment_used = limits.SEGMENT_HEADER_BYTES
-        return self._segments[-1]
-
     def _retire_segments(self) -> None:
         """Have all segments, which are full, removed. Their groups are durable: what files lack is in their buffers."""
         self._files.sync_all()
-        while self._segments:
-            self._writer.submit(SegmentRemoval(self._segments.popleft()))
+        for segment in self._segments.retire():
+            self._writer.submit(SegmentRemoval(segment))
 
     def _flush(self) -> None:
         """Write what has waited long enough, and come again when the next buffer has."""
@@ -415,18 +400,15 @@ class Journal:
         if oldest_s is not None:
             self._flush_timer = self._loop.call_later(oldest_s + self._options.flush_after_s - now_s, self._flush)
 
-    def _finish(self, world: OpenWorld) -> None:
-        """Complete the file of a retired world; its ticket is done when that is done."""
-        done = self._retiring.pop(world, None)
-        if done is not None:
-            self._files.finish(world)
-            self._files.sync_folders()
-            self._finishing.add(done)
-            self._writer.submit(Signal(functools.partial(self._finished, done)))
+    def _filled(self, full: DiskFull) -> None:
+        self.full = full
+        if self._on_full is not None and self._failure is None:
+            self._on_full(full)
 
-    def _finished(self, done: Ticket) -> None:
-        self._finishing.discard(done)
-        done.resolve()
+    def _has_room(self) -> None:
+        self.full = None
+        if self._on_room is not None and self._failure is None:
+            self._on_room()
 
     def _fail(self, error: Exception) -> None:
         """On the loop: the writer has given up."""
@@ -436,9 +418,9 @@ class Journal:
         for group in (self._in_flight, *self._pending):
             if group is not None:
                 group.ticket.fail(self._failure)
-        for ticket in (self._ended, *self._retiring.values(), *self._finishing, *self._releasing):
-            if ticket is not None:
-                ticket.fail(self._failure)
+        if self._ended is not None:
+            self._ended.fail(self._failure)
+        self._departures.fail(self._failure)
         self._on_failure(error)
 
 

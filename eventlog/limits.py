@@ -36,6 +36,15 @@ FILL_STEP_BYTES: Final = 256 * 1024
 """Segments are filled with zeros this far ahead: overwriting zeros halves the time of a sync, and a full disk is
 noticed before a group is half written."""
 
+GROUPS_LAID_BY: Final = 2
+"""… and at least as far as this many groups like the last one: those that were begun before a full disk was noticed."""
+
+GROUPS_FILLED_AT_ONCE: Final = 8
+"""When fewer zeros than that are left, so many groups' worth are written and synced at once."""
+
+RETRY_ROOM_S: Final = 1.0
+"""How often a full disk is asked whether there is room again."""
+
 GROUP_TARGET_BYTES: Final = 1024 * 1024
 """A pending group of this size takes no more; what follows waits for the next group."""
 

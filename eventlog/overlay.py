@@ -4,8 +4,9 @@ Read-only: nothing here changes a byte, and a running server does not notice.
 
 Which groups count: all up to the first bad one. A bad one with nothing good behind it is torn, it was never
 acknowledged. A bad one with a good one behind it, or one that the next segment says was there, is damage
-(`JournalDamaged`). The last group of all may have been written but not yet synced by its server; so the segment is
-synced here before anything in it is believed, and nobody is shown what a power loss can undo.
+(`JournalDamaged`). The last group of all may have been written but not yet synced by its server; so its segment (the
+last one, or the one before if the last is only made ready) is synced here before anything in it is believed, and nobody
+is shown what a power loss can undo.
 
 Which entries count: those of a world's highest epoch in any journal, if it was not released after them. The others
 are in world files for good, and what stands at their places there may be another shard's.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -61,12 +62,6 @@ class JournalContent(msgspec.Struct):
     """What stands in the last segment where the next group would: zeros, or a group that is not intact."""
     damage: JournalDamaged | None = None
 
-    def forget_segments(self) -> None:
-        """Give back the memory of the segments' bytes; what was found in them stays."""
-        for segment in self.segments:
-            segment.data = b""
-            segment.groups.clear()
-
 
 class _Vanished(Exception):
     """A segment was removed while the journal was being read: its bytes are in world files by now."""
@@ -104,11 +99,9 @@ def overlay_of(contents: Iterable[JournalContent], *, world: str | None = None) 
     return overlay
 
 
-def standing_pieces(
-    entries: Iterable[Piece | Release], *, beside: Iterable[Piece | Release] = ()
-) -> dict[str, list[Piece]]:
-    """The pieces that count, by world and in order: of its highest epoch, and not released, also by what stands
-    ``beside`` in other journals. Pure; the order of journals does not matter: a release is the last word of its epoch.
+def standing_pieces(entries: Iterable[Piece | Release]) -> dict[str, list[Piece]]:
+    """The pieces that count, by world and in order: of its highest epoch, and not released. Pure; the order of journals
+    does not matter: a release is the last word of its epoch.
     """
     standing: dict[str, _Standing] = {}
     for entry in entries:
@@ -120,12 +113,6 @@ def standing_pieces(
         if isinstance(entry, Piece):
             known.pieces.append(entry)
         else:
-            known.left = True
-    for entry in beside:
-        known = standing.get(entry.world)
-        if known is not None and (
-            entry.epoch > known.epoch or (entry.epoch == known.epoch and isinstance(entry, Release))
-        ):
             known.left = True
     return {world: known.pieces for world, known in standing.items() if known.pieces and not known.left}
 
@@ -152,7 +139,7 @@ def read_journal(folder: Path, *, sync: bool = True) -> JournalContent:
     while True:
         try:
             paths = segment_paths(folder)
-            segments = [_read_segment(path, sync=sync and path == paths[-1]) for path in paths]
+            segments = [_read_segment(path, sync=sync and path in paths[-2:]) for path in paths]
         except _Vanished:
             continue
         content = JournalContent(folder, segments)
@@ -201,37 +188,71 @@ def _read_segment(path: Path, *, sync: bool) -> Segment:
 def _check(content: JournalContent) -> None:
     """Collect what a journal's segments hold. Raises `JournalDamaged` if a group is missing, doubled, or bad before a
     good one; what was collected until then stands."""
-    segments = content.segments
-    for index, segment in enumerate(segments):
-        header = segment.header
-        if header is None:
-            if index == len(segments) - 1 and not any(segment.data[limits.SEGMENT_HEADER_BYTES :]):
-                break  # a crash while the segment was being made: no group was ever written to it
-            raise _damaged(content, segment, 0, "the segment header is not intact")
-        if (groups.segment_name(header.segment), header.shard) != (segment.path.name, _shard(content.folder)):
-            raise _damaged(content, segment, 0, f"this is segment {header.segment} of shard {header.shard}")
-        before = segments[index - 1] if index else None
-        if before is None:
-            content.last_group, content.last_crc = header.last_group, header.last_crc
-        elif (header.segment, header.last_group, header.last_crc) != (
-            _number(before) + 1,
-            content.last_group,
-            content.last_crc,
-        ):
-            reason = f"{segment.path.name} follows group {header.last_group}, which is not here"
-            raise _damaged(content, before, before.end, reason)
-        _collect(content, segment)
-        content.tail = segment.data[segment.end :]
-        if _later_groups(segment):
-            raise _damaged(content, segment, segment.end, "a bad group before a good one")
+    before: Segment | None = None
+    for segment in content.segments:
+        _check_segment(
+            content,
+            segment,
+            before,
+            is_last=segment is content.segments[-1],
+            take=lambda group: content.entries.extend(groups.decode_entries(group)),
+        )
+        before = segment
 
 
-def _collect(content: JournalContent, segment: Segment) -> None:
-    """Take the entries of a segment's groups. Raises `JournalDamaged`."""
+def _check_segment(
+    content: JournalContent, segment: Segment, before: Segment | None, *, is_last: bool, take: Callable[[Group], None]
+) -> None:
+    """Check a segment that follows ``before``, and have its groups taken. Raises `JournalDamaged`."""
+    header = segment.header
+    if header is None:
+        if is_last and not any(segment.data[limits.SEGMENT_HEADER_BYTES :]):
+            return  # made ready for groups to come: none was ever written to it
+        raise _damaged(content, segment, 0, "the segment header is not intact")
+    if (groups.segment_name(header.segment), header.shard) != (segment.path.name, _shard(content.folder)):
+        raise _damaged(content, segment, 0, f"this is segment {header.segment} of shard {header.shard}")
+    follows = (header.segment, header.last_group, header.last_crc)
+    if before is None:
+        content.last_group, content.last_crc = header.last_group, header.last_crc
+    elif follows != (_number(before) + 1, content.last_group, content.last_crc):
+        reason = f"{segment.path.name} follows group {header.last_group}, which is not here"
+        raise _damaged(content, before, before.end, reason)
+    _collect(content, segment, take)
+    content.tail = segment.data[segment.end :]
+    if _later_groups(segment):
+        raise _damaged(content, segment, segment.end, "a bad group before a good one")
+
+
+def scan_journal(folder: Path, take: Callable[[Group], None], after_segment: Callable[[], object]) -> JournalContent:
+    """Give all groups of a journal that nobody writes to ``take``, one segment after the other: only one is in memory.
+
+    The content has no entries, and its segments no bytes; its tail is there. ``take`` may raise `BadBytes`. Raises
+    `JournalDamaged` and `FormatTooNew`. What is believed must have been synced before.
+    """
+    content = JournalContent(folder, [])
+    before: Segment | None = None
+    paths = segment_paths(folder)
+    try:
+        for path in paths:
+            segment = _read_segment(path, sync=False)
+            content.segments.append(segment)
+            _check_segment(content, segment, before, is_last=path == paths[-1], take=take)
+            after_segment()
+            segment.data = b""
+            segment.groups.clear()
+            before = segment
+    except JournalDamaged as damaged:
+        # The whole journal names more worlds than this segment.
+        raise read_journal(folder, sync=False).damage or damaged from None
+    return content
+
+
+def _collect(content: JournalContent, segment: Segment, take: Callable[[Group], None]) -> None:
+    """Have the groups of a segment taken. Raises `JournalDamaged`."""
     position = limits.SEGMENT_HEADER_BYTES
     for group in segment.groups:
         try:
-            content.entries.extend(groups.decode_entries(group))
+            take(group)
         except BadBytes as bad:
             raise _damaged(content, segment, position, str(bad)) from None
         content.last_group, content.last_crc = group.number, group.crc

@@ -3,9 +3,10 @@
 `recover` does that for a whole data folder, before a server starts on it; `recover_shard` for one shard that has died
 while others run. Nobody may write to the journals meanwhile: they are locked here. The steps:
 
-1. Read every journal, and decide (``redo.py``) which bytes count and whether a bad last group is torn or damaged. If
-   anything is damaged: `JournalDamaged`, and nothing has been changed.
-2. Write the bytes, cut what follows the last record that chains, sync the files, sync the folders.
+1. Read every journal, segment by segment, and decide (``claims.py``, ``redo.py``) which bytes count and whether a bad
+   last group is torn or damaged. If anything is damaged: `JournalDamaged`, and nothing has been changed.
+2. Read them again, write the bytes in batches (adjacent ones at once), cut what follows the last record that chains,
+   sync the files, sync the folders.
 3. Remove the segments, oldest first, then the journal's folder.
 
 A crash anywhere, in here too, is recovered from by doing it all again. A failing disk raises OSError, and the journals
@@ -19,7 +20,7 @@ Invariant: a log is never made shorter than its chain, and no segment is removed
 from __future__ import annotations
 
 import contextlib
-import itertools
+import functools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -29,16 +30,20 @@ from typing import Final
 import msgspec
 
 from eventlog import frame, groups
+from eventlog.claims import Batch, Claims, plan, settle_between
 from eventlog.disk import Disk, RealDisk, lock
 from eventlog.errors import JournalDamaged, LogDamaged
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.journal import shard_folder
-from eventlog.overlay import JournalContent, journal_folders, read_journal, segment_paths, standing_pieces
+from eventlog.overlay import JournalContent, journal_folders, read_journal, scan_journal, segment_paths
 from eventlog.piece import Piece
-from eventlog.redo import VERDICTS, LastGroup, Run, WorldRedo, crc_behind, look_beyond, plan
+from eventlog.redo import VERDICTS, LastGroup, WorldRedo, crc_behind, look_beyond
 
-_OPEN_FILES: Final = 200
+_OPEN_FILES: Final = 500
 """So many files are written before they are synced: the disk merges that, and descriptors are not used up."""
+
+_BATCH_BYTES: Final = 64 * 1024 * 1024
+"""So many bytes are collected before they are written: each world's at once."""
 
 
 class RecoveredWorld(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,19 +98,18 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
         for folder in folders:
             locks.callback(os.close, lock(folder))
         for folder in folders:
-            _sync_last_segment(folder, disk)
-        contents = [_intact(read_journal(folder, sync=False)) for folder in folders]
-        entries = sum(len(content.entries) for content in contents)
-        decisions = _decide(data, contents, [_intact(read_journal(other)) for other in others])
-        worlds = _Redo(data, disk).write(decisions)
-        for content in contents:
-            _remove(content.folder, disk)
+            _sync_last_segments(folder, disk)
+        journals = [_scan(folder) for folder in folders]
+        decisions = _decide(data, journals, [_intact(read_journal(other)) for other in others])
+        worlds = _Redo(data, disk).write(decisions, folders)
+        for folder in folders:
+            _remove(folder, disk)
     return RecoveryReport(
         worlds=worlds,
-        journals=len(contents),
-        segments=sum(len(content.segments) for content in contents),
-        groups=sum(content.group_count for content in contents),
-        entries=entries,
+        journals=len(journals),
+        segments=sum(len(content.segments) for content, _ in journals),
+        groups=sum(content.group_count for content, _ in journals),
+        entries=sum(claims.entries for _, claims in journals),
         torn=decisions.torn,
         opened_elsewhere=decisions.opened_elsewhere,
         damaged=decisions.damaged,
@@ -113,9 +117,10 @@ def _recover(data: Path, folders: Sequence[Path], others: Sequence[Path], disk: 
     )
 
 
-def _sync_last_segment(folder: Path, disk: Disk) -> None:
-    """Make durable what will be believed: its server may have died between writing the last group and syncing it."""
-    for path in segment_paths(folder)[-1:]:
+def _sync_last_segments(folder: Path, disk: Disk) -> None:
+    """Make durable what will be believed: its server may have died between writing the last group and syncing it. That
+    group is in the last segment, or in the one before if the last was only made ready."""
+    for path in segment_paths(folder)[-2:]:
         descriptor = disk.open(path)
         try:
             disk.sync(descriptor)
@@ -123,10 +128,15 @@ def _sync_last_segment(folder: Path, disk: Disk) -> None:
             disk.close(descriptor)
 
 
+def _scan(folder: Path) -> tuple[JournalContent, Claims]:
+    """What a journal that nobody writes to says of its worlds. Raises `JournalDamaged`."""
+    claims = Claims()
+    return scan_journal(folder, claims.take, claims.settle), claims
+
+
 def _intact(content: JournalContent) -> JournalContent:
     if content.damage is not None:
         raise content.damage
-    content.forget_segments()
     return content
 
 
@@ -150,36 +160,30 @@ class _Decisions(msgspec.Struct):
     damaged: list[LogDamaged] = []
 
 
-def _decide(data: Path, contents: list[JournalContent], others: list[JournalContent]) -> _Decisions:
+def _decide(
+    data: Path, journals: Sequence[tuple[JournalContent, Claims]], others: Sequence[JournalContent]
+) -> _Decisions:
     """What to do, or `JournalDamaged`."""
     decisions = _Decisions()
-    everything = [*contents, *others]
-    standings = [
-        standing_pieces(
-            content.entries,
-            beside=itertools.chain.from_iterable(other.entries for other in everything if other is not content),
-        )
-        for content in contents
-    ]
-    known = {world for standing in standings for world in standing}
+    settle_between([claims for _, claims in journals], [entry for other in others for entry in other.entries])
+    known = {claim.world for _, claims in journals for claim in claims.of.values() if claim.stands}
     known |= {entry.world for other in others for entry in other.entries}
-    for content, standing in zip(contents, standings, strict=True):
-        mentioned = {entry.world for entry in content.entries}
-        content.entries.clear()  # from here on each world's pieces are given back as soon as they are merged
+    for content, claims in journals:
         ahead: list[str] = []
-        for world in sorted(standing):
-            try:
-                redo = plan(world, standing.pop(world))
-            except BadBytes as bad:
-                raise _damaged(content, [world], str(bad)) from None
-            _decide_world(data, redo, decisions, ahead)
+        for world in sorted(claims.of):
+            claim = claims.of[world]
+            if claim.stands:
+                try:
+                    redo = plan(claim)
+                except BadBytes as bad:
+                    raise _damaged(content, [world], str(bad)) from None
+                _decide_world(data, redo, decisions, ahead)
         ahead.extend(_held_of_tail(data, content.tail, known))
         case = LastGroup(something=any(content.tail), good_behind=False, in_world_log=bool(ahead))
         verdict = VERDICTS[case]
         if verdict == "damaged":
-            worlds = sorted(mentioned | set(ahead))
             reason = f"a group is bad or missing whose records {', '.join(sorted(set(ahead))[:5])} already holds"
-            raise _damaged(content, worlds, reason)
+            raise _damaged(content, sorted(claims.of.keys() | set(ahead)), reason)
         if verdict == "torn":
             decisions.torn.append(content.folder)
     return decisions
@@ -193,7 +197,7 @@ def _decide_world(data: Path, redo: WorldRedo, decisions: _Decisions, ahead: lis
     if on_disk < first.offset:
         missing = f"bytes up to {first.offset} are missing"
         decisions.damaged.append(LogDamaged(redo.world, 0, folder / frame.file_name(first.file), on_disk, missing))
-    rests = [_read_from(folder / frame.file_name(run.file), run.offset + len(run.data)) for run in redo.runs]
+    rests = [_read_from(folder / frame.file_name(run.file), run.end) for run in redo.runs]
     beyond = look_beyond(rests[-1], redo.crc)
     epochs = [beyond.highest_epoch, *_later_epochs(folder, file, beyond.crc)]
     if max(epochs) > redo.epoch:
@@ -238,7 +242,7 @@ def _is_end_of_log(data: Path, guess: Piece) -> bool:
     if not guess.data or _size(path) != guess.offset + len(guess.data):
         return False
     try:
-        crc_behind(Run(guess.file, guess.offset, _read_from(path, guess.offset)))
+        crc_behind(guess.file, guess.offset, _read_from(path, guess.offset))
     except BadBytes:
         return False
     return not path.with_name(frame.file_name(guess.file + 1)).exists()
@@ -274,53 +278,70 @@ class _Redo:
     def __init__(self, data: Path, disk: Disk) -> None:
         self._data = data
         self._disk = disk
-        self._open: list[int] = []
+        self._open: dict[Path, int] = {}
+        """Files with bytes that are not synced, the one that was written to last at the end."""
         self._folders: dict[Path, None] = {}
 
-    def write(self, decisions: _Decisions) -> list[RecoveredWorld]:
-        """Do it; on return everything is durable. Raises OSError."""
-        recovered: list[RecoveredWorld] = []
+    def write(self, decisions: _Decisions, journals: Sequence[Path]) -> list[RecoveredWorld]:
+        """Do it, with the bytes from these journals; on return everything is durable. Raises OSError."""
         try:
-            for decision in decisions.worlds:
-                recovered.append(self._write_world(decision))
-                if len(self._open) >= _OPEN_FILES:
-                    self._sync()
-            self._sync()
+            # Journals differ in what they say of a world; only one of them has it in the epoch that counts.
+            batch = Batch({decision.redo.world: decision.redo.epoch for decision in decisions.worlds})
+            for folder in journals:
+                scan_journal(folder, batch.take, functools.partial(self._write_batch, batch, _BATCH_BYTES))
+            self._write_batch(batch, 0)
+            recovered = [self._cut(decision) for decision in decisions.worlds]
+            self._close(0)
         finally:
-            for descriptor in self._open:
+            for descriptor in self._open.values():
                 with contextlib.suppress(OSError):  # the disk has failed already, and says so
                     self._disk.close(descriptor)
         for folder in self._folders:
             self._disk.sync_folder(folder)
         return recovered
 
-    def _write_world(self, decision: _Decision) -> RecoveredWorld:
-        redo = decision.redo
-        folder = self._data / "worlds" / redo.world
-        if not folder.is_dir():
-            self._disk.make_folder(folder)
-        self._folders |= {folder: None, folder.parent: None, self._data: None}
-        for run, cut in zip(redo.runs, decision.cuts, strict=True):
-            path = folder / frame.file_name(run.file)
+    def _write_batch(self, batch: Batch, at_least_bytes: int) -> None:
+        if batch.bytes >= at_least_bytes:
+            for world, file, offset, data in batch.empty():
+                self._disk.write(self._file(world, file), data, offset)
+
+    def _file(self, world: str, file: int) -> int:
+        """The file's descriptor; it is made if it is missing."""
+        folder = self._data / "worlds" / world
+        path = folder / frame.file_name(file)
+        descriptor = self._open.pop(path, None)
+        if descriptor is None:
+            if folder not in self._folders:
+                if not folder.is_dir():
+                    self._disk.make_folder(folder)
+                self._folders |= {folder: None, folder.parent: None, self._data: None}
+            self._close(_OPEN_FILES - 1)
             descriptor = self._disk.open(path) if path.exists() else self._disk.create(path)
-            self._open.append(descriptor)
-            self._disk.write(descriptor, run.data, run.offset)
+        self._open[path] = descriptor
+        return descriptor
+
+    def _cut(self, decision: _Decision) -> RecoveredWorld:
+        """Cut off what follows the chain in a world's files."""
+        redo = decision.redo
+        for run, cut in zip(redo.runs, decision.cuts, strict=True):
             if cut:
-                end = run.offset + len(run.data)
-                self._disk.truncate(descriptor, end if run is not redo.runs[-1] else decision.end)
+                end = run.end if run is not redo.runs[-1] else decision.end
+                self._disk.truncate(self._file(redo.world, run.file), end)
         return RecoveredWorld(
             world=redo.world,
             epoch=redo.epoch,
             file=redo.end[0],
             offset=decision.end,
-            redone_bytes=sum(len(run.data) for run in redo.runs),
+            redone_bytes=sum(run.size for run in redo.runs),
             cut_bytes=sum(decision.cuts),
         )
 
-    def _sync(self) -> None:
-        while self._open:
-            self._disk.sync(self._open[-1])
-            self._disk.close(self._open.pop())
+    def _close(self, keep: int) -> None:
+        """Sync and close all files but the ``keep`` that were written to last."""
+        while len(self._open) > keep:
+            path = next(iter(self._open))
+            self._disk.sync(self._open[path])
+            self._disk.close(self._open.pop(path))
 
 
 def _remove(folder: Path, disk: Disk) -> None:

@@ -13,7 +13,6 @@ import msgspec
 
 from eventlog import frame, records
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
-from eventlog.piece import Piece
 from eventlog.records import Open
 
 Verdict = Literal["fine", "torn", "damaged"]
@@ -47,11 +46,16 @@ VERDICTS: Final[dict[LastGroup, Verdict]] = {
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Adjacent bytes of one world file: one write."""
+    """Adjacent bytes of one world file."""
 
     file: int
     offset: int
-    data: bytes
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The byte behind it."""
+        return self.offset + self.size
 
 
 class WorldRedo(msgspec.Struct, frozen=True):
@@ -67,56 +71,32 @@ class WorldRedo(msgspec.Struct, frozen=True):
     def end(self) -> tuple[int, int]:
         """File and byte behind the last run."""
         last = self.runs[-1]
-        return last.file, last.offset + len(last.data)
+        return last.file, last.end
 
 
-def plan(world: str, pieces: list[Piece]) -> WorldRedo:
-    """Merge a world's pieces, which all count, into runs.
-
-    Raises `BadBytes` if they do not follow each other, or the last one is not whole records in a chain.
-    """
-    last = pieces[-1]
-    return WorldRedo(world, last.epoch, _runs(pieces), crc_behind(Run(last.file, last.offset, last.data)))
-
-
-def _runs(pieces: list[Piece]) -> list[Run]:
-    runs: list[Run] = []
-    first, parts = pieces[0], [pieces[0].data]
-    file, end = first.file, first.offset + len(first.data)
-    for piece in pieces[1:]:
-        if piece.file == file + 1 and piece.offset == 0:
-            runs.append(Run(file, first.offset, b"".join(parts)))
-            first, parts, file, end = piece, [], piece.file, 0
-        elif (piece.file, piece.offset) != (file, end):
-            raise BadBytes(f"{piece.world}: {piece.file}@{piece.offset} stands where {file}@{end} belongs")
-        parts.append(piece.data)
-        end += len(piece.data)
-    runs.append(Run(file, first.offset, b"".join(parts)))
-    return runs
-
-
-def crc_behind(run: Run) -> int:
-    """The crc that a record behind ``run`` chains from. Raises `BadBytes` if the run is not whole records in a chain.
+def crc_behind(file: int, offset: int, data: bytes) -> int:
+    """The crc that a record behind these bytes of a world file chains from. Raises `BadBytes` if they are not whole
+    records in a chain.
 
     What the first record follows is believed: the group's checksum covers it. Bodies are covered by that, too.
     """
     position, crc = 0, None
     try:
-        if run.offset == 0:
-            _, crc = frame.decode_file_header(run.data)
+        if offset == 0:
+            _, crc = frame.decode_file_header(data)
             position = frame.FILE_HEADER_BYTES
-        while position < len(run.data):
+        while position < len(data):
             if crc is None:
-                if len(run.data) < frame.RECORD_HEADER_BYTES:
+                if len(data) < frame.RECORD_HEADER_BYTES:
                     raise Unfinished
-                length, _, _, _, crc = frame.RECORD_HEADER.unpack_from(run.data)
+                length, _, _, _, crc = frame.RECORD_HEADER.unpack_from(data)
             else:
-                length, _, _, _, crc = frame.decode_record_header(run.data, position, crc)
+                length, _, _, _, crc = frame.decode_record_header(data, position, crc)
             position += frame.RECORD_HEADER_BYTES + length
     except (Unfinished, UnknownVersion):
         position = -1
-    if position != len(run.data) or crc is None:
-        raise BadBytes(f"{run.file}@{run.offset} does not hold whole records")
+    if position != len(data) or crc is None:
+        raise BadBytes(f"{file}@{offset} does not hold whole records")
     return crc
 
 

@@ -5,6 +5,8 @@
 One server at a time holds LOCK. Its child processes use `Store.attach`; whoever only reads uses `Store.read_only` and
 needs no server.
 
+Not here: archiving and removing worlds (``archive.py``, ``removal.py``).
+
 Invariant: nothing of a world is ever deleted or changed here. A folder in ``code/`` or ``engine/`` is complete from the
 moment it has its name, and never changes.
 """
@@ -28,7 +30,7 @@ from eventlog.errors import (
     UnknownDigest,
     UnknownWorld,
 )
-from eventlog.overlay import read_overlay
+from eventlog.overlay import Overlay, read_overlay
 from eventlog.reader import WorldBytes
 from eventlog.summary import WorldInfo, summarise
 
@@ -87,12 +89,13 @@ class Store:
 
     # --- worlds ---------------------------------------------------------------------------------------
 
-    def world_ids(self) -> list[str]:
+    def world_ids(self, overlay: Overlay | None = None) -> list[str]:
         """The ids of all worlds, in order, also of those whose first bytes are still in a journal only.
 
-        Raises `JournalDamaged`, `FormatTooNew`.
+        ``overlay``: what journals hold, if they have been read just before. Raises `JournalDamaged`, `FormatTooNew`.
         """
-        return sorted(read_overlay(self.data).worlds.keys() | self._folders_of_worlds())
+        overlay = overlay or read_overlay(self.data)
+        return sorted(overlay.worlds.keys() | self._folders_of_worlds())
 
     def worlds(self) -> list[WorldInfo]:
         """All worlds in the order of their ids. A log that cannot be read is listed as ``damaged`` with the reason.

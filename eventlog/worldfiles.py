@@ -11,8 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from eventlog import frame
+from eventlog.jobs import FolderSync, WorldFile, WorldSync, WorldWrite
 from eventlog.piece import Piece
-from eventlog.writer import FolderSync, WorldFile, WorldSync, WorldWrite, Writer
+from eventlog.writer import Writer
 
 
 class OpenWorld:

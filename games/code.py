@@ -162,11 +162,14 @@ def load_into(host: Host, code: GameCode, *, settings: Mapping[str, object], see
             raise locate(problem.decode(errors="replace"), code.origin, name)
     config = {
         "inputs": sorted(code.manifest.inputs),
+        "input_args": {name: lua_fields(spec.args) for name, spec in code.manifest.inputs.items()},
+        "actions": code.manifest.actions,
         "events": sorted(code.manifest.events),
         "event_args": {name: lua_fields(spec.args) for name, spec in code.manifest.events.items()},
         "settings": settings,
         "seed": seed,
         "tick_hz": code.manifest.tick_hz,
+        "by_turns": code.manifest.clock == "turn",
     }
     problem = host.load(msgspec.msgpack.encode(config))
     if problem:

@@ -10,13 +10,14 @@ import math
 import re
 import tomllib
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, get_args
 
 import msgspec
 
-from games.errors import GameError
+from games.arguments import check_args
+from games.errors import ArgumentProblem, GameError
 from games.fields import ArgSpec, FieldType, show
-from games.manifest import EventSpec, InputSpec, Manifest
+from games.manifest import Actions, Clock, EventSpec, InputSpec, Manifest, Spectate, SpectateWhen
 from games.nearest import did_you_mean
 from games.toml_lines import line_of
 
@@ -24,6 +25,11 @@ MAX_PLAYERS: Final = 1000
 """Of one world: every player's observation is computed by the one process that runs it."""
 MAX_TICK_HZ: Final = 1000.0
 """A tick shorter than a millisecond is below what a scheduler can keep."""
+CLOCKS: Final = get_args(Clock)
+MAX_DEADLINE_MS: Final = 86_400_000
+"""A day: nobody waits for a move for longer than that."""
+ACTIONS: Final = get_args(Actions)
+SPECTATE: Final = get_args(SpectateWhen)
 LARGEST: Final = 1e15
 """Of min and max: whole numbers up to here are exact in doubles, with room for one digit behind the point."""
 
@@ -75,17 +81,22 @@ class _Reader:
 
     def manifest(self, table: dict[str, Any]) -> Manifest:
         self.known((), table, tuple(Manifest.__struct_fields__))
+        clock: Clock = self.value((), table, "clock", lambda v: v in CLOCKS, "one of " + ", ".join(CLOCKS), "realtime")
         events = {name: self.event(("events", name), value) for name, value in self.named(table, "events").items()}
         manifest = Manifest(
             title=self.text((), table, "title"),
             summary=self.text((), table, "summary"),
             max_players=self.whole((), table, "max_players", 1, MAX_PLAYERS, None),
             min_players=self.whole((), table, "min_players", 1, MAX_PLAYERS, 1),
-            clock=self.text((), table, "clock", "realtime"),
-            tick_hz=self.number((), table, "tick_hz", 1.0, MAX_TICK_HZ, 60.0),
+            clock=clock,
+            tick_hz=self.number((), table, "tick_hz", 1.0, MAX_TICK_HZ, 60.0 if clock == "realtime" else 1.0),
+            deadline_ms=self.whole((), table, "deadline_ms", 1, MAX_DEADLINE_MS, 30_000),
             max_ticks=self.whole((), table, "max_ticks", 0, 2**53 - 1, 0),
             grace_s=self.number((), table, "grace_s", 0.0, 86400.0, 120.0),
             idle_s=self.number((), table, "idle_s", 0.0, 86400.0, 120.0),
+            actions=self.value((), table, "actions", lambda v: v in ACTIONS, "one of " + ", ".join(ACTIONS), "names"),
+            seats_per_agent=self.seats_per_agent(table),
+            spectate=self.spectate(table),
             settings={
                 name: self.setting(("settings", name), value) for name, value in self.named(table, "settings").items()
             },
@@ -98,9 +109,42 @@ class _Reader:
         )
         if manifest.min_players > manifest.max_players:
             self.fail(("min_players",), f"min_players must be at most max_players ({manifest.max_players})")
-        if manifest.clock != "realtime":
-            self.fail(("clock",), f'clock must be "realtime", got {show(manifest.clock)}: no other is available')
+        self.fit_to_clock(manifest, table)
         return manifest
+
+    def fit_to_clock(self, manifest: Manifest, table: dict[str, Any]) -> None:
+        """Refuse what has no effect with the game's clock, and the absence of what it needs."""
+        waits = manifest.clock in ("lockstep", "turn")
+        defaults = [name for name, spec in manifest.inputs.items() if spec.default is not None]
+        if not waits and "deadline_ms" in table:
+            self.fail(("deadline_ms",), f"a {manifest.clock} world waits for nobody: leave deadline_ms out")
+        if waits and "tick_hz" in table:
+            self.fail(("tick_hz",), f"a {manifest.clock} world ticks when all have acted: leave tick_hz out")
+        if not waits and defaults:
+            at = ("inputs", defaults[0], "default")
+            self.fail(at, f"a {manifest.clock} world applies no default input: leave it out")
+        if waits and len(defaults) != 1:
+            self.fail(
+                ("inputs", defaults[1], "default") if defaults else ("clock",),
+                f"a {manifest.clock} game has one default input, for agents that are silent: "
+                + (f"this is one more than {defaults[0]}" if defaults else "mark it with [inputs.NAME.default]"),
+            )
+
+    def seats_per_agent(self, table: dict[str, Any]) -> int:
+        seats = self.whole((), table, "seats_per_agent", 1, MAX_PLAYERS, 1)
+        if seats != 1:
+            self.fail(("seats_per_agent",), "seats_per_agent must be 1: this version seats an agent once in a world")
+        return seats
+
+    def spectate(self, table: dict[str, Any]) -> Spectate:
+        at = ("spectate",)
+        section = self.table(at, table.get("spectate", {}))
+        self.known(at, section, ("when", "delay_s"))
+        when = self.value(at, section, "when", lambda v: v in SPECTATE, "one of " + ", ".join(SPECTATE), "live")
+        delay_s = self.number(at, section, "delay_s", 0.0, 86400.0, 0.0)
+        if (when == "delayed") != (delay_s > 0):
+            self.fail((*at, "delay_s"), 'delay_s goes with when = "delayed", and says by how many seconds')
+        return Spectate(when=when, delay_s=delay_s)
 
     def known(self, at: tuple[str, ...], table: dict[str, Any], names: tuple[str, ...]) -> None:
         for key in table:
@@ -159,7 +203,7 @@ class _Reader:
 
     def input(self, at: tuple[str, ...], value: Any, events: tuple[str, ...]) -> InputSpec:
         table = self.table(at, value)
-        self.known(at, table, ("help", "args", "done_on"))
+        self.known(at, table, ("help", "args", "done_on", "default"))
         done_on = self.text(at, table, "done_on") if "done_on" in table else None
         if done_on is not None and done_on not in events:
             self.fail(
@@ -167,9 +211,15 @@ class _Reader:
                 f"done_on names event {done_on}, which is not declared"
                 f"{did_you_mean(done_on, events)}: add [events.{done_on}]",
             )
-        return InputSpec(
-            help=self.text(at, table, "help"), args=self.fields((*at, "args"), table, "args"), done_on=done_on
-        )
+        args = self.fields((*at, "args"), table, "args")
+        default = None
+        if "default" in table:
+            default = self.table((*at, "default"), table["default"])
+            try:
+                default = check_args("default", default, args)
+            except ArgumentProblem as problem:
+                self.fail((*at, "default"), f"{problem.path}: {problem.message}")
+        return InputSpec(help=self.text(at, table, "help"), args=args, done_on=done_on, default=default)
 
     def event(self, at: tuple[str, ...], value: Any) -> EventSpec:
         table = self.table(at, value)

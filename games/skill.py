@@ -72,6 +72,9 @@ def inputs_table(manifest: Manifest) -> str:
         args = "<br>".join(_field_lines(schema)) or "none"
         done_on = manifest.inputs[name].done_on
         help = _sentence(schema) + (f" Ends with the event `{done_on}`." if done_on else "")
+        if "default" in schema:
+            given = msgspec.json.encode(schema["default"]).decode()
+            help += f" Done for you, with `{given}`, when you are silent until the deadline."
         rows.append((f"`{name}`", args, help))
     return _table(("input", "arguments", "what it does"), rows)
 

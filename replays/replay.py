@@ -18,13 +18,14 @@ from __future__ import annotations
 import contextlib
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from eventlog import frame, records
 from eventlog.reader import StoredRecord, read_world
 from eventlog.store import Store
 from games.code import Engine, GameCode
 from games.errors import StateNotSaveable, WorldFaulted
-from games.runtime.effects import Input, Join, Leave
+from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
 from replays.keyframes import Keyframe, Keyframes
@@ -126,6 +127,7 @@ class Replay:
             seed=self.genesis.seed,
             settings=self.genesis.settings,
             engine=self._engine,
+            clock=self.genesis.clock,
         )
 
     def step(self) -> StoredRecord | None:
@@ -288,7 +290,7 @@ class Replay:
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
 
-    def _runnable(self, tick: int, entry: records.Entry) -> Join | Leave | Input:
+    def _runnable(self, tick: int, entry: records.Entry) -> AnyEntry:
         match entry:
             case records.JoinEntry():
                 self.joined[entry.player] = entry
@@ -298,8 +300,19 @@ class Replay:
                 return Leave(player=entry.player, reason=entry.reason)
             case records.InputEntry():
                 return Input(player=entry.player, seq=entry.seq, name=entry.name, args=entry.args)
+            case records.TimeoutEntry():
+                name, args = self._default_input(tick)
+                return Silence(player=entry.player, name=name, args=args)
+            case records.ClockEntry():
+                return Clock(clock=entry.clock)
             case other:
                 raise CannotReplay(self.genesis.world, tick, f"it has a {type(other).__name__}")
+
+    def _default_input(self, tick: int) -> tuple[str, dict[str, Any]]:
+        try:
+            return self._code.manifest.default_input
+        except LookupError as error:
+            raise CannotReplay(self.genesis.world, tick, f"a player was silent, but {error}") from error
 
 
 def replay(data: Path, world: str, *, not_run: int | None = None) -> Replay:

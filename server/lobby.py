@@ -29,6 +29,7 @@ from worldline import protocol
 
 RESERVATION_S: Final = 30.0  # a gateway that placed an agent tells the shard at once; longer means that it is gone
 ENDED_KEPT: Final = 1000  # ended worlds that are still listed
+WORLDS_PER_AGENT: Final = 4  # unfinished ones that an agent has made for itself
 NEAREST_AMONG: Final = 256  # of how many worlds, newest first, the nearest are looked for
 ENDED: Final = frozenset({"finished", "closed", "faulted", "damaged"})
 NO_SHARD: Final = -1  # of a world that is recovering
@@ -56,12 +57,13 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class OpenNew(msgspec.Struct, frozen=True):
-    """Open ``world`` on ``shard``: it is made for this agent, whose seat is reserved."""
+    """Open ``world`` on ``shard``: made for an agent to play in, whose seat is reserved, or by its ``owner``."""
 
     world: str
     game: str
     digest: str
     shard: int
+    owner: str | None = None
 
 
 class LostWorlds(msgspec.Struct, frozen=True):
@@ -87,6 +89,11 @@ class _World:
     status: protocol.WorldStatus = "waiting"
     tick: int = 0
     reason: str | None = None
+    clock: str | None = None
+    owner: str | None = None
+    ranked: bool = True
+    private: bool = False
+    waiting_for: list[str] = field(default_factory=list)
     players: dict[str, protocol.PlayerSummary] = field(default_factory=dict)
     reserved_until_s: dict[str, float] = field(default_factory=dict)
 
@@ -110,10 +117,14 @@ class _World:
             game=self.game.name,
             status=self.status,
             tick=self.tick,
-            clock=self.game.clock,
+            clock=self.clock or self.game.clock,
             players=[msgspec.structs.replace(player) for player in self.players.values()],
             seats_free=self.seats_free,
             digest=self.game.digest,
+            owner=self.owner,
+            ranked=self.ranked,
+            private=self.private,
+            waiting_for=[] if self.ended else self.waiting_for,
         )
 
 
@@ -137,16 +148,17 @@ class Lobby:
     # --- placement -----------------------------------------------------------------------------------
 
     def place(
-        self, agent: str, *, game: str | None = None, world: str | None = None, now_s: float
+        self, agent: str, *, game: str | None = None, world: str | None = None, invited: bool = False, now_s: float
     ) -> Place | OpenNew | Refusal:
         """Say where ``agent`` plays, in ``world`` or else in any world of ``game``, and reserve its seat there.
 
         By game: the unfinished world in which it plays or is about to, else the oldest with a free seat, else a new
-        one on the shard with the fewest. Asking again is harmless.
+        one on the shard with the fewest. Asking again is harmless. Worlds that are not ranked are
+        joined by name only, private ones by those who are ``invited``.
         """
         self.expire(now_s)
         if world is not None:
-            return self._place_in(world, agent, now_s)
+            return self._place_in(world, agent, invited, now_s)
         if game not in self._games:
             return refusals.unknown_game(game or "", self._games)
         open_worlds = [entry for entry in self._unfinished.values() if entry.game.name == game]
@@ -157,16 +169,39 @@ class Lobby:
             if agent in entry.reserved_until_s:
                 return self._take(entry, agent, now_s)
         for entry in open_worlds:
-            if entry.seats_free > 0:
+            if entry.seats_free > 0 and entry.ranked:
                 return self._take(entry, agent, now_s)
-        return self._open(self._games[game], agent, now_s)
+        found = self._open(self._games[game])
+        if isinstance(found, _World):
+            self._reserve(found, agent, now_s)
+            if found.game.clock == "manual":  # somebody must make it tick: the first who plays there
+                found.owner = agent
+            return OpenNew(world=found.world, game=game, digest=found.game.digest, shard=found.shard, owner=found.owner)
+        return found
 
-    def _place_in(self, world: str, agent: str, now_s: float) -> Place | Refusal:
+    def create(
+        self, agent: str, game: str, *, clock: str | None = None, ranked: bool = True, private: bool = False
+    ) -> OpenNew | Refusal:
+        """Say where the new world is opened that ``agent`` makes for itself; nobody has a seat in it yet."""
+        if game not in self._games:
+            return refusals.unknown_game(game, self._games)
+        owned = [entry.world for entry in self._unfinished.values() if entry.owner == agent]
+        if len(owned) >= WORLDS_PER_AGENT:
+            return refusals.too_many_of_yours(owned)
+        found = self._open(self._games[game])
+        if isinstance(found, _World):
+            found.owner, found.clock, found.ranked, found.private = agent, clock, ranked, private
+            return OpenNew(world=found.world, game=game, digest=found.game.digest, shard=found.shard, owner=agent)
+        return found
+
+    def _place_in(self, world: str, agent: str, invited: bool, now_s: float) -> Place | Refusal:
         entry = self._worlds.get(world)
         if entry is None or entry.opening:
             return refusals.unknown_world(world, self.nearest_worlds(world))
         if entry.ended:
             return refusals.world_ended(entry.world, entry.game.name, entry.status, entry.reason)
+        if entry.private and not (invited or agent == entry.owner or entry.seats(agent)):
+            return refusals.private_world(world)
         if entry.seats_free > 0 or agent in entry.reserved_until_s or entry.seats(agent):
             return self._take(entry, agent, now_s)
         return refusals.world_full(entry.world, entry.game.name, entry.game.max_players)
@@ -177,7 +212,7 @@ class Lobby:
         waits = entry.opening or entry.status == "recovering"
         return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=waits)
 
-    def _open(self, game: LobbyGame, agent: str, now_s: float) -> OpenNew | Refusal:
+    def _open(self, game: LobbyGame) -> _World | Refusal:
         if not self._shards:
             return refusals.no_shard()
         if len(self._unfinished) >= self._max_worlds:
@@ -186,8 +221,7 @@ class Lobby:
         entry = _World(self._name_world(), game, shard)
         self._worlds[entry.world] = self._unfinished[entry.world] = entry
         self._shards[shard] += 1
-        self._reserve(entry, agent, now_s)
-        return OpenNew(world=entry.world, game=game.name, digest=game.digest, shard=shard)
+        return entry
 
     def _reserve(self, entry: _World, agent: str, now_s: float) -> None:
         expires_s = now_s + RESERVATION_S
@@ -254,6 +288,8 @@ class Lobby:
             name=report.game, max_players=report.max_players, clock=report.clock, digest=report.digest
         )
         entry.shard, entry.status, entry.tick = shard, report.status, report.tick
+        entry.owner, entry.ranked, entry.private = report.owner, report.ranked, report.private
+        entry.clock = None
         for left in entry.players.keys() - {player.player for player in report.players}:
             self._sessions.unseated(report.world, left, LEFT, report.tick)
         entry.players.clear()
@@ -328,7 +364,7 @@ class Lobby:
         entry = self._unfinished.get(pulse.world)
         if entry is None:
             return
-        entry.tick = pulse.tick
+        entry.tick, entry.clock, entry.waiting_for = pulse.tick, pulse.clock, pulse.waiting_for
         for standing in pulse.players:
             player = entry.players.get(standing.player)
             if player is not None:
@@ -384,9 +420,14 @@ class Lobby:
         return None if entry is None or entry.opening else entry.shard
 
     def session_players(self, session: str) -> list[SessionPlayer]:
-        """Return the players that a session has."""
+        """Return the players that a session has. One in a recovering world is on no shard until the world is back."""
         return [
-            SessionPlayer(world=world, player=player, shard=entry.shard, tick=entry.tick)
+            SessionPlayer(
+                world=world,
+                player=player,
+                shard=NO_SHARD if entry.status == "recovering" else entry.shard,
+                tick=entry.tick,
+            )
             for world, player in self._sessions.players(session)
             if (entry := self._unfinished.get(world)) is not None
         ]

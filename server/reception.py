@@ -20,9 +20,17 @@ from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
 
-Question = messages.AskPlace | messages.AskWorlds | messages.AskWorld | messages.AskGameCounts | messages.AskSession
+Question = (
+    messages.AskPlace
+    | messages.AskCreate
+    | messages.AskWorlds
+    | messages.AskWorld
+    | messages.AskGameCounts
+    | messages.AskSession
+)
 QUESTIONS: Final = (
     messages.AskPlace,
+    messages.AskCreate,
     messages.AskWorlds,
     messages.AskWorld,
     messages.AskGameCounts,
@@ -67,6 +75,7 @@ class Reception:
         self._order = order
         self._clock = clock
         self._waiting: dict[str, list[tuple[Reply, int, Place]]] = {}  # by world that is opening or recovering
+        self._created: dict[str, tuple[Reply, int, str]] = {}  # by world that is opening: who made it, and its game
         self.draining = False
         """Set when the server stops: from then on nobody is placed."""
 
@@ -76,6 +85,8 @@ class Reception:
         match question:
             case messages.AskPlace():
                 self._place(question, reply)
+            case messages.AskCreate():
+                self._create(question, reply)
             case messages.AskWorlds():
                 page = self._lobby.page(
                     limit=min(question.limit, PAGE_LIMIT),
@@ -102,7 +113,7 @@ class Reception:
                 self._opened(report.world)
             case messages.WorldNotOpened():
                 self._lobby.not_opened(report.world)
-                self._refuse_waiting(report.world, report.reason)
+                self._refuse_waiting(report.world, report.reason, later=report.later)
             case messages.PlayerJoined():
                 self._lobby.player_joined(
                     report.world, report.player, report.agent, report.session, report.name, report.seat
@@ -149,7 +160,13 @@ class Reception:
         if self.draining:
             reply(messages.Refused(request=question.request, error=refusals.draining()))
             return
-        decision = self._lobby.place(question.agent, game=question.game, world=question.world, now_s=self._clock())
+        decision = self._lobby.place(
+            question.agent,
+            game=question.game,
+            world=question.world,
+            invited=question.invited,
+            now_s=self._clock(),
+        )
         match decision:
             case Refusal():
                 reply(messages.Refused(request=question.request, error=decision))
@@ -157,7 +174,11 @@ class Reception:
                 self._order(
                     decision.shard,
                     messages.OpenWorld(
-                        world=decision.world, game=decision.game, digest=decision.digest, seed=new_seed()
+                        world=decision.world,
+                        game=decision.game,
+                        digest=decision.digest,
+                        seed=new_seed(),
+                        owner=decision.owner,
                     ),
                 )
                 place = Place(world=decision.world, game=decision.game, shard=decision.shard)
@@ -167,16 +188,49 @@ class Reception:
             case Place():
                 reply(_placed(question.request, decision))
 
+    def _create(self, question: messages.AskCreate, reply: Reply) -> None:
+        if self.draining:
+            reply(messages.Refused(request=question.request, error=refusals.draining()))
+            return
+        decision = self._lobby.create(
+            question.agent, question.game, clock=question.clock, ranked=question.ranked, private=question.private
+        )
+        if isinstance(decision, Refusal):
+            reply(messages.Refused(request=question.request, error=decision))
+            return
+        self._created[decision.world] = reply, question.request, question.game
+        self._order(
+            decision.shard,
+            messages.OpenWorld(
+                world=decision.world,
+                game=decision.game,
+                digest=decision.digest,
+                seed=new_seed() if question.seed is None else question.seed,
+                settings=question.settings,
+                clock=question.clock,
+                owner=decision.owner,
+                ranked=question.ranked,
+                private=question.private,
+            ),
+        )
+
     def _opened(self, world: str) -> None:
         self._lobby.opened(world, now_s=self._clock())
+        if world in self._created:
+            reply, request, _ = self._created.pop(world)
+            reply(messages.WorldMade(request=request, world=world))
         for reply, request, place in self._waiting.pop(world, []):
             reply(_placed(request, place))
 
-    def _refuse_waiting(self, world: str, reason: str) -> None:
+    def _refuse_waiting(self, world: str, reason: str, *, later: bool = False) -> None:
+        if world in self._created:
+            reply, request, game = self._created.pop(world)
+            reply(messages.Refused(request=request, error=refusals.not_opened(game, reason, world)))
         waiting = self._waiting.pop(world, [])
         _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason)
         for reply, request, place in waiting:
-            reply(messages.Refused(request=request, error=refusals.not_opened(place.game, reason, world)))
+            error = refusals.not_now(place.game, reason) if later else refusals.not_opened(place.game, reason, world)
+            reply(messages.Refused(request=request, error=error))
 
     def _find(self, question: messages.AskWorld) -> messages.WorldFound:
         found = self._lobby.find(question.world)
@@ -184,7 +238,8 @@ class Reception:
             nearest = self._lobby.nearest_worlds(question.world)
             return messages.WorldFound(request=question.request, nearest=nearest)
         world, reason = found
-        return messages.WorldFound(request=question.request, world=world, reason=reason)
+        shard = self._lobby.shard_of(question.world)
+        return messages.WorldFound(request=question.request, world=world, shard=shard, reason=reason)
 
 
 def _placed(request: int, place: Place) -> messages.Placed:

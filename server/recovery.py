@@ -17,8 +17,10 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from eventlog.disk import NO_ROOM
 from eventlog.errors import EventLogError
-from eventlog.recovery import recover_shard
+from eventlog.limits import RETRY_ROOM_S
+from eventlog.recovery import RecoveryReport, recover_shard
 from server import messages
 from server.blame import Blame
 from server.reception import Reception
@@ -47,6 +49,8 @@ class Recovery:
         self._since_s: dict[str, float] = {}
         self._redoing = 0
         self._settled = asyncio.Event()
+        self.ending = False
+        """Set when the server stops: what cannot be redone now is redone at the next start."""
 
     # --- from the supervisor -------------------------------------------------------------------------
 
@@ -61,8 +65,7 @@ class Recovery:
         """A shard is dead and gone: redo its journal, then its worlds are to be restored."""
         self._redoing += 1
         try:
-            # System calls and checksums: on another thread, so that agents are still placed and answered.
-            report = await asyncio.get_running_loop().run_in_executor(None, recover_shard, self._data, shard)
+            report = await self._redone(shard)
         except (EventLogError, OSError) as error:
             _log.error("the journal of shard %d cannot be redone: %s", shard, error)
             for world in worlds:
@@ -72,6 +75,18 @@ class Recovery:
             self.begin(worlds)
         finally:
             self._redoing -= 1
+
+    async def _redone(self, shard: int) -> RecoveryReport:
+        """Redo the journal, again and again while the disk is full: each time it begins anew, and nothing is lost."""
+        while True:
+            try:
+                # System calls and checksums: on another thread, so that agents are still placed and answered.
+                return await asyncio.get_running_loop().run_in_executor(None, recover_shard, self._data, shard)
+            except OSError as error:
+                if error.errno not in NO_ROOM or self.ending:
+                    raise
+                _log.error("the journal of shard %d waits to be redone: %s → make room", shard, error)
+            await asyncio.sleep(RETRY_ROOM_S)
 
     def house(self) -> None:
         """Give every world without a shard to the one with the fewest. Call it when shards are there."""

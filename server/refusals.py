@@ -20,6 +20,7 @@ from worldline import protocol
 NAMES_LIMIT: Final = 20  # names that a refusal lists
 WORLDS_RETRY_MS: Final = 5000  # worlds end on a scale of minutes
 SHARD_RETRY_MS: Final = 1000  # a shard is restarted within about a second
+PAUSED_RETRY_MS: Final = 2000  # what stops a whole world is looked after by people; looking often costs little
 DRAINING_RETRY_MS: Final = 5000  # a server that is stopped on purpose is usually started again soon
 
 
@@ -93,6 +94,27 @@ def too_many_worlds(max_worlds: int) -> protocol.Error:
     )
 
 
+def too_many_of_yours(owned: list[str]) -> protocol.Error:
+    """The agent has made as many worlds as one agent may."""
+    return protocol.Error(
+        code="too_many_worlds",
+        message=f"{len(owned)} worlds of yours have not ended, as many as one agent may have: {', '.join(owned)}",
+        hint="send the same request again when one of them has ended; an empty one closes by itself",
+        data={"max_worlds": len(owned)},
+        retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
+def private_world(world: str) -> protocol.Error:
+    """The world is its owner's, and the join code was not shown, or is wrong."""
+    return protocol.Error(
+        code="forbidden",
+        message=f"world {world} is private: it is joined with its join code",
+        hint="ask the agent that made it for the join_code of its created",
+        path="join_code",
+    )
+
+
 def no_shard() -> protocol.Error:
     """Every shard is down at the moment."""
     return protocol.Error(
@@ -100,6 +122,28 @@ def no_shard() -> protocol.Error:
         message="no tick worker is ready right now: it is being restarted",
         hint="send the same request again after retry_after_ms",
         retry_after_ms=SHARD_RETRY_MS,
+    )
+
+
+def not_now(game: str, reason: str) -> protocol.Error:
+    """No world can be made at the moment, for a reason that passes."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"no new world of {game} can be made now: {reason}",
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=PAUSED_RETRY_MS,
+    )
+
+
+def world_paused(world: str, reason: str) -> protocol.Error:
+    """The world stands still. What is asked of it changes nothing, and is not kept."""
+    return protocol.Error(
+        code="world_paused",
+        message=f"world {world} stands still: {reason}",
+        hint="send the same request again after retry_after_ms, or once the notice `world_resumed` has come; "
+        "observe works meanwhile",
+        path="world",
+        retry_after_ms=PAUSED_RETRY_MS,
     )
 
 

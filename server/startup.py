@@ -20,8 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from eventlog import limits
+from eventlog.disk import NO_ROOM, RealDisk
 from eventlog.errors import EventLogError
 from eventlog.recovery import recover
+from eventlog.removal import finish_removals
 from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
@@ -96,7 +99,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> StartError:
 
 
 def open_store(data: Path) -> Store:
-    """Open and lock the data folder, and redo the journals that a crashed server left in it.
+    """Open and lock the data folder, redo the journals that a crashed server left in it, and finish its removals.
 
     Raises StartError if it is in use, not writable, or damaged.
     """
@@ -108,14 +111,42 @@ def open_store(data: Path) -> Store:
         raise StartError(f"cannot use {data} as data folder: {error.strerror}", "use another --data") from error
     try:
         report = recover(data)
+        removed = finish_removals(data)
     except (EventLogError, OSError) as error:
         store.close()
         if isinstance(error, EventLogError):
             raise _refused(error) from error
         raise StartError(f"cannot recover {data}: {error.strerror}", "make room or mend the disk") from error
+    try:
+        check_room(data)
+    except OSError as error:
+        store.close()
+        if error.errno in NO_ROOM:
+            raise StartError(f"there is no room for a journal in {data}", "make room, or use another --data") from error
+        raise StartError(f"cannot write to {data}: {error.strerror}", "mend the disk, or use another --data") from error
     if report.journals:
         _log.info("redid %d journals of a server that was killed: %d worlds", report.journals, len(report.worlds))
+    if removed:
+        _log.info("finished the removal of %d worlds that was broken off", removed)
     return store
+
+
+def check_room(data: Path) -> None:
+    """Write what a journal begins with and remove it again. Raises OSError if there is no room for it.
+
+    A server that runs waits for room; one that starts says so.
+    """
+    path, disk = data / "room.new", RealDisk()
+    path.unlink(missing_ok=True)
+    try:
+        descriptor = disk.create(path)
+        try:
+            disk.write(descriptor, bytes(limits.FILL_STEP_BYTES), 0)
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _refused(error: EventLogError) -> StartError:
@@ -135,7 +166,9 @@ def open_secret(data: Path) -> bytes:
             _write_secret(path, secrets.token_bytes(SECRET_BYTES))
         secret = path.read_bytes()
     except OSError as error:
-        raise StartError(f"cannot use {path}: {error.strerror}", "give it back to this user, or remove it") from error
+        full = error.errno in NO_ROOM
+        remedy = "make room, or use another --data" if full else "give it back to this user, or remove it"
+        raise StartError(f"cannot use {path}: {error.strerror}", remedy) from error
     if len(secret) != SECRET_BYTES:
         raise StartError(
             f"{path} holds {len(secret)} bytes, not {SECRET_BYTES}",

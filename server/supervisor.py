@@ -239,7 +239,7 @@ class Supervisor:
     async def _stop(self) -> None:
         if self._failed is not None and not self._failed.done():
             self._failed.cancel()
-        self._reception.draining = True
+        self._reception.draining = self._recovery.ending = True
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end

@@ -22,8 +22,8 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, TypeVar
 
 from worldline import protocol
 from worldline.conversation import Conversation
@@ -153,12 +153,57 @@ class Client:
         """Whether there is a connection now. Without one, requests wait until it has been made again."""
         return self._conversation.connected
 
-    async def join(self, game: str | None = None, *, world: str | None = None, observe: bool = False) -> Player:
+    async def create(
+        self,
+        game: str,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        manual: bool = False,
+        private: bool = False,
+    ) -> protocol.Created:
+        """Make a world of your own; `join` it to play. With settings, a seed, or ``manual`` it is not ranked.
+
+        A manual world ticks when you say so, by `step`. A private one is joined by you, and by those to whom you give
+        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``.
+        """
+        request = protocol.Create(
+            id=self._next_id(),
+            game=game,
+            settings=dict(settings) if settings else None,
+            seed=seed,
+            clock="manual" if manual else None,
+            private=private,
+        )
+        return await self._ask(request, protocol.Created)
+
+    async def step(self, world: str, ticks: int = 1, *, at_tick: int | None = None) -> int:
+        """Run so many ticks of a manual world of yours; returns the tick that it has reached, when that is durable.
+
+        With ``at_tick`` only if the world is at that tick, else `NotPossible` with code wrong_tick is raised: then a
+        connection that breaks meanwhile cannot make it step twice.
+        """
+        request = protocol.Step(id=self._next_id(), world=world, ticks=ticks, at_tick=at_tick)
+        return (await self._ask(request, protocol.Stepped)).tick
+
+    async def play(self, world: str) -> int:
+        """Let a manual world of yours run by its game's own clock from now on; returns the tick at which it begins."""
+        return (await self._ask(protocol.Play(id=self._next_id(), world=world), protocol.Playing)).tick
+
+    async def join(
+        self,
+        game: str | None = None,
+        *,
+        world: str | None = None,
+        join_code: str | None = None,
+        observe: bool = False,
+    ) -> Player:
         """Take a seat in ``world``, or in any world of ``game`` (the seat you have, else a free one, else a new world).
 
-        With ``observe`` the first observation comes along, in `Player.observation`.
+        ``join_code`` opens a private world. With ``observe`` the first observation comes along, in
+        `Player.observation`.
         """
-        request = protocol.Join(id=self._next_id(), game=game, world=world, observe=observe)
+        request = protocol.Join(id=self._next_id(), game=game, world=world, join_code=join_code, observe=observe)
         joined = await self._ask(request, protocol.Joined)
         known = self.players.get((joined.world, joined.player))
         if known is not None and known.closed is None:

@@ -55,22 +55,28 @@ class Player:
         *,
         observe: bool = False,
         note: str | None = None,
+        expires_tick: int | None = None,
         **more: Any,
     ) -> protocol.Outcome:
         """Do something; returns when the tick that applied it is durable.
 
         Arguments of the input are given by keyword, or as a mapping where their names clash with these: ``observe``
         puts what you see at that tick into ``outcome.observation``; ``note`` is your reasoning, for the log and
-        spectators. Cancelling the call does not take the input back: the next input waits for its outcome.
+        spectators. ``expires_tick`` is the last tick that may apply the input, in lockstep and turn games the one after
+        `observation` if you do not say otherwise: later, `NotPossible` with code too_late is raised.
+
+        Cancelling the call does not take the input back: the next input waits for its outcome.
 
         A connection that breaks meanwhile changes nothing: the input is sent again with its seq and applied once. If
         it had been applied before, its outcome has ``duplicate`` set.
         """
-        request = asyncio.ensure_future(self._input(name, {**(args or {}), **more}, observe, note))
+        request = asyncio.ensure_future(self._input(name, {**(args or {}), **more}, observe, note, expires_tick))
         request.add_done_callback(_retrieve)
         return await asyncio.shield(request)
 
-    async def _input(self, name: str, args: dict[str, Any], observe: bool, note: str | None) -> protocol.Outcome:
+    async def _input(
+        self, name: str, args: dict[str, Any], observe: bool, note: str | None, expires_tick: int | None
+    ) -> protocol.Outcome:
         async with self._in_order:
             request = protocol.Input(
                 id=self.client._next_id(),
@@ -81,6 +87,7 @@ class Player:
                 seq=self._next_seq,
                 note=note,
                 seen_tick=self.observation.tick if self.observation is not None else None,
+                expires_tick=expires_tick,
                 observe=observe,
             )
             # A refusal leaves the seq free; only an outcome uses it up.

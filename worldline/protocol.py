@@ -28,6 +28,7 @@ MAX_INTEGER: Final = 2**53 - 1
 MAX_ID_LENGTH: Final = 40
 MAX_NAME_LENGTH: Final = 64
 MAX_NOTE_BYTES: Final = 16_384
+MAX_STEP_TICKS: Final = 10_000
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
 MAX_NESTING: Final = 32
 
@@ -42,8 +43,9 @@ Role = Literal["spectator", "agent", "developer"]
 """What one may do: look at the games and worlds there are; play as well; or everything, for makers of games and agents.
 Each may do what those before it may."""
 
-WorldStatus = Literal["waiting", "running", "recovering", "finished", "closed", "faulted", "damaged"]
-"""``waiting`` for min_players, ``running``, ``recovering`` (its shard died; it comes back), ``finished`` by the rules,
+WorldStatus = Literal["waiting", "running", "paused", "recovering", "finished", "closed", "faulted", "damaged"]
+"""``waiting`` for min_players, ``running``, ``paused`` (it stands still and can be observed; it goes on by itself),
+``recovering`` (its shard died; it comes back), ``finished`` by the rules,
 ``closed`` (idle, operator), ``faulted`` (the game broke: its log stays readable), ``damaged`` (its log cannot be
 believed)."""
 
@@ -85,17 +87,33 @@ class Worlds(Request, tag="worlds", kw_only=True):
     next: Ident | None = None
 
 
+class Create(Request, tag="create", kw_only=True):
+    """Make a world of your own: with ``settings``, a ``seed`` or the manual ``clock`` it is not ranked; a ``private``
+    one is joined by its join code only."""
+
+    game: Ident
+    settings: dict[str, Any] | None = None
+    seed: Natural | None = None
+    clock: Literal["manual"] | None = None
+    private: bool = False
+
+
 class Join(Request, tag="join", kw_only=True):
     """Take a seat, in ``world`` or by ``game``: the player you already have in a running world of that game,
-    else a free seat, else a new world. Safe to repeat."""
+    else a free seat, else a new world. Safe to repeat. Others than its owner join a private world with its
+    ``join_code``."""
 
     game: Ident | None = None
     world: Ident | None = None
+    join_code: Ident | None = None
     observe: bool = False
 
 
 class Input(Request, tag="input", kw_only=True):
-    """Do something in a world. ``seq`` (1, 2, 3 … per player) makes it safely repeatable."""
+    """Do something in a world. ``seq`` (1, 2, 3 … per player) makes it safely repeatable.
+
+    ``expires_tick``: applied by that tick, or refused `too_late`; in lockstep and turn worlds it is ``seen_tick`` + 1
+    if you do not say otherwise."""
 
     world: Ident
     name: Ident
@@ -104,6 +122,7 @@ class Input(Request, tag="input", kw_only=True):
     seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)] | None = None
     note: str | None = None
     seen_tick: Natural | None = None
+    expires_tick: Natural | None = None
     observe: bool = False
 
 
@@ -123,12 +142,40 @@ class Leave(Request, tag="leave", kw_only=True):
     player: Ident | None = None
 
 
+class Step(Request, tag="step", kw_only=True):
+    """Run ``ticks`` ticks of a manual world of yours, now; with ``at_tick`` only if it is at that tick, so that a
+    repeated step does not step twice."""
+
+    world: Ident
+    ticks: Annotated[int, msgspec.Meta(ge=1, le=MAX_STEP_TICKS)]
+    at_tick: Natural | None = None
+
+
+class Play(Request, tag="play", kw_only=True):
+    """Let a manual world of yours run by its game's own clock from now on."""
+
+    world: Ident
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
 
-ClientMessage = Hello | Games | Rules | Worlds | Join | Input | Observe | Leave | Ping
-REQUESTS: Final[tuple[type[Request], ...]] = (Hello, Games, Rules, Worlds, Join, Input, Observe, Leave, Ping)
+ClientMessage = Hello | Games | Rules | Worlds | Create | Join | Input | Observe | Leave | Step | Play | Ping
+REQUESTS: Final[tuple[type[Request], ...]] = (
+    Hello,
+    Games,
+    Rules,
+    Worlds,
+    Create,
+    Join,
+    Input,
+    Observe,
+    Leave,
+    Step,
+    Play,
+    Ping,
+)
 REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
 
 
@@ -145,10 +192,12 @@ class Reply(msgspec.Struct, tag_field="type", omit_defaults=True):
 
 
 class Limits(msgspec.Struct, kw_only=True):
-    """What this connection may do. ``rate_hz`` is null when limits are off."""
+    """What this connection may do, and with ``agent_rate_hz`` all connections of its agent. Rates are null when limits
+    are off."""
 
     rate_hz: Number | None
     burst: int | None
+    agent_rate_hz: Number | None
     max_open_requests: int
     max_message_bytes: int
     max_reply_bytes: int
@@ -221,20 +270,32 @@ class GamesReply(Reply, tag="games", kw_only=True):
     games: list[GameSummary]
 
 
+class Spectate(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Who may watch a world of a game without a seat in it: ``live``, ``delayed`` by ``delay_s``, ``after`` its end, or
+    nobody (``off``)."""
+
+    when: Literal["live", "delayed", "after", "off"]
+    delay_s: Number = 0
+
+
 class RulesReply(Reply, tag="rules", kw_only=True):
-    """How a game is played. ``inputs``, ``events``, ``settings`` are JSON Schemas by name, ``observation`` is one."""
+    """How a game is played. ``inputs``, ``events``, ``settings`` are JSON Schemas by name, ``observation`` is one.
+    ``deadline_ms``: how long a tick of a lockstep or turn game waits for an input."""
 
     game: str
     title: str
     clock: str
     tick_hz: Number
     grace_s: Number
+    seats_per_agent: int
+    spectate: Spectate
     markdown: str
     inputs: dict[str, Any]
     events: dict[str, Any]
     observation: dict[str, Any]
     settings: dict[str, Any]
     digest: str
+    deadline_ms: int | None = None
 
 
 class PlayerSummary(msgspec.Struct, kw_only=True):
@@ -249,7 +310,9 @@ class PlayerSummary(msgspec.Struct, kw_only=True):
 
 
 class WorldSummary(msgspec.Struct, kw_only=True):
-    """One line of `WorldsReply`."""
+    """One line of `WorldsReply`. ``clock``: who says when it ticks: realtime, lockstep (all who play), turn or manual
+    (its owner). ``waiting_for``: the players whose input the next tick waits for. ``owner``: the agent that made it;
+    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``."""
 
     world: str
     game: str
@@ -259,6 +322,10 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     players: list[PlayerSummary]
     seats_free: int
     digest: str
+    owner: str | None = None
+    ranked: bool = True
+    private: bool = False
+    waiting_for: list[str] = []
 
 
 class WorldsReply(Reply, tag="worlds", kw_only=True):
@@ -277,12 +344,22 @@ class EventItem(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Any = None
 
 
+class OfferedAction(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An input that would be accepted now. ``args`` and ``why`` only if the game says more than names."""
+
+    name: str
+    args: dict[str, Any] | None = None
+    why: str | None = None
+
+
 class Observation(Reply, tag="observation", kw_only=True):
     """What a player may know at ``tick``: the game's ``data`` and ``text``, and events since ``since``.
 
     ``cursor`` is the n to pass as ``since`` next time; ``missed`` counts events that were no longer kept.
     ``ended`` is set once the player is out: by the rules (terminated), or left, timed out, kicked, closed
-    (truncated)."""
+    (truncated); ``result`` is then the game's. ``actions`` are inputs that would be accepted now; absent if the game
+    does not say. In lockstep and turn games ``your_turn`` says whether an input of yours is awaited, ``time_left_ms``
+    for how long; then the game's default is applied."""
 
     world: str
     player: str
@@ -296,8 +373,32 @@ class Observation(Reply, tag="observation", kw_only=True):
     total_reward: Number
     data: Any = None
     text: str | None = None
+    actions: list[OfferedAction] | None = None
     ended: Literal["terminated", "truncated"] | None = None
     result: Any = None
+    time_left_ms: int | None = None
+    your_turn: bool | None = None
+
+
+class Created(Reply, tag="created", kw_only=True):
+    """The world is yours. ``join_code``: with it others join a private world."""
+
+    world: str
+    join_code: str | None = None
+
+
+class Stepped(Reply, tag="stepped", kw_only=True):
+    """The ticks have run; ``tick`` is the last of them. Fewer than were asked for, if the game ended in one."""
+
+    world: str
+    tick: int
+
+
+class Playing(Reply, tag="playing", kw_only=True):
+    """The world runs by its game's clock, from ``tick`` on."""
+
+    world: str
+    tick: int
 
 
 class Joined(Reply, tag="joined", kw_only=True):
@@ -388,9 +489,10 @@ class Closed(Reply, tag="closed", kw_only=True):
 class Notice(Reply, tag="notice", kw_only=True):
     """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
     speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
-    ``world_resumed``: it is back; ``draining``: the server is about to stop."""
+    ``world_paused``: it stands still and takes nothing, ``message`` says why; ``world_resumed``: it goes on;
+    ``draining``: the server is about to stop."""
 
-    code: Literal["draining", "clock_slow", "world_recovering", "world_resumed"]
+    code: Literal["draining", "clock_slow", "world_recovering", "world_paused", "world_resumed"]
     message: str
     world: str | None = None
     rate: Number | None = None
@@ -402,10 +504,13 @@ ServerMessage = (
     | GamesReply
     | RulesReply
     | WorldsReply
+    | Created
     | Joined
     | Outcome
     | Observation
     | Left
+    | Stepped
+    | Playing
     | Pong
     | Error
     | Started
@@ -430,6 +535,11 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "unknown_input": "mend",
     # Not possible as things stand.
     "not_joined": "not_possible",
+    "not_owner": "not_possible",
+    "not_your_turn": "not_possible",
+    "already_acted": "not_possible",
+    "too_late": "not_possible",
+    "wrong_tick": "not_possible",
     "seq_conflict": "not_possible",
     "world_full": "not_possible",
     "world_closed": "not_possible",
@@ -440,6 +550,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "overloaded": "try_later",
     "too_many_open": "try_later",
     "not_started": "try_later",
+    "world_paused": "try_later",
     "draining": "try_later",
     "too_many_worlds": "try_later",
     "internal": "try_later",

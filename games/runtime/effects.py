@@ -41,6 +41,23 @@ class Input(Entry, frozen=True, tag=3):
     args: dict[str, Any]
 
 
+class Silence(Entry, frozen=True, tag=4):
+    """A player did not act in time: the game's default input, ``name`` with ``args``, is applied for it."""
+
+    player: str
+    name: str
+    args: dict[str, Any]
+
+
+class Clock(Entry, frozen=True, tag=5):
+    """From here on the world runs by this clock. Lua knows nothing of clocks."""
+
+    clock: str
+
+
+AnyEntry = Join | Leave | Input | Silence | Clock
+
+
 class Effect(msgspec.Struct, array_like=True, frozen=True):
     """Something a call did, at ``tick``."""
 
@@ -113,7 +130,15 @@ class TickFailed(Effect, frozen=True, tag=8):
     in_a_row: int
 
 
-AnyEffect = Joined | Left | Outcome | Emitted | Scored | Rewarded | Finished | TickFailed
+class Out(Effect, frozen=True, tag=9):
+    """The game is over for this player."""
+
+    tick: int
+    player: str
+    result: msgspec.Raw
+
+
+AnyEffect = Joined | Left | Outcome | Emitted | Scored | Rewarded | Finished | TickFailed | Out
 
 EFFECTS_HEAD_BYTES: Final = 5
 """A blob of effects opens with an array head of this size; the fingerprint leaves it out, because how many effects came
@@ -124,7 +149,7 @@ _effects: msgspec.msgpack.Decoder[list[AnyEffect]] = msgspec.msgpack.Decoder(lis
 _lines: msgspec.msgpack.Decoder[list[tuple[int, str]]] = msgspec.msgpack.Decoder(list[tuple[int, str]])
 
 
-def encode_entries(entries: list[Join | Leave | Input]) -> bytes:
+def encode_entries(entries: list[AnyEntry]) -> bytes:
     """Return entries as the blob that ``host.apply`` takes."""
     return _entries.encode(entries)
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from games.manifest import Manifest
-from games.runtime.effects import Input, Join, Leave
+from games.runtime.effects import AnyEntry, Clock, Join, Leave, Silence
 from games.runtime.players import PlayerState
 
 
 def check_entries(
-    entries: Sequence[Join | Leave | Input], players: Mapping[str, PlayerState], joins: int, manifest: Manifest
+    entries: Sequence[AnyEntry], players: Mapping[str, PlayerState], joins: int, manifest: Manifest
 ) -> None:
     """Raise ValueError unless the entries fit, one after another, a world with these players and so many joins."""
     seqs = {player.id: player.next_seq for player in players.values()}
     seats = {player.id: player.seat for player in players.values()}
     for entry in entries:
+        if isinstance(entry, Clock):
+            continue
         if isinstance(entry, Join):
             joins += 1
             if entry.player != f"p_{joins}":
@@ -35,6 +37,8 @@ def check_entries(
             continue
         if entry.name not in manifest.inputs:
             raise ValueError(f"there is no input {entry.name}")
+        if isinstance(entry, Silence):
+            continue
         if entry.seq != seqs[entry.player]:
             raise ValueError(f"seq {entry.seq} of {entry.player} does not fit: {seqs[entry.player]} is the next")
         seqs[entry.player] += 1

@@ -13,6 +13,8 @@ def first_difference(before: bytes, after: bytes) -> str:
 
 
 def _walk(a: Any, b: Any, path: str) -> str | None:
+    # A Lua table that is empty goes as a list, whatever it will hold.
+    a, b = {} if a == [] and isinstance(b, dict) else a, {} if b == [] and isinstance(a, dict) else b
     if isinstance(a, dict) and isinstance(b, dict):
         for key in [*a, *(key for key in b if key not in a)]:
             if key not in a or key not in b:

@@ -47,10 +47,15 @@ class TickResult(msgspec.Struct):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a player may know: ``data`` is one MessagePack value, ``text`` for an LLM. None = not asked for."""
+    """What a player may know: ``data`` is one MessagePack value, ``text`` for an LLM. None = not asked for.
+
+    ``actions``: inputs that would be accepted now, as one MessagePack value [{name, args?, why?}]; None if the game
+    does not say.
+    """
 
     data: bytes | None
     text: str | None
+    actions: bytes | None = None
 
 
 class WorldCounters(msgspec.Struct, frozen=True):

@@ -150,7 +150,12 @@ class Host:
         self.run = host[b"run"]
         self.describes = host[b"describes"]
         self.observe = host[b"observe"]
+        self.to_act = host[b"to_act"]  # None in engines of before there were clocks
+        self.offers = host[b"offers"]
+        self.actions = host[b"actions"]
         self.view = host[b"view"]
+        self.memory = host[b"memory"]
+        self.misfit = host[b"misfit"]
         self.marks = host[b"marks"]
         self.save = host[b"save"]
         self.restore = host[b"restore"]

@@ -57,6 +57,8 @@ class Snapshot(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """Clock, random streams, seats and all nodes, as ``prelude/snapshot.lua`` writes them."""
     values: bytes
     """world.state, settings and the nodes' data, as ``prelude/saving.lua`` writes them."""
+    clock: str = ""
+    """The clock that the world runs by; empty: its game's."""
 
 
 _encoder = msgspec.msgpack.Encoder()

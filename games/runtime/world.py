@@ -9,7 +9,6 @@ fingerprint depends on what happened, not on how many calls it took.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -25,31 +24,25 @@ from games.errors import (
     StateNotSaveable,
     WorldFaulted,
 )
+from games.fields import lua_fields
 from games.runtime import effects, snapshots
 from games.runtime.chain import Chain
-from games.runtime.effects import Input, Join, Leave
+from games.runtime.effects import AnyEntry, Clock, Input, Join
 from games.runtime.entries import check_entries
-from games.runtime.findings import first_difference
+from games.runtime.looking import Format, Looks, StateChanged
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
 from games.runtime.results import DebugLine, Ended, Kicked, Seen, TickResult, WorldCounters
 from games.runtime.sandbox import Host, compile_engine, locate
-from games.runtime.words import plain_text
 
 __all__ = ["DebugLine", "Ended", "Entry", "Format", "Seen", "TickResult", "World", "WorldCounters"]
 
-Entry = Join | Leave | Input
-Format = Literal["data", "text", "both"]
+Entry = AnyEntry
 
 MAX_FAILED_TICKS: Final = 100
 """So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
-MAX_TEXT: Final = 1200
-"""Characters of an observation's text."""
+MAX_MEMORY_MIB: Final = 64
+"""Of Lua memory in use: so a thousand small worlds fit on one machine, and one greedy one does no harm."""
 NIL: Final = b"\xc0"
-COMPARED_OBSERVATIONS: Final = 20
-"""The first so many observations of a version of a game are compared before and after: none may change the world."""
-
-# Game digest → how many of its observations have been compared, in this process.
-_compared: Counter[str] = Counter()
 
 
 class World:
@@ -65,22 +58,21 @@ class World:
         self.seed = seed
         self.tick = 0
         """The last tick that ran. 0: the state after setup."""
+        self.clock: str = code.manifest.clock
+        """Who says when it ticks: kept here for whoever does."""
         self.players: dict[str, PlayerState] = {}
         """Those who are seated, by id, in the order they joined."""
         self.finished: Any = None
         self.faulted: WorldFaulted | None = None
         self.setup_lines: list[DebugLine] = []
-        self.observations_computed = 0
-        """How often `observe` had to ask the game, and did not know the answer already."""
         self._joins = 0
         self._chain = Chain()
-        self._seen: dict[str, Seen] = {}
         self._host = Host(compile_engine(engine.digest, engine.files))
         try:
             load_into(self._host, code, settings=settings, seed=seed)
         except luajit21.LuaError as error:
             raise GameError(code.origin, None, _text_of(error)) from None
-        self._describes = bool(self._host.describes())
+        self._looks = Looks(self._host, code, world_id)
 
     @staticmethod
     def load(
@@ -90,14 +82,16 @@ class World:
         seed: int,
         settings: Mapping[str, Any] | None = None,
         engine: Engine | None = None,
+        clock: str | None = None,
     ) -> World:
         """Make a world and run its setup.
 
-        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults. Raises GameError if the game does not load
-        or its setup raises, ArgumentProblem for a setting that is not valid.
+        ``seed`` is 0 … 2^53-1; ``settings`` overrides the game's defaults, ``clock`` its clock. Raises GameError if the
+        game does not load or its setup raises, ArgumentProblem for a setting that is not valid.
         """
         checked = code.manifest.check_settings(settings or {})
         world = World(code, engine or Engine.current(), world_id=world_id, seed=seed, settings=checked)
+        world.clock = clock or world.clock
         try:
             problem, *blobs = world._host.setup()
         except luajit21.LuaError as error:
@@ -130,7 +124,7 @@ class World:
         """
         self._check_alive()
         digests = self._digests(entries) if entries else []
-        self._seen.clear()
+        self._looks.forget()
         try:
             if entries:
                 blob = self._host.apply(effects.encode_entries(list(entries)), step)
@@ -142,6 +136,9 @@ class World:
             raise self._fault_of(error) from None
         if step:
             self.tick += 1
+        for entry in entries:
+            if isinstance(entry, Clock):
+                self.clock = entry.clock
         return self._finish_call(blob, entries, digests)
 
     def run_empty(self, ticks: int) -> TickResult:
@@ -150,7 +147,7 @@ class World:
         Raises WorldFaulted.
         """
         self._check_alive()
-        self._seen.clear()
+        self._looks.forget()
         limit = self.code.manifest.max_ticks
         if limit:
             ticks = min(ticks, limit - self.tick)
@@ -161,6 +158,14 @@ class World:
         ran, blobs = (done[0], done[1:]) if isinstance(done, tuple) else (done, None)
         self.tick += int(ran)
         return self._finish_call(blobs, (), [])
+
+    def check_memory(self) -> None:
+        """Raise WorldFaulted if the world holds more than its game may. To be called between calls of a live world.
+
+        How much a world takes depends on the machine a little, so a replay does not ask: the log says where it ended.
+        """
+        if self._host.memory(False) > MAX_MEMORY_MIB * 1024 and self._host.memory(True) > MAX_MEMORY_MIB * 1024:
+            raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
 
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
@@ -203,6 +208,7 @@ class World:
                 core=snapshots.encode_core(self._joins, self.finished, self.players),
                 scene=scene,
                 values=rest[0],
+                clock=self.clock,
             )
         )
 
@@ -223,6 +229,7 @@ class World:
         except luajit21.LuaError as error:
             raise SnapshotUnreadable(_text_of(error)) from None
         world.tick = saved.tick
+        world.clock = saved.clock or world.clock
         world.finished = core.finished
         world.players = {player.id: player for player in core.players}
         world._joins = core.joins
@@ -231,60 +238,77 @@ class World:
 
     def close(self) -> None:
         """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
-        self._seen.clear()
-        del self._host
+        del self._host, self._looks
+
+    # --- acting --------------------------------------------------------------------------------------
+
+    def to_act(self) -> list[str]:
+        """Return the players that the next tick waits for, in seat order: those whom ``game.to_act`` names; in a game
+        without that function all who are not out.
+
+        Raises WorldFaulted if the game's code raises, or changes the world.
+        """
+        seated = sorted([(player.seat, player.id) for player in self.players.values() if player.ended is None])
+        playing = [player for _, player in seated]
+        try:
+            named = self._looks.to_act(self.tick)
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        except ObservationFailed as failure:
+            message = f"game.to_act raised: {failure.message}\n{failure.traceback}"
+            raise self._fault("to_act_failed", message) from None
+        except StateChanged as changed:
+            raise self._fault("observe_writes", str(changed)) from None
+        return playing if named is None else [player for player in playing if player in named]
 
     # --- looking -------------------------------------------------------------------------------------
 
     def observe(self, player: str, format: Format = "both") -> Seen:
-        """Return what a seated player may know now. Data and text are each computed once per state of the world.
+        """Return what a seated player may know now. Each part is computed once per state of the world.
 
         Raises ObservationFailed if the game's code raises, WorldFaulted if looking has changed the world, KeyError
         if the player is not seated.
         """
         seat = self.players[player]
-        seen = self._seen.get(player) or Seen(None, None)
-        wants_text = format != "data" and seen.text is None
-        # A game without game.describe gets a text made of the data.
-        wants_data = (format != "text" or not self._describes) and seen.data is None
-        if wants_text or wants_data:
-            found, words = self._look(seat, wants_data, wants_text and self._describes)
-            data = found or seen.data
-            if not self._describes and data is not None:
-                words = plain_text(self.code.manifest, data)
-            seen = self._seen[player] = Seen(data, _shortened(words) if wants_text else seen.text)
-        return Seen(None if format == "text" else seen.data, None if format == "data" else seen.text)
-
-    def _look(self, player: PlayerState, wants_data: bool, wants_text: bool) -> tuple[bytes | None, str]:
-        compare = _compared[self.code.digest] < COMPARED_OBSERVATIONS
-        if not wants_data and not wants_text:
-            return None, ""
-        self.observations_computed += 1
         try:
-            ok, *rest = self._host.observe(player.id.encode(), wants_data, wants_text, compare)
+            return self._looks.seen(seat.id, format, self.tick)
         except luajit21.LuaError as error:
             raise self._fault_of(error) from None
-        if not ok:
-            raise self._failed(rest)
-        if compare:
-            _compared[self.code.digest] += 1
-        if len(rest) == 4:
-            path = first_difference(rest[2], rest[3])
-            raise self._fault("observe_writes", f"game.observe or game.describe changed {path}: it may only read")
-        return rest[0], "" if rest[1] is None else rest[1].decode(errors="replace")
+        except StateChanged as change:
+            raise self._fault("observe_writes", str(change)) from None
 
     def view(self) -> bytes:
         """Return what spectators see, {nodes, camera?, size?}, as one MessagePack value.
 
-        Raises ObservationFailed if the game's code raises.
+        Raises ObservationFailed if the game's code raises, WorldFaulted if looking has changed the world.
         """
         try:
-            ok, *rest = self._host.view()
+            return self._looks.view(self.tick)
         except luajit21.LuaError as error:
             raise self._fault_of(error) from None
-        if not ok:
-            raise self._failed(rest)
-        return bytes(rest[0])
+        except StateChanged as change:
+            raise self._fault("observe_writes", str(change)) from None
+
+    def compare_looks(self) -> None:
+        """From now on compare the state before and after every look, instead of a sample of them: for checks."""
+        self._looks.always_compare = True
+
+    @property
+    def observations_computed(self) -> int:
+        """How often `observe` had to ask the game, and did not know the answer already."""
+        return self._looks.computed
+
+    def misfit(self, player: str) -> str | None:
+        """Return what in a player's observation does not fit the declared fields, or None: for checks.
+
+        Raises KeyError if the player is not seated. What raises in the game counts as None: `observe` says so.
+        """
+        fields = msgspec.msgpack.encode(lua_fields(self.code.manifest.observation))
+        try:
+            problem = self._host.misfit(self.players[player].id.encode(), fields)
+        except luajit21.LuaError as error:
+            raise self._fault_of(error) from None
+        return None if problem is None else problem.decode(errors="replace")
 
     def events(self, player: str, since: int) -> Events:
         """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
@@ -383,6 +407,11 @@ class World:
                     result.kicked.append(Kicked(effect.player, effect.message))
                     how["message"] = effect.message
                 result.ended.append(Ended(effect.player, "truncated", how))
+            case effects.Out():
+                out = self.players[effect.player]
+                if out.ended is None:
+                    out.ended, out.result = "terminated", msgspec.msgpack.decode(effect.result)
+                    result.ended.append(Ended(out.id, "terminated", out.result))
             case effects.Finished():
                 value = msgspec.msgpack.decode(effect.result)
                 self._end(result, "terminated", {} if value is None else value)
@@ -395,8 +424,9 @@ class World:
     def _end(self, result: TickResult, how: Literal["terminated", "truncated"], value: Any) -> None:
         self.finished = result.finished = value
         for player in self.players.values():
-            player.ended, player.result = how, value
-            result.ended.append(Ended(player.id, how, value))
+            if player.ended is None:
+                player.ended, player.result = how, value
+                result.ended.append(Ended(player.id, how, value))
 
     def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
         message = _text_of(error)
@@ -405,14 +435,6 @@ class World:
     def _fault(self, kind: FaultKind, message: str) -> WorldFaulted:
         self.faulted = WorldFaulted(self.id, self.tick, kind, message)
         return self.faulted
-
-    def _failed(self, rest: Sequence[bytes]) -> ObservationFailed:
-        message, traceback = (part.decode(errors="replace") for part in rest)
-        return ObservationFailed(self.id, self.tick, message, traceback)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 def _last(result: TickResult) -> str:

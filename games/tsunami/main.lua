@@ -1,6 +1,7 @@
 -- Tsunami: run out over the land, take one relic at a time, be home before the wave, and let the relics pay.
 -- This module is the game's outline; the rules are in the modules it names.
 
+local actions = require("actions")
 local describe = require("describe")
 local inputs = require("inputs")
 local land = require("land")
@@ -37,6 +38,7 @@ end
 game.inputs = inputs
 game.observe = observe
 game.describe = describe
+game.actions = actions
 game.view = view
 
 return game

@@ -9,7 +9,6 @@ sub-commands ``verify`` and ``repair`` (``log_verify.py``, ``log_repair.py``).
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -23,14 +22,13 @@ from eventlog.json_form import json_form
 from eventlog.reader import StoredRecord, follow_world, read_world
 from eventlog.store import Store
 from eventlog.summary import WorldInfo
+from server.commands import world_rows
 from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, one_line
 from server.commands.log_repair import repair_logs
 from server.commands.log_verify import verify_logs
 from server.commands.output import (
-    Column,
     CommandError,
     data_option,
-    human_bytes,
     json_option,
     print_json,
     print_line,
@@ -40,13 +38,13 @@ from server.commands.output import (
 LOOK_EVERY_S: Final = 0.25
 TAIL_ROWS: Final = 20
 WORLD_COLUMNS: Final = (
-    Column("WORLD"),
-    Column("GAME"),
-    Column("STATUS"),
-    Column("TICK", number=True),
-    Column("SIZE", number=True),
-    Column("CREATED"),
-    Column("REASON", wrap=True),
+    world_rows.WORLD,
+    world_rows.GAME,
+    world_rows.STATUS,
+    world_rows.TICK,
+    world_rows.SIZE,
+    world_rows.CREATED,
+    world_rows.REASON,
 )
 
 
@@ -64,7 +62,7 @@ command.add_command(repair_logs)
 @json_option
 def list_worlds(data: Path, as_json: bool) -> None:
     """List the worlds of a data folder, oldest first."""
-    worlds = _store(data).worlds()
+    worlds = world_rows.infos(world_rows.existing(data))
     if as_json:
         for world in worlds:
             print_json(world)
@@ -179,15 +177,9 @@ class _TailPrinter:
             print_json(item)
 
 
-def _store(data: Path) -> Store:
-    if not data.is_dir():
-        raise CommandError(f"there is no data folder {data}", "start a server, or name another folder with --data")
-    return Store.read_only(data)
-
-
 def _resolve(data: Path, prefix: str | None) -> str:
     """The id of the world that is meant: by the beginning of its id, or the newest."""
-    store = _store(data)
+    store = Store.read_only(world_rows.existing(data))
     if prefix is not None:
         return store.resolve_world(prefix)
     # Ids are made in the order of time.
@@ -208,13 +200,12 @@ def _address(world: str | None) -> tuple[str | None, int | None]:
 
 
 def _world_row(world: WorldInfo) -> Row:
-    created = datetime.datetime.fromtimestamp(world.created_ms / 1000).astimezone()
     return (
         world.world,
         world.game,
         world.status,
         str(world.last_tick),
-        human_bytes(world.bytes),
-        created.isoformat(" ", "seconds"),
+        world_rows.size(world),
+        world_rows.when(world.created_ms),
         world.reason or "",
     )

@@ -1,7 +1,10 @@
 """The edge: connections, limits, decoding, routing. It holds no world state, so it survives any shard's death.
 
 ============== ================================================================
-`limits`       every limit with its reason; the token bucket and the flood window
+`limits`       every limit with its reason; the flood window
+`admission`    how often a connection and an agent may ask
+`visitors`     how many connections and failed hellos an address may have
+`entrance`     what becomes of a request before there is a WebSocket
 `decoding`     a frame → a request, or the refusal that says how to mend it
 `refusals`     every error of the gateway, with a hint that works
 `requests`     what a request needs: pure decisions, no I/O

@@ -13,6 +13,7 @@ from typing import Any
 from games.code import find_games
 from server import messages
 from server.gateway.catalogue import Catalogue
+from server.gateway.entrance import affordable_connections
 from server.gateway.gateway import Gateway
 from server.gateway.limits import GatewayLimits
 from server.link import Link, attach
@@ -47,7 +48,9 @@ async def main(control_fd: int) -> None:
     config = await configured
     configure_logging(config.log_format, config.log_level, f"gateway-{config.gateway}")
     games = find_games([Path(folder) for folder in config.game_folders])
-    ready = Gateway(config, control, Catalogue(games), GatewayLimits(rate_limited=config.limits))
+    most = affordable_connections(GatewayLimits().max_connections)
+    limits = GatewayLimits(rate_limited=config.limits, max_connections=most)
+    ready = Gateway(config, control, Catalogue(games), limits)
     await ready.start(socket.socket(fileno=config.listen_fd))
     gateway = ready
     for message in early:

@@ -26,6 +26,7 @@ _log = logging.getLogger("worldline.gateway")
 
 Question = (
     messages.AskPlace
+    | messages.AskCreate
     | messages.AskWorlds
     | messages.AskWorld
     | messages.AskGameCounts
@@ -34,6 +35,8 @@ Question = (
     | messages.PlayerInput
     | messages.ObservePlayer
     | messages.LeaveWorld
+    | messages.StepWorld
+    | messages.PlayWorld
     | messages.AttachPlayer
 )
 

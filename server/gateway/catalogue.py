@@ -48,6 +48,24 @@ class Catalogue:
         except ArgumentProblem as problem:
             raise refusals.Refused(_refusal(problem, request)) from None
 
+    def check_settings(self, request: protocol.Create) -> dict[str, Any]:
+        """The settings of a new world that are not the game's own. Raises `Refused` (`invalid_args`)."""
+        given = request.settings or {}
+        try:
+            checked = self._games[request.game].manifest.check_settings(given)
+        except ArgumentProblem as problem:
+            raise refusals.Refused(
+                protocol.Error(
+                    re=request.id,
+                    code=problem.kind,
+                    message=problem.message,
+                    hint=problem.hint,
+                    path=problem.path,
+                    valid=problem.valid,
+                )
+            ) from None
+        return {name: checked[name] for name in given}
+
     def require(self, game: str, re: int) -> None:
         """Raises `Refused` (`unknown_game`) if there is no such game."""
         if game not in self._games:
@@ -119,12 +137,15 @@ def _rules(name: str, code: GameCode) -> protocol.RulesReply:
         clock=manifest.clock,
         tick_hz=_whole(manifest.tick_hz),
         grace_s=_whole(manifest.grace_s),
+        seats_per_agent=manifest.seats_per_agent,
+        spectate=protocol.Spectate(when=manifest.spectate.when, delay_s=_whole(manifest.spectate.delay_s)),
         markdown=code.skill,
         inputs=manifest.input_schemas(),
         events=manifest.event_schemas(),
         observation=manifest.observation_schema(),
         settings=manifest.settings_schema(),
         digest=code.digest,
+        deadline_ms=manifest.deadline_ms if manifest.clock in ("lockstep", "turn") else None,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast
 from websockets.frames import Frame, Opcode
@@ -23,6 +23,9 @@ from server.gateway import http
 from server.gateway.decoding import Encoding
 from server.gateway.limits import GatewayLimits
 from worldline import protocol as wire
+
+if TYPE_CHECKING:
+    from server.gateway.entrance import Entrance
 
 _DATA: Final = (Opcode.TEXT, Opcode.BINARY)
 
@@ -37,11 +40,15 @@ class GatewayConnection(ServerConnection):
     """
 
     limits = GatewayLimits()
-    """Set by the gateway in a class of its own: the library makes connections and knows no such argument."""
+    entrance: Entrance | None = None
+    """Set by the gateway, both, in a class of its own: the library makes connections and knows no such arguments."""
 
     def __init__(self, protocol: ServerProtocol, server: Server, **options: Any) -> None:
         super().__init__(protocol, server, **options)
         self.opened_at_s = self.heard_at_s = self.loop.time()
+        self.address: str | None = None
+        self.admitted = False
+        """By which ``address`` this visitor is counted (None: by none), once its handshake may go on."""
         self.pinged_at_s: float | None = None
         self.unanswered_since_s: float | None = None
         self.full_since_s: float | None = None
@@ -69,6 +76,12 @@ class GatewayConnection(ServerConnection):
             if event.opcode in _DATA:
                 self._opcodes.append(event.opcode is Opcode.TEXT)
         super().process_event(event)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is there."""
+        super().connection_made(transport)
+        if self.entrance is not None:
+            self.entrance.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Feed the library, but answer HTTP methods that it would drop without a word, and bound its own pongs."""
@@ -148,6 +161,8 @@ class GatewayConnection(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
         super().connection_lost(exc)
+        if self.entrance is not None:
+            self.entrance.closed(self)
         self._outbox.clear()
         self._outbox_bytes = 0
         self._room.set()

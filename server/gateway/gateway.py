@@ -26,11 +26,13 @@ from websockets.http11 import Request, Response
 
 from server import messages, version
 from server.gateway import http, refusals, requests, sweeper
+from server.gateway.admission import Agents
 from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
 from server.gateway.connection import GatewayConnection, close_reason
 from server.gateway.decoding import decode
 from server.gateway.drain import come_back_ms, drain
+from server.gateway.entrance import Entrance
 from server.gateway.fanout import Fanout, spread
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
@@ -75,9 +77,19 @@ class Gateway:
         self._refusals: Counter[str] = Counter()
         self._version = f"worldline/{version()}"
         self._held = Held()
+        self._agents = Agents(limits)
         self._greeting = Greeting(
-            config, limits, self._version, self._backends, self._fanout, self._held, self._reply, self._vanished
+            config,
+            limits,
+            self._version,
+            self._backends,
+            self._fanout,
+            self._held,
+            self._agents,
+            self._reply,
+            self._vanished,
         )
+        self._entrance = Entrance(config, limits, self._version)
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
     async def start(self, listening: socket.socket) -> None:
@@ -87,7 +99,7 @@ class Gateway:
         class Connection(GatewayConnection):
             """A connection with this gateway's limits."""
 
-        Connection.limits = limits
+        Connection.limits, Connection.entrance = limits, self._entrance
         tls = self._config.tls
         self._server = await serve(
             self._serve,
@@ -97,7 +109,7 @@ class Gateway:
             ssl_handshake_timeout=None if tls is None else limits.hello_timeout_s,
             select_subprotocol=http.choose_subprotocol,
             compression=None,
-            process_request=self._http,
+            process_request=self._request,
             server_header=None,
             ping_interval=None,
             close_timeout=limits.close_timeout_s,
@@ -112,13 +124,9 @@ class Gateway:
 
     # --- clients -------------------------------------------------------------------------------------
 
-    def _http(self, _: ServerConnection, request: Request) -> Response | None:
-        health = http.Health(
-            status="ok" if self._draining is None else "draining",
-            durability=self._config.durability,
-            server=self._version,
-        )
-        return http.respond(request, health, self._limits.restart_after_ms, self._config.hosts)
+    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+        assert isinstance(connection, GatewayConnection)
+        return self._entrance.request(connection, request)
 
     async def _serve(self, connection: ServerConnection) -> None:
         """Read one client's frames until its connection ends."""
@@ -149,6 +157,8 @@ class Gateway:
         session.gone = True
         self.sessions.discard(session)
         self._greeting.gone(session)
+        if session.agent is not None and session.arrived:
+            self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
             self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
             self._fanout.remove(seat.world, seat.player)
@@ -174,6 +184,9 @@ class Gateway:
             waiting = Waiting(session, decoded.request, decoded.ignored, decoded.hint)
             await self._admit(session, decoded.request)
             self._dispatch(waiting)
+            if isinstance(decoded.request, protocol.Hello) and session.agent is not None:
+                session.arrived = True
+                session.admission.agent = await self._agents.arrive(session.agent, self._loop.time())
         except Refused as refused:
             self._refuse(session, refused.error)
         except Exception:
@@ -187,9 +200,9 @@ class Gateway:
                 raise refusals.second_hello(request.id)
             return
         is_ping = isinstance(request, protocol.Ping)
-        wait_ms = await (session.admission.ping() if is_ping else session.admission.request())
-        if wait_ms is not None:
-            raise refusals.rate_limited(wait_ms, limits.rate_hz, limits.burst, request.id)
+        wait = await (session.admission.ping() if is_ping else session.admission.request())
+        if wait is not None:
+            raise refusals.rate_limited(wait, request.id)
         if session.agent is None:
             raise refusals.hello_required(request.id)
         if request.id in session.open_ids:
@@ -207,7 +220,8 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
-            step = requests.plan(request, session, self._catalogue, time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):
                 self._ask(waiting, step)
             else:
@@ -255,6 +269,7 @@ class Gateway:
         self._refusals[error.code] += 1
         self._send(session, error)
         if error.code == "unauthorized":
+            self._entrance.visitors.failed(session.connection.address, self._loop.time())
             session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(error.message))
         elif session.flood is not None and session.flood.refused(self._loop.time()):
             wait_ms = round(self._limits.flood_s * 1000)
@@ -293,8 +308,11 @@ class Gateway:
             case messages.WorldFound():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
-                    number = waiting.request.id
-                    self._reply(waiting, requests.world_found(message, waiting.world or "", waiting.session, number))
+                    self._on_world_found(waiting, message)
+            case messages.WorldMade():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._reply(waiting, requests.created(waiting.request, message.world, self._config.secret))
             case messages.GameCounts():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
@@ -330,6 +348,13 @@ class Gateway:
         # Also for a client that has gone meanwhile: its place is reserved, and joining is how a reservation ends.
         assert isinstance(waiting.request, protocol.Join)
         self._ask(waiting, requests.join_world(waiting.request, waiting.session, placed))
+
+    def _on_world_found(self, waiting: Waiting, found: messages.WorldFound) -> None:
+        request = waiting.request
+        if isinstance(request, protocol.Step | protocol.Play) and found.shard is not None:
+            self._ask(waiting, requests.owners_request(request, waiting.session, found.shard))
+        else:
+            self._reply(waiting, requests.world_found(found, waiting.world or "", waiting.session, request.id))
 
     def _statistics(self, request: int) -> messages.GatewayStatistics:
         return messages.GatewayStatistics(
@@ -439,10 +464,13 @@ class Gateway:
         while True:
             await asyncio.sleep(self._limits.sweep_every_s)
             self._greeting.revoke()
+            self._agents.forget(self._loop.time())
+            self._entrance.visitors.forget(self._loop.time())
             sweeper.sweep(list(self.sessions), self._loop.time(), self._limits, come_back_ms(self._limits))
 
     async def _drain(self) -> None:
         assert self._server is not None
+        self._entrance.draining = True
         await drain(self.sessions, self._backends, self._limits)
         if self._sweeping is not None:
             self._sweeping.cancel()

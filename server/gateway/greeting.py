@@ -22,6 +22,7 @@ from websockets.datastructures import Headers
 
 from server import messages
 from server.gateway import refusals, resume
+from server.gateway.admission import Agents
 from server.gateway.backends import SUPERVISOR, Backends, Waiting
 from server.gateway.connection import close_reason
 from server.gateway.fanout import Fanout, spread
@@ -53,6 +54,7 @@ class Greeting:
         backends: Backends,
         fanout: Fanout,
         held: Held,
+        agents: Agents,
         reply: Callable[[Waiting, protocol.Reply], None],
         let_go: Callable[[Session], None],
     ) -> None:
@@ -62,6 +64,7 @@ class Greeting:
         self._backends = backends
         self._fanout = fanout
         self._held = held
+        self._agents = agents
         self._reply = reply
         self._let_go = let_go
         self.door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
@@ -77,14 +80,12 @@ class Greeting:
             session.dismissed = True
             _log.info("no entrance for %s: %s", session.connection.peer, error)
             raise refusals.unauthorized(str(error), hello.id) from None
-        session.agent, session.name, session.role, session.guest = (
-            person.agent,
-            person.name,
-            person.role,
-            person.guest,
-        )
+        older = None if person.session is None else self._sessions.get(person.session)
+        if older is None and not self._agents.may_connect(person.agent):
+            raise refusals.too_many_connections(self._limits.max_connections_per_agent, hello.id)
+        session.agent, session.name = person.agent, person.name
+        session.role, session.guest = person.role, person.guest
         session.id = person.session or new_session()
-        older = self._sessions.get(session.id)
         self._sessions[session.id] = session
         if person.session is None:
             self._reply(waiting, self._welcome(session, None))

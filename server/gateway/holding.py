@@ -1,8 +1,8 @@
 """What waits for a world whose shard has died: it is asked again when the world is back, in the order in which it came.
 
-Repeating is safe: an input has its seq, so the world answers with the first outcome if it was applied; everything else
-may be asked twice. Only an input that was sent without a seq cannot be repeated: nobody knows whether it was applied,
-and its agent is told so.
+Repeating is safe: an input has its seq, so the world answers with the first outcome if it was applied; a step may name
+the tick at which it begins; everything else may be asked twice. Only an input that was sent without a seq, and a step
+without its tick, cannot be repeated: nobody knows whether it was done, and its agent is told so.
 
 Bounded by the open requests that each connection may have. Not here: when a world goes and comes back (the supervisor
 says), and the seats in it.
@@ -37,6 +37,8 @@ class Held:
 
 def repeatable(question: Question) -> bool:
     """Whether a question whose answer was lost may be put again."""
+    if isinstance(question, messages.StepWorld):
+        return question.at_tick is not None
     return not isinstance(question, messages.PlayerInput) or question.seq is not None
 
 

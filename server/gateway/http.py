@@ -57,9 +57,8 @@ def respond(
             head=request.method == "HEAD",
         )
     if draining:
-        response = _text(http.HTTPStatus.SERVICE_UNAVAILABLE, "The server is about to stop. Come back soon.\n")
-        response.headers["Retry-After"] = str(max(1, round(retry_after_ms / 1000)))
-        return response
+        why = "The server is about to stop. Come back soon."
+        return come_again(http.HTTPStatus.SERVICE_UNAVAILABLE, why, max(1, round(retry_after_ms / 1000)))
     if "upgrade" not in ",".join(request.headers.get_all("Connection")).lower():
         response = _text(
             http.HTTPStatus.UPGRADE_REQUIRED,
@@ -70,6 +69,13 @@ def respond(
         response.headers["Upgrade"] = "websocket"
         return response
     return None
+
+
+def come_again(status: http.HTTPStatus, why: str, retry_after_s: int) -> Response:
+    """Not now, but in ``retry_after_s`` seconds."""
+    response = _text(status, why + "\n")
+    response.headers["Retry-After"] = str(retry_after_s)
+    return response
 
 
 def refuse_method(transport: asyncio.Transport, first_bytes: bytes) -> bool:

@@ -1,7 +1,8 @@
-"""Every limit of the edge, with its unit and its reason, and the counters that apply them.
+"""Every limit of the edge, with its unit and its reason; and the window that counts refusals.
 
-`GatewayLimits` is what a gateway is made with; tests make one with shorter times. The counters know no connection:
-`RequestBucket` (how often one may ask), `FloodWindow` (how often one may be refused).
+`GatewayLimits` is what a gateway is made with; tests make one with shorter times.
+
+Not here: the buckets of requests (``admission``), and who comes from where (``visitors``).
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ from collections import deque
 from typing import Final
 
 import msgspec
-from aiolimiter import AsyncLimiter
 
 from worldline import protocol
 
-FREE_STEPS: Final = 128
-"""How finely the bucket's free capacity is read for ``retry_after_ms``: 1/128 of a request, 0.8 ms at 10 a second."""
+MIN_BURST: Final = 2
+"""A bucket for one request has no room for the millisecond by which ``retry_after_ms`` is on the safe side."""
 
 
 class GatewayLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one connection may cost. The defaults are the protocol's."""
+    """What connections may cost. The defaults are the protocol's."""
 
     rate_hz: float = 10.0
     """Requests a second in the long run: an agent that decides every second needs two."""
     burst: int = 20
-    """Requests at once after a pause: joining and looking around is a handful. At least 2: a bucket for one request
-    has no room for the millisecond by which `retry_after_ms` is on the safe side."""
+    """Requests at once after a pause: joining and looking around is a handful. At least `MIN_BURST`."""
+    agent_rate_hz: float = 20.0
+    """Requests a second of one agent over all its connections here: two at full speed."""
+    agent_burst: int = 40
+    """What they may send at once after a pause: as much as two connections."""
     free_pings_hz: int = 10
     """Pings a second that cost nothing, so that measuring never competes with playing."""
     rate_limited: bool = True
@@ -40,6 +43,18 @@ class GatewayLimits(msgspec.Struct, frozen=True, kw_only=True):
     """No reply is larger; clients may size their buffers by it."""
     max_queue_frames: int = 16
     """Frames read ahead of the one being handled; then the socket is left to the kernel's flow control."""
+
+    max_connections: int = 8192
+    """Of this gateway, WebSockets or not: at 25 KiB each they need 200 MiB."""
+    max_connections_per_agent: int = 16
+    """More players than anybody drives by hand, and one connection can drive many."""
+    max_connections_per_address: int = 256
+    """From one address, or one IPv6 network of 64 bits: a class behind one router, but no botnet of one machine."""
+    failed_hellos: int = 10
+    """So many hellos of one address may be refused within `failed_hellos_s`; then it waits before it connects again."""
+    failed_hellos_s: float = 60.0
+    max_remembered: int = 100_000
+    """Agents and addresses that have gone, of which what they used up is remembered until it has come back."""
 
     hello_timeout_s: float = 10.0
     """Who has not said hello by then is no client."""
@@ -75,88 +90,13 @@ class GatewayLimits(msgspec.Struct, frozen=True, kw_only=True):
         return protocol.Limits(
             rate_hz=_whole(self.rate_hz) if self.rate_limited else None,
             burst=self.burst if self.rate_limited else None,
+            agent_rate_hz=_whole(self.agent_rate_hz) if self.rate_limited else None,
             max_open_requests=self.max_open_requests,
             max_message_bytes=self.max_message_bytes,
             max_reply_bytes=self.max_reply_bytes,
             max_note_bytes=protocol.MAX_NOTE_BYTES,
             silence_s=math.ceil(self.silence_s),
         )
-
-
-def retry_after_ms(free: float, refused: int, rate_hz: float) -> int:
-    """When a refused request may come again: ceil(1000 × (1 - free + refused) / rate) + 1.
-
-    ``free`` is the bucket's free capacity (0-1 requests), ``refused`` how many were refused before this one since the
-    last acceptance: each of them was told its own time, so this one comes after them (PROTOCOL: Limits).
-    """
-    return math.ceil(1000.0 * (1.0 - free + refused) / rate_hz) + 1
-
-
-class RequestBucket:
-    """The token bucket of one connection: `AsyncLimiter(burst, burst / rate_hz)`, never waited for.
-
-    A guest has one connection, so this is the agent's bucket too.
-    """
-
-    def __init__(self, rate_hz: float, burst: int) -> None:
-        self._rate_hz = rate_hz
-        self._limiter = AsyncLimiter(burst, burst / rate_hz)
-        self._refused = 0
-
-    async def admit(self) -> int | None:
-        """Take a token and return None; if there is none, return after how many milliseconds there will be one.
-
-        Never waits: `acquire` is called only when it returns at once.
-        """
-        if self._limiter.has_capacity():
-            await self._limiter.acquire()
-            self._refused = 0
-            return None
-        wait_ms = retry_after_ms(self._free(), self._refused, self._rate_hz)
-        self._refused += 1
-        return wait_ms
-
-    async def charge(self) -> None:
-        """Take a token if there is one: the price of a message that could not be read."""
-        if self._limiter.has_capacity():
-            await self._limiter.acquire()
-
-    def _free(self) -> float:
-        """The largest k/128 for which the limiter has capacity, by bisection."""
-        low, high = 0, FREE_STEPS
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._limiter.has_capacity(middle / FREE_STEPS):
-                low = middle
-            else:
-                high = middle
-        return low / FREE_STEPS
-
-
-class Admission:
-    """What one connection pays for its requests; pings are free up to their own rate."""
-
-    def __init__(self, limits: GatewayLimits) -> None:
-        self._bucket = RequestBucket(limits.rate_hz, limits.burst) if limits.rate_limited else None
-        self._pings = AsyncLimiter(limits.free_pings_hz, 1.0)
-
-    async def request(self) -> int | None:
-        """Pay for a request; returns ``retry_after_ms`` if it cannot be afforded now."""
-        return None if self._bucket is None else await self._bucket.admit()
-
-    async def ping(self) -> int | None:
-        """Pay for a ping: nothing, unless there are too many."""
-        if self._bucket is None:
-            return None
-        if self._pings.has_capacity():
-            await self._pings.acquire()
-            return None
-        return await self._bucket.admit()
-
-    async def malformed(self) -> None:
-        """Pay for a message that could not be read."""
-        if self._bucket is not None:
-            await self._bucket.charge()
 
 
 class FloodWindow:

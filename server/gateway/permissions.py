@@ -1,6 +1,7 @@
 """What each role may ask for: the one place where roles are enforced.
 
-A spectator looks at the games and worlds there are; an agent also plays; a developer may do everything. Pure functions.
+A spectator looks at the games and worlds there are; an agent also plays; a developer may do everything, also make
+worlds with settings, seed and clock of its choice. Pure functions.
 
 Not here: how somebody comes by a role (``identity``), and whether a world that one may ask about tells everything
 (``server/visibility.py``).
@@ -20,7 +21,9 @@ FOR_EVERYBODY: Final = (protocol.Hello, protocol.Ping, protocol.Games, protocol.
 
 
 def needed_role(request: protocol.Request) -> protocol.Role:
-    """The least role that may send this request."""
+    """The least role that may send this request. Who chooses how a world begins, or when it ticks, develops."""
+    if isinstance(request, protocol.Create) and (request.settings or request.seed is not None or request.clock):
+        return "developer"
     return "spectator" if isinstance(request, FOR_EVERYBODY) else "agent"
 
 

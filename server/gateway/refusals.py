@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from server import refusals as shared
+from server.gateway.admission import Wait
 from server.refusals import nearest_names, quoted
 from worldline import protocol
 
@@ -78,12 +79,13 @@ def wrong_frame(text_frame: bool) -> Refused:
 def unknown_type(name: str, re: int | None) -> Refused:
     """There is no such request."""
     valid = nearest_names(name, protocol.REQUEST_TYPES)
+    meant = close_match(name, protocol.REQUEST_TYPES) or str(protocol.Ping.__struct_config__.tag)
     return Refused(
         protocol.Error(
             re=re,
             code="unknown_type",
             message=f"there is no request of type {shown(name)}",
-            hint=f"did you mean {quoted(valid[0])}?",
+            hint=f"did you mean {quoted(meant)}?",
             path="type",
             valid=valid,
         )
@@ -267,7 +269,7 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
     return protocol.Error(
         re=re,
         code="internal",
-        message="the process that had this input has died; without a seq nobody can say whether it was applied",
+        message="the process that had this request has died; without seq or at_tick nobody can say whether it was done",
         hint=f"look first: {quoted(protocol.Observe(id=re, world=world))}; an input with a seq is repeated for you",
         data={"reference": world},
     )
@@ -276,15 +278,29 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
 # --- the same may succeed later ----------------------------------------------------------------------
 
 
-def rate_limited(wait_ms: int, rate_hz: float, burst: int, re: int) -> Refused:
+def rate_limited(wait: Wait, re: int) -> Refused:
     """Too many requests."""
+    where = "over all connections of your agent" if wait.of_agent else "here"
     return Refused(
         protocol.Error(
             re=re,
             code="rate_limited",
-            message=f"at most {rate_hz:g} requests a second here, {burst} at once after a pause",
-            hint=f"send the same again in {wait_ms} ms",
-            retry_after_ms=wait_ms,
+            message=f"at most {wait.rate_hz:g} requests a second {where}, {wait.burst} at once after a pause",
+            hint=f"send the same again in {wait.wait_ms} ms",
+            retry_after_ms=wait.wait_ms,
+        )
+    )
+
+
+def too_many_connections(limit: int, re: int) -> Refused:
+    """The agent has as many connections as one may have."""
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="overloaded",
+            message=f"{limit} connections of this agent are open, as many as one may have",
+            hint=f"close one, or drive several players over one; then send the same again in {SOON_MS} ms",
+            retry_after_ms=SOON_MS,
         )
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from server import messages
-from server.gateway import permissions, refusals
+from server.gateway import joincode, permissions, refusals
 from server.gateway.backends import SUPERVISOR, Question
 from server.gateway.catalogue import Catalogue
 from server.gateway.session import Session
@@ -27,7 +27,9 @@ class Ask(NamedTuple):
     game: str | None = None
 
 
-def plan(request: protocol.Request, session: Session, catalogue: Catalogue, now_ms: int) -> Ask | protocol.Reply:
+def plan(
+    request: protocol.Request, session: Session, catalogue: Catalogue, secret: bytes, now_ms: int
+) -> Ask | protocol.Reply:
     """Decide what happens with a request of a session that has said hello. Raises `Refused`."""
     assert session.agent is not None
     permissions.check(request, session.role)
@@ -40,8 +42,16 @@ def plan(request: protocol.Request, session: Session, catalogue: Catalogue, now_
             return Ask(SUPERVISOR, messages.AskGameCounts(request=UNNUMBERED))
         case protocol.Worlds():
             return _worlds(request, session.agent, catalogue)
+        case protocol.Create():
+            return _create(request, session.agent, catalogue)
         case protocol.Join():
-            return _join(request, session.agent, catalogue)
+            return _join(request, session.agent, catalogue, secret)
+        case protocol.Step() | protocol.Play():
+            seats = session.seats_in(request.world)
+            if seats:
+                return owners_request(request, session, seats[0].shard)
+            # Its owner need not play in it: the lobby knows where it runs.
+            return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
         case protocol.Input():
             return _input(request, session, catalogue)
         case protocol.Observe():
@@ -82,6 +92,12 @@ def join_world(request: protocol.Join, session: Session, placed: messages.Placed
     return Ask(placed.shard, question, placed.world, placed.game)
 
 
+def created(request: protocol.Request, world: str, secret: bytes) -> protocol.Created:
+    """The answer to a create: a private world comes with the code that others need."""
+    private = isinstance(request, protocol.Create) and request.private
+    return protocol.Created(world=world, join_code=joincode.join_code(world, secret) if private else None)
+
+
 def world_found(found: messages.WorldFound, asked: str, session: Session, re: int) -> protocol.Error:
     """Why a request to world ``asked`` is refused to a client without a seat there."""
     world = found.world
@@ -94,6 +110,40 @@ def world_found(found: messages.WorldFound, asked: str, session: Session, re: in
     if world is None:
         return refusals.unknown_world(asked, found.nearest, re)
     return refusals.not_joined(asked, re)
+
+
+def owners_request(request: protocol.Step | protocol.Play, session: Session, shard: int) -> Ask:
+    """Ask the shard of a manual world to let it tick."""
+    assert session.agent is not None
+    question: messages.StepWorld | messages.PlayWorld
+    if isinstance(request, protocol.Step):
+        question = messages.StepWorld(
+            request=UNNUMBERED,
+            world=request.world,
+            agent=session.agent,
+            ticks=request.ticks,
+            at_tick=request.at_tick,
+        )
+    else:
+        question = messages.PlayWorld(request=UNNUMBERED, world=request.world, agent=session.agent)
+    return Ask(shard, question, request.world)
+
+
+def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
+    catalogue.require(request.game, request.id)
+    # Who chooses how a world begins could choose one that suits them: such worlds do not count.
+    chosen = request.settings or request.seed is not None or request.clock is not None
+    question = messages.AskCreate(
+        request=UNNUMBERED,
+        agent=agent,
+        game=request.game,
+        settings=catalogue.check_settings(request),
+        seed=request.seed,
+        clock=request.clock,
+        private=request.private,
+        ranked=not chosen and not request.private,
+    )
+    return Ask(SUPERVISOR, question, game=request.game)
 
 
 def _worlds(request: protocol.Worlds, agent: str, catalogue: Catalogue) -> Ask:
@@ -110,7 +160,7 @@ def _worlds(request: protocol.Worlds, agent: str, catalogue: Catalogue) -> Ask:
     return Ask(SUPERVISOR, question)
 
 
-def _join(request: protocol.Join, agent: str, catalogue: Catalogue) -> Ask:
+def _join(request: protocol.Join, agent: str, catalogue: Catalogue, secret: bytes) -> Ask:
     if request.game is None and request.world is None:
         raise refusals.invalid(
             "game", "join needs a game or a world", catalogue.example, re=request.id, valid=catalogue.names
@@ -119,7 +169,13 @@ def _join(request: protocol.Join, agent: str, catalogue: Catalogue) -> Ask:
         raise refusals.invalid("world", "join takes a game or a world, not both", None, re=request.id)
     if request.game is not None:
         catalogue.require(request.game, request.id)
-    question = messages.AskPlace(request=UNNUMBERED, agent=agent, game=request.game, world=request.world)
+    question = messages.AskPlace(
+        request=UNNUMBERED,
+        agent=agent,
+        game=request.game,
+        world=request.world,
+        invited=request.world is not None and joincode.opens(request.join_code, request.world, secret),
+    )
     return Ask(SUPERVISOR, question, request.world, request.game)
 
 
@@ -136,6 +192,7 @@ def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> A
         seq=request.seq,
         note=request.note,
         seen_tick=request.seen_tick,
+        expires_tick=request.expires_tick,
         observe=request.observe,
         since=seat.cursor,
     )

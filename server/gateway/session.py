@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from server.gateway import refusals
+from server.gateway.admission import Admission
 from server.gateway.decoding import Examples
-from server.gateway.limits import Admission, FloodWindow, GatewayLimits
+from server.gateway.limits import FloodWindow, GatewayLimits
 from server.messages import SessionPlayer
 from worldline import protocol
 
@@ -58,9 +59,10 @@ class Returning(msgspec.Struct, eq=False):
 class Session:
     """The state of one conversation.
 
-    ``agent`` is None until hello; ``role`` is what it may be; ``guest``: no token proves it. ``returning``: it is being
-    resumed, and its welcome has not been sent; ``gone``: its connection has ended or was taken over; ``dismissed``: it
-    is being closed by us, and nothing more is read from it."""
+    ``agent`` is None until hello; ``role`` is what it may be; ``guest``: no token proves it; ``arrived``: it is counted
+    among its agent's connections. ``returning``: it is being resumed, and its welcome has not been sent; ``gone``: its
+    connection has ended or was taken over; ``dismissed``: it is being closed by us, and nothing more is read from it.
+    """
 
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
         self.connection = connection
@@ -71,6 +73,7 @@ class Session:
         self.name = ""
         self.role: protocol.Role = "spectator"
         self.guest = True
+        self.arrived = False
         self.returning: Returning | None = None
         self.gone = False
         self.dismissed = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -94,6 +94,13 @@ class Placed(Message, tag="placed"):
     shard: int
 
 
+class WorldMade(Message, tag="world_made"):
+    """The answer to `AskCreate`: the world is durably open."""
+
+    request: int
+    world: str
+
+
 class Refused(Message, tag="refused"):
     """The answer to a question that failed."""
 
@@ -114,6 +121,8 @@ class WorldFound(Message, tag="world_found"):
 
     request: int
     world: protocol.WorldSummary | None = None
+    shard: int | None = None
+    """Where it runs; None while it recovers and when it has ended."""
     reason: str | None = None
     nearest: list[str] = msgspec.field(default_factory=list)
 
@@ -153,6 +162,13 @@ class OpenWorld(Message, tag="open_world"):
     game: str
     digest: str
     seed: int
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Others than the game's own defaults."""
+    clock: str | None = None
+    """``manual``; None: the game's."""
+    owner: str | None = None
+    ranked: bool = True
+    private: bool = False
 
 
 class RestoreWorld(Message, tag="restore_world"):
@@ -197,6 +213,7 @@ FromSupervisor = (
     | ShardUp
     | ShardDown
     | WorldMoved
+    | WorldMade
     | WorldGone
     | Placed
     | Refused

@@ -5,7 +5,15 @@ from __future__ import annotations
 from server.messages.base import Message
 from worldline import protocol
 
-AnyAnswer = protocol.Joined | protocol.Outcome | protocol.Observation | protocol.Left | protocol.Error
+AnyAnswer = (
+    protocol.Joined
+    | protocol.Outcome
+    | protocol.Observation
+    | protocol.Left
+    | protocol.Stepped
+    | protocol.Playing
+    | protocol.Error
+)
 
 
 class Answer(Message, tag="answer"):

@@ -30,6 +30,7 @@ class PlayerInput(Message, tag="input"):
     seq: int | None = None
     note: str | None = None
     seen_tick: int | None = None
+    expires_tick: int | None = None
     observe: bool = False
     since: int = 1
     """With ``observe``: the first event the observation shall hold."""
@@ -55,6 +56,24 @@ class LeaveWorld(Message, tag="leave"):
     player: str
 
 
+class StepWorld(Message, tag="step"):
+    """Run so many ticks of a manual world; only if it is at ``at_tick``, if given. The answer is `protocol.Stepped`."""
+
+    request: int
+    world: str
+    agent: str
+    ticks: int
+    at_tick: int | None = None
+
+
+class PlayWorld(Message, tag="play"):
+    """Let a manual world run by its game's clock from now on. The answer is `protocol.Playing`."""
+
+    request: int
+    world: str
+    agent: str
+
+
 class AttachPlayer(Message, tag="attach"):
     """The session of this player is back: it is driven from here now, and its grace ends. The answer is
     `PlayerAttached` or `PlayerAbsent`."""
@@ -78,4 +97,14 @@ class PlayerDetached(Message, tag="detached"):
     player: str
 
 
-GatewayToShard = JoinWorld | PlayerInput | ObservePlayer | LeaveWorld | AttachPlayer | PlayerDriven | PlayerDetached
+GatewayToShard = (
+    JoinWorld
+    | PlayerInput
+    | ObservePlayer
+    | LeaveWorld
+    | StepWorld
+    | PlayWorld
+    | AttachPlayer
+    | PlayerDriven
+    | PlayerDetached
+)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from server.histogram import Histogram
 from server.messages.base import Message
 from worldline import protocol
@@ -20,6 +22,21 @@ class AskPlace(Message, tag="ask_place"):
     agent: str
     game: str | None = None
     world: str | None = None
+    invited: bool = False
+    """The client has shown the join code of ``world``."""
+
+
+class AskCreate(Message, tag="ask_create"):
+    """Make a new world that belongs to this agent. Answered by `WorldMade` or `Refused`."""
+
+    request: int
+    agent: str
+    game: str
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    seed: int | None = None
+    clock: str | None = None
+    private: bool = False
+    ranked: bool = True
 
 
 class AskWorlds(Message, tag="ask_worlds"):
@@ -65,10 +82,12 @@ class WorldOpened(Message, tag="world_opened"):
 
 
 class WorldNotOpened(Message, tag="world_not_opened"):
-    """The world could not be made. ``reason`` says why, for people."""
+    """The world could not be made. ``reason`` says why, for people. ``later``: nothing is wrong with it; the shard
+    takes no world at the moment."""
 
     world: str
     reason: str
+    later: bool = False
 
 
 class RestoredPlayer(Message):
@@ -93,6 +112,9 @@ class WorldRestored(Message, tag="world_restored"):
     status: protocol.WorldStatus
     tick: int
     players: list[RestoredPlayer]
+    owner: str | None = None
+    ranked: bool = True
+    private: bool = False
 
 
 class WorldNotRestored(Message, tag="world_not_restored"):
@@ -153,7 +175,10 @@ class WorldPulse(Message, tag="world_pulse"):
 
     world: str
     tick: int
+    clock: str
     players: list[PlayerStanding]
+    waiting_for: list[str] = msgspec.field(default_factory=list)
+    """The players whose input the next tick waits for."""
 
 
 class ViewReply(Message, tag="view"):
@@ -221,6 +246,7 @@ class GatewayStatistics(Message, tag="gateway_statistics"):
 ToSupervisor = (
     GatewayReady
     | AskPlace
+    | AskCreate
     | AskWorlds
     | AskWorld
     | AskGameCounts

@@ -1,4 +1,5 @@
-"""May this input be taken? The rules that stand between a request and the inbox: seats, arguments, and `seq`.
+"""May this input be taken? The rules that stand between a request and the inbox: seats, arguments, `seq`, and
+whose turn it is.
 
 Pure decisions about one world and its inbox. A refusal here is before the log: nothing happened, the seq is free.
 """
@@ -13,6 +14,7 @@ from games.runtime.world import World
 from server import messages
 from server.shard import replies
 from server.shard.inbox import Inbox, PendingInput
+from server.shard.pace import Pace
 from worldline import protocol
 
 
@@ -36,7 +38,12 @@ class Again(NamedTuple):
 
 
 def judge(
-    world: World, inbox: Inbox, message: messages.PlayerInput, status: protocol.WorldStatus, retry_after_ms: int
+    world: World,
+    inbox: Inbox,
+    pace: Pace,
+    message: messages.PlayerInput,
+    status: protocol.WorldStatus,
+    retry_after_ms: int,
 ) -> Taken | Waiting | Again | protocol.Error:
     """Say what becomes of an input. ``retry_after_ms``: when what waits now will have been applied."""
     player = world.players.get(message.player)
@@ -52,9 +59,31 @@ def judge(
     expected = inbox.expected_seq(message.player, player.next_seq)
     if message.seq is not None and message.seq != expected:
         return _repeated(world, inbox, message, args, message.seq, expected)
+    refusal = _out_of_time(world, pace, message) or _out_of_turn(world, inbox, pace, message.player)
+    if refusal is not None:
+        return refusal
     if inbox.full:
         return replies.overloaded(world.id, len(inbox), retry_after_ms)
     return Taken(expected, args)
+
+
+def _out_of_time(world: World, pace: Pace, message: messages.PlayerInput) -> protocol.Error | None:
+    """A move that was decided on an old board is not played on a new one, unless its agent says so."""
+    expires_tick = message.expires_tick
+    if expires_tick is None and pace.one_each and message.seen_tick is not None:
+        expires_tick = message.seen_tick + 1
+    if expires_tick is not None and expires_tick <= world.tick:
+        return replies.too_late(expires_tick, world.tick)
+    return None
+
+
+def _out_of_turn(world: World, inbox: Inbox, pace: Pace, player: str) -> protocol.Error | None:
+    if pace.one_each:
+        if not pace.awaits(player):
+            return replies.not_your_turn(player, world, pace.waiting_for)
+        if player in inbox.acting:
+            return replies.already_acted(player, world.tick + 1)
+    return None
 
 
 def _repeated(

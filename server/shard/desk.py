@@ -13,7 +13,16 @@ from typing import Any
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
 from server import messages
-from server.shard.inbox import Asker, JoinAsker, Pending, PendingInput, PendingJoin, PendingLeave
+from server.shard.inbox import (
+    Asker,
+    JoinAsker,
+    Pending,
+    PendingClock,
+    PendingInput,
+    PendingJoin,
+    PendingLeave,
+    PendingSilence,
+)
 from server.shard.surroundings import Surroundings
 from worldline import protocol
 
@@ -51,6 +60,28 @@ class Desk:
         """A refusal reports no change of the world: it need not wait for the disk."""
         asker.link.send(messages.Answer(request=asker.request, message=error))
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the world's last record is not durable yet: what is answered now will wait."""
+        return self.ticket is not None and not self.ticket.durable
+
+    def tell_now(self, message: protocol.Notice, report: messages.Message) -> None:
+        """Tell players and supervisor of something that changes nothing in the world: it does not wait for the disk."""
+        self._surroundings.push(messages.Push(world=self._world, message=message), None)
+        self._surroundings.report(report, None)
+
+    def turn_away(self, pending: Pending, error: protocol.Error) -> None:
+        """Refuse what waited for a tick, of which nothing was written down."""
+        match pending:
+            case PendingJoin():
+                for joining in pending.askers:
+                    self.refuse_join(joining, pending.agent, error)
+            case PendingLeave(asker=Asker() as asker):
+                self.refuse(asker, error)
+            case PendingInput():
+                for waiting in pending.askers:
+                    self.refuse(waiting.asker, error)
+
     def refuse_join(self, asker: JoinAsker, agent: str, error: protocol.Error) -> None:
         """Refuse a seat, and tell the lobby so."""
         self.refuse(asker.asker, error)
@@ -69,3 +100,7 @@ class Desk:
             case PendingInput():
                 for waiting in pending.askers:
                     self.answer(waiting.asker, error)
+            case PendingClock():
+                self.answer(pending.asker, error)
+            case PendingSilence():
+                pass  # nobody asked

@@ -3,7 +3,8 @@
 Records are written ahead: the record of a tick is framed before its entries are applied. So the fingerprint in a
 record covers everything since the record before it, its own entries excluded, and the outcomes of a tick stand in the
 next record. A realtime world writes nothing for ticks without entries; a beat, once a second, promises that the world
-may be shown up to ``until``: after a crash it is re-executed at least that far, so no viewer sees a tick run back.
+may be shown up to ``until``: after a crash it is re-executed at least that far, so no viewer sees a tick run back. Of
+worlds with any other clock every tick that ran has its record.
 
 Not here: when records are durable (journal), and who is answered (host).
 """
@@ -19,7 +20,7 @@ from eventlog.worldlog import WorldLog
 from games.runtime import effects
 from games.runtime.players import InputOutcome
 from games.runtime.world import Entry, World
-from server.shard.inbox import Pending, PendingInput, PendingJoin, PendingLeave
+from server.shard.inbox import Pending, PendingClock, PendingInput, PendingJoin, PendingLeave, PendingSilence
 
 BEAT_EVERY_S: Final = 1.0
 BEAT_PROMISE_S: Final = 1.5  # how far ahead of its tick a beat lets the world be shown
@@ -68,6 +69,8 @@ class History:
 
     def beat_if_due(self) -> Piece | None:
         """The promise that covers the next tick, if the last one is a second old."""
+        if self._world.clock != "realtime":  # every tick has its record
+            return None
         tick = self._world.tick
         if tick - self._last_beat_tick < BEAT_EVERY_S * self._hz and tick < self._shown_until:
             return None
@@ -163,6 +166,13 @@ class History:
                     applied.append(
                         effects.Input(player=pending.player, seq=pending.seq, name=pending.name, args=pending.args)
                     )
+                case PendingSilence():
+                    name, args = self._world.code.manifest.default_input
+                    logged.append(records.TimeoutEntry(player=pending.player))
+                    applied.append(effects.Silence(player=pending.player, name=name, args=args))
+                case PendingClock():
+                    logged.append(records.ClockEntry(clock=pending.clock))
+                    applied.append(effects.Clock(clock=pending.clock))
         return logged, applied
 
     def _input_entry(self, pending: PendingInput) -> records.InputEntry:

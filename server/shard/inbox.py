@@ -9,6 +9,7 @@ No I/O, no clock. The inbox is bounded: a full one refuses, it never drops.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -77,7 +78,22 @@ class PendingInput:
     """Of args and note, as the log will hold them."""
 
 
-Pending = PendingJoin | PendingLeave | PendingInput
+@dataclass(slots=True)
+class PendingSilence:
+    """A player who did not act in time: the game's default input is applied for it."""
+
+    player: str
+
+
+@dataclass(slots=True)
+class PendingClock:
+    """The world's owner lets it run by this clock from now on."""
+
+    asker: Asker
+    clock: str
+
+
+Pending = PendingJoin | PendingLeave | PendingInput | PendingSilence | PendingClock
 
 
 class Inbox:
@@ -111,10 +127,17 @@ class Inbox:
         self._bytes = 0
         return drained
 
+    @property
+    def acting(self) -> Collection[str]:
+        """The players with an input here."""
+        return self._inputs.keys()
+
     def drop(self, player: str) -> list[Pending]:
         """Take out what this player has waiting: it is no longer seated."""
         dropped: list[Pending] = [
-            pending for pending in self._queue if not isinstance(pending, PendingJoin) and pending.player == player
+            pending
+            for pending in self._queue
+            if isinstance(pending, PendingInput | PendingLeave) and pending.player == player
         ]
         self._queue = deque(pending for pending in self._queue if pending not in dropped)
         for pending in self._inputs.pop(player, {}).values():

@@ -13,6 +13,9 @@ import socket
 import sys
 from typing import Any, Final
 
+from eventlog.disk import NO_ROOM
+from eventlog.errors import DiskFull
+from eventlog.limits import RETRY_ROOM_S
 from server import messages
 from server.link import Link, attach
 from server.logs import configure_logging
@@ -29,6 +32,18 @@ def _die_of_mistake(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
     _log.critical("this shard made a mistake and ends: %s", context["message"], exc_info=context.get("exception"))
     logging.shutdown()
     os._exit(1)
+
+
+async def _with_room(config: messages.ConfigureShard, supervisor: Link[Any]) -> Shard:
+    """The shard, once the disk has room for its journal: others that ran before go on waiting for room, too."""
+    while True:
+        try:
+            return Shard(config, supervisor)
+        except (DiskFull, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in NO_ROOM:
+                raise
+            _log.error("this shard cannot begin: %s; it waits for room", error)
+            await asyncio.sleep(RETRY_ROOM_S)
 
 
 async def main(control_fd: int) -> None:
@@ -53,7 +68,7 @@ async def main(control_fd: int) -> None:
     config = await configured
     configure_logging(config.log_format, config.log_level, f"shard-{config.shard:02}")
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    shard = Shard(config, supervisor)
+    shard = await _with_room(config, supervisor)
     await shard.start()
     # What exists by now lives as long as the process: collections need not look at it again.
     gc.collect()

@@ -23,6 +23,7 @@ from games.runtime.world import World
 from replays.replay import Replay, replay
 from server import version
 from server.callpage import CallPage
+from server.messages import OpenWorld
 from server.shard.history import History
 from worldline import protocol
 
@@ -34,28 +35,30 @@ class Opened(NamedTuple):
     log: WorldLog
     history: History
     joined: dict[str, records.JoinEntry]
+    genesis: records.Genesis
 
 
-def make(code: GameCode, engine: Engine, *, world_id: str, seed: int, shard: int) -> Opened:
-    """Make a new world and begin its log. Raises GameError."""
-    world = World.load(code, world_id=world_id, seed=seed, engine=engine)
+def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Opened:
+    """Make the world that was ordered and begin its log. Raises GameError, ArgumentProblem."""
+    clock = order.clock or code.manifest.clock
+    world = World.load(code, world_id=order.world, seed=order.seed, settings=order.settings, engine=engine, clock=clock)
     genesis = records.Genesis(
-        world=world_id,
+        world=order.world,
         game=code.name,
         digest=code.digest,
-        seed=seed,
-        settings=code.manifest.check_settings({}),
-        clock=code.manifest.clock,
-        owner=None,
-        ranked=True,
-        private=False,
+        seed=order.seed,
+        settings=code.manifest.check_settings(order.settings),
+        clock=clock,
+        owner=order.owner,
+        ranked=order.ranked,
+        private=order.private,
         engine=engine.digest,
         versions={"lua": lua_version(), "lupa": lupa.__version__, "worldline": version()},
         created_ms=time.time_ns() // 1_000_000,
         forked_from=None,
     )
     log = WorldLog.create(genesis, shard=shard)
-    return Opened(world, log, History(world, log), {})
+    return Opened(world, log, History(world, log), {}, genesis)
 
 
 class LogEnded(Exception):
@@ -89,7 +92,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
     history = History(replaying.world, log, outcomes=replaying.outcomes, fingerprint=replaying.fingerprint)
     # Whom the game has kicked left no entry: the world knows who is still there.
     joined = {player: entry for player, entry in replaying.joined.items() if player in replaying.world.players}
-    return Opened(replaying.world, log, history, joined)
+    return Opened(replaying.world, log, history, joined, replaying.genesis)
 
 
 def _step(replaying: Replay, calls: CallPage) -> bool:

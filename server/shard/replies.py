@@ -6,12 +6,17 @@ Pure functions: from the runtime's results to the structs of ``worldline.protoco
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from games.errors import ArgumentProblem, ObservationFailed
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
+from server import refusals
 from worldline import protocol
+
+_actions: Final = msgspec.msgpack.Decoder(list[protocol.OfferedAction])
 
 
 def whole(number: float) -> float:
@@ -44,7 +49,9 @@ def observation(
         total_reward=whole(state.total_reward),
         data=None if seen.data is None else msgspec.Raw(seen.data),
         text=seen.text,
+        actions=None if seen.actions is None else _actions.decode(seen.actions),
         ended=state.ended,
+        result=state.result,
     )
 
 
@@ -87,7 +94,7 @@ def joined(
         cursor=world.events(player, 1).cursor,
         status=status,
         tick=world.tick,
-        clock=world.code.manifest.clock,
+        clock=world.clock,
         tick_hz=whole(world.code.manifest.tick_hz),
         digest=world.code.digest,
         observation=seen,
@@ -108,6 +115,21 @@ def resumed(world: World, player: str, *, status: protocol.WorldStatus) -> proto
         cursor=world.events(player, 1).cursor,
         driven=True,
     )
+
+
+def paused(world: str, reason: str) -> protocol.Notice:
+    """What players of a world are told that stands still from now on."""
+    return protocol.Notice(
+        code="world_paused",
+        message=f"this world stands still: {reason}",
+        world=world,
+        retry_after_ms=refusals.PAUSED_RETRY_MS,
+    )
+
+
+def goes_on(world: str) -> protocol.Notice:
+    """What they are told when it goes on."""
+    return protocol.Notice(code="world_resumed", message="this world goes on where it stood still", world=world)
 
 
 # --- refusals ----------------------------------------------------------------------------------------
@@ -148,6 +170,68 @@ def not_started(world: str, players: int, min_players: int) -> protocol.Error:
         message=f"world {world} has {players} of the {min_players} players it waits for",
         hint="send it again after retry_after_ms, or once `started` has come",
         retry_after_ms=1000,
+    )
+
+
+def not_your_turn(player: str, world: World, waiting_for: list[str]) -> protocol.Error:
+    """The next tick does not wait for this player's input."""
+    if world.players[player].ended is not None:
+        message, hint = f"{player} is out: its game is over", "observe to see the result; the world goes on without you"
+    else:
+        message = f"it is not the turn of {player}: {', '.join(waiting_for) or 'nobody'} is to act"
+        hint = "observe, and act when your_turn is true; the seq is still free"
+    return protocol.Error(code="not_your_turn", message=message, hint=hint, data={"waiting_for": waiting_for})
+
+
+def already_acted(player: str, tick: int) -> protocol.Error:
+    """One input per player and tick, and this one's is here."""
+    return protocol.Error(
+        code="already_acted",
+        message=f"{player} has acted for tick {tick}, which waits for others",
+        hint="wait for the outcome of your input, observe, and then act for the tick after it",
+        data={"tick": tick},
+    )
+
+
+def too_late(expires_tick: int, tick: int) -> protocol.Error:
+    """The input was meant for a tick that has run."""
+    return protocol.Error(
+        code="too_late",
+        message=f"the input was for tick {expires_tick} at the latest; the world is at tick {tick}",
+        hint="observe and decide again; the seq is still free, and nothing was logged",
+        path="expires_tick",
+        data={"tick": tick},
+    )
+
+
+def not_owner(world: str, owner: str | None) -> protocol.Error:
+    """Only its owner makes a manual world tick."""
+    return protocol.Error(
+        code="not_owner",
+        message=f"world {world} belongs to {owner}" if owner else f"world {world} belongs to nobody: it runs by itself",
+        hint='a world of your own that you can step is made by create with "clock":"manual"',
+        path="world",
+    )
+
+
+def not_manual(world: str, clock: str) -> protocol.Error:
+    """The world ticks by a clock that is not its owner."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"world {world} runs by its {clock} clock: it is not stepped",
+        hint='only worlds made by create with "clock":"manual" are stepped, until they play',
+        path="world",
+    )
+
+
+def wrong_tick(at_tick: int, tick: int) -> protocol.Error:
+    """A step that was meant for another tick: perhaps it was taken before."""
+    return protocol.Error(
+        code="wrong_tick",
+        message=f"the step was to begin at tick {at_tick}, but the world is at tick {tick}",
+        hint="if this was sent twice, the first one did it; else step with the tick it is at now",
+        path="at_tick",
+        data={"tick": tick},
     )
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from eventlog.records import JoinEntry
+from eventlog.records import Genesis, JoinEntry
 from games.runtime.world import World
 from server import messages
 from server.shard import replies
 from server.shard.meters import Meters
+from server.shard.pace import Pace
 from worldline import protocol
 
 
-def restored(world: World, status: protocol.WorldStatus, joined: Mapping[str, JoinEntry]) -> messages.WorldRestored:
+def restored(
+    world: World, status: protocol.WorldStatus, joined: Mapping[str, JoinEntry], genesis: Genesis
+) -> messages.WorldRestored:
     """A world that was played before goes on; ``joined`` says how those who sit in it came, by player."""
     return messages.WorldRestored(
         world=world.id,
         game=world.code.name,
         digest=world.code.digest,
-        clock=world.code.manifest.clock,
+        clock=world.clock,
         max_players=world.code.manifest.max_players,
         status=status,
         tick=world.tick,
+        owner=genesis.owner,
+        ranked=genesis.ranked,
+        private=genesis.private,
         players=[
             messages.RestoredPlayer(
                 player=player,
@@ -44,13 +50,15 @@ def joined(world: World, player: str, session: str) -> messages.PlayerJoined:
     )
 
 
-def pulse(world: World, connected: Mapping[str, bool]) -> messages.WorldPulse:
+def pulse(world: World, connected: Mapping[str, bool], pace: Pace) -> messages.WorldPulse:
     """How a world is doing; ``connected`` says of each player whether somebody drives it."""
     players = [
         messages.PlayerStanding(player=player, score=replies.whole(world.players[player].score), connected=driven)
         for player, driven in connected.items()
     ]
-    return messages.WorldPulse(world=world.id, tick=world.tick, players=players)
+    return messages.WorldPulse(
+        world=world.id, tick=world.tick, clock=world.clock, players=players, waiting_for=pace.waiting_for
+    )
 
 
 def statistics(world: World, meters: Meters, now_s: float) -> messages.WorldStatistics:

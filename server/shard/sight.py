@@ -21,6 +21,7 @@ from server.shard import replies
 from server.shard.drivers import Drivers
 from server.shard.history import History
 from server.shard.meters import Meters
+from server.shard.pace import Pace
 from worldline import protocol
 
 _log: Final = logging.getLogger("worldline.shard")
@@ -29,21 +30,25 @@ _log: Final = logging.getLogger("worldline.shard")
 class Sight:
     """Looks into one world for its players."""
 
-    def __init__(self, world: World, history: History, drivers: Drivers, meters: Meters) -> None:
+    def __init__(self, world: World, history: History, drivers: Drivers, meters: Meters, pace: Pace) -> None:
         self._world = world
+        self._pace = pace
+        self.status: protocol.WorldStatus = "running" if pace.manual else "waiting"
+        """Of the world; one that is stepped by its owner waits for nobody else."""
         self._history = history
         self._drivers = drivers
         self._meters = meters
         self.fault: WorldFaulted | None = None
         """What broke the world while somebody looked."""
 
-    def observation(
-        self, player: str, since: int, form: protocol.Format, status: protocol.WorldStatus
-    ) -> protocol.Observation:
+    def observation(self, player: str, since: int, form: protocol.Format) -> protocol.Observation:
         """What ``player`` sees now. Raises ObservationFailed, WorldFaulted."""
         computed = self._world.observations_computed
         began_s = time.monotonic()
-        seen = replies.observation(self._world, player, since=since, form=form, status=status)
+        seen = replies.observation(self._world, player, since=since, form=form, status=self.status)
+        if self.status == "running":
+            seen.your_turn = self._pace.your_turn(player)
+            seen.time_left_ms = self._pace.time_left_ms(began_s)
         if self._world.observations_computed > computed:
             size_bytes = len(seen.data) if isinstance(seen.data, msgspec.Raw) else 0
             size_bytes += len(seen.text or "")
@@ -52,7 +57,7 @@ class Sight:
         self._drivers.heard(player).shown(seen.tick, seen.cursor)
         return seen
 
-    def beside(self, player: str, since: int, status: protocol.WorldStatus) -> protocol.Observation | None:
+    def beside(self, player: str, since: int) -> protocol.Observation | None:
         """An observation that goes along with something more important; None if there is none.
 
         A world that is broken by it is noted in ``fault``.
@@ -60,7 +65,7 @@ class Sight:
         if player not in self._world.players or self.fault is not None:
             return None
         try:
-            return self.observation(player, since, "both", status)
+            return self.observation(player, since, "both")
         except ObservationFailed as failure:
             logged(failure)
         except WorldFaulted as fault:

@@ -11,7 +11,7 @@ from server import messages
 from server.link import Link
 
 if TYPE_CHECKING:
-    from server.shard.host import WorldHost
+    from server.shard.course import Course
 
 
 class Surroundings(Protocol):
@@ -29,8 +29,14 @@ class Surroundings(Protocol):
     def report(self, message: messages.Message, after: Ticket | None) -> None:
         """Send to the supervisor once ``after`` is durable."""
 
-    def started(self, host: WorldHost) -> None:
-        """The world wants to tick from now on."""
+    def started(self, course: Course) -> None:
+        """The world wants to tick from now on, by the clock that it has now."""
 
-    def ended(self, host: WorldHost, after: Ticket) -> None:
+    def wake(self, course: Course, at_s: float | None) -> None:
+        """The world, which does not tick by time, is due at ``at_s`` (monotonic) and not before; None: not at all."""
+
+    def paused(self, course: Course) -> None:
+        """The world wants to tick no more, until it says again that it has started."""
+
+    def ended(self, course: Course, after: Ticket) -> None:
         """The world takes nothing more, and may be let go once ``after`` is durable."""

@@ -3,7 +3,7 @@
 In one pass every world that is due ticks once, and all their records go to the journal as one group. Between two
 passes the loop reads and writes.
 
-Not here: when each world is due (scheduler), and what a tick does in its world (host).
+Not here: when each world is due (scheduler), and what a tick does in its world (course).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
 from server.callpage import CallPage
-from server.shard.host import WorldHost
+from server.shard.course import Course
 from server.shard.scheduler import Scheduler
 
 
@@ -27,20 +27,29 @@ class Ticker:
         self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler()
-        self._hosts: dict[str, WorldHost] = {}
+        self._courses: dict[str, Course] = {}
+        self._passing = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, host: WorldHost) -> None:
-        """Tick this world from now on."""
+    def add(self, course: Course) -> None:
+        """Tick this world from now on, by its clock. One without a rate ticks when it is woken."""
         now_s = time.monotonic()
-        host.meters.started_at_s = now_s
-        self._hosts[host.id] = host
-        self._scheduler.add(host.id, host.manifest.tick_hz, now_s)
-        self._set_timer()
+        course.meters.started_at_s = now_s
+        self._courses[course.id] = course
+        if course.pace.realtime:
+            self._scheduler.add(course.id, course.manifest.tick_hz, now_s)
+            self._set_timer()
+
+    def wake(self, course: Course, at_s: float | None) -> None:
+        """This world is due at ``at_s``, and not before; None: not at all."""
+        self._courses[course.id] = course
+        self._scheduler.wake(course.id, at_s)
+        if not self._passing:
+            self._set_timer()
 
     def remove(self, world: str) -> None:
         """Tick this world no more. Nothing happens if it did not."""
-        self._hosts.pop(world, None)
+        self._courses.pop(world, None)
         self._scheduler.remove(world)
 
     def is_due(self) -> bool:
@@ -61,33 +70,37 @@ class Ticker:
     def _run_due(self) -> None:
         """One pass: every world that is due ticks once. Then the loop may read and write before the next pass."""
         self._timer = None
-        due = [(self._hosts[world], deadline_s) for world, deadline_s in self._scheduler.take_due(time.monotonic())]
-        self._write_ahead([host for host, _ in due])
-        for host, deadline_s in due:
+        self._passing = True
+        now_s = time.monotonic()
+        due = [(self._courses[world], deadline_s) for world, deadline_s in self._scheduler.take_due(now_s)]
+        due = [(course, deadline_s) for course, deadline_s in due if course.is_ready(now_s)]
+        self._write_ahead([course for course, _ in due])
+        for course, deadline_s in due:
             began_s = time.monotonic()
-            with self._calls.during(host.id, host.world.tick + 1, "tick"):
-                host.run_tick()
+            with self._calls.during(course.id, course.world.tick + 1, "tick"):
+                course.run_tick()
             ended_s = time.monotonic()
-            host.meters.ticked(
-                lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / host.manifest.tick_hz
+            course.meters.ticked(
+                lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / course.manifest.tick_hz
             )
-            host.meters.dilated_s += self._scheduler.ran(host.id, deadline_s, ended_s)
-        for host, _ in due:
-            with self._calls.during(host.id, host.world.tick, "observe"):
-                host.answer()
+            course.meters.dilated_s += self._scheduler.ran(course.id, deadline_s, ended_s)
+        for course, _ in due:
+            with self._calls.during(course.id, course.world.tick, "observe"):
+                course.answer()
+        self._passing = False
         self._set_timer()
 
-    def _write_ahead(self, hosts: Sequence[WorldHost]) -> None:
+    def _write_ahead(self, courses: Sequence[Course]) -> None:
         """Put the records of the ticks that are about to run into one group."""
         time_ms = time.time_ns() // 1_000_000
         pieces: list[Piece] = []
-        writers: list[WorldHost] = []
-        for host in hosts:
-            ahead = host.write_ahead(time_ms)
+        writers: list[Course] = []
+        for course in courses:
+            ahead = course.write_ahead(time_ms)
             if ahead:
                 pieces.extend(ahead)
-                writers.append(host)
+                writers.append(course)
         if pieces:
             ticket = self._journal(pieces)
-            for host in writers:
-                host.ticket = ticket
+            for course in writers:
+                course.ticket = ticket

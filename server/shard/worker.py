@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from eventlog.disk import Disk
-from eventlog.errors import EventLogError
+from eventlog.errors import DiskFull, EventLogError
 from eventlog.journal import Journal
 from eventlog.piece import Piece
 from eventlog.store import Store
 from eventlog.ticket import Ticket
 from games.code import Engine, GameCode
-from games.errors import GameError, WorldFaulted
+from games.errors import ArgumentProblem, GameError, WorldFaulted
 from replays.replay import ReplayError
 from server import messages, refusals
 from server.callpage import CallPage
@@ -35,6 +35,7 @@ from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
 from server.shard import opening
+from server.shard.course import Course
 from server.shard.host import WorldHost
 from server.shard.outbox import Outbox
 from server.shard.reads import Reads
@@ -78,6 +79,8 @@ class Shard:
             on_failure=self._on_disk_failure,
             disk=disk,
             on_sync=self._sync_seconds.record,
+            on_full=self._on_disk_full,
+            on_room=self.resume,
         )
         self._calls = CallPage(Path(config.call_page_path))
         self._outbox = Outbox()
@@ -87,13 +90,14 @@ class Shard:
             may_read=lambda: not self._ticker.is_due(),
             host_of=lambda world: self._hosts.get(world),
             observe=self._observe,
-            answer_view=lambda reply, host: self.report(reply, None if host is None else host.ticket),
+            answer_view=lambda reply, host: self.report(reply, None if host is None else host.course.ticket),
         )
         self._hosts: dict[str, WorldHost] = {}
         self._ended: OrderedDict[str, Ended] = OrderedDict()
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
+        self._why_paused: str | None = None
         self._draining = False
         self.stopped: asyncio.Future[None] = self._loop.create_future()
         """Done when the shard has drained, or has failed."""
@@ -130,21 +134,29 @@ class Shard:
         """Send to the supervisor once ``after`` is durable."""
         self._outbox.send(self._supervisor, message, after)
 
-    def started(self, host: WorldHost) -> None:
+    def started(self, course: Course) -> None:
         """Tick this world from now on."""
-        self._ticker.add(host)
+        self._ticker.add(course)
 
-    def ended(self, host: WorldHost, after: Ticket) -> None:
+    def wake(self, course: Course, at_s: float | None) -> None:
+        """Tick this world at ``at_s``, if it is ready then."""
+        self._ticker.wake(course, at_s)
+
+    def paused(self, course: Course) -> None:
+        """Tick this world no more, until it is started again."""
+        self._ticker.remove(course.id)
+
+    def ended(self, course: Course, after: Ticket) -> None:
         """Tick this world no more, and let it go once its last record is durable."""
-        self._ticker.remove(host.id)
-        del self._hosts[host.id]
-        self._ended[host.id] = Ended(host.game, host.status, host.end_reason, host.world.tick)
+        self._ticker.remove(course.id)
+        del self._hosts[course.id]
+        self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
 
         def let_go(_: Ticket) -> None:
-            self._journal.retire_world(host.id)
-            host.world.close()
+            self._journal.retire_world(course.id)
+            course.world.close()
 
         after.add_done_callback(let_go)
 
@@ -173,6 +185,10 @@ class Shard:
                     host.input(link, message)
                 case messages.LeaveWorld():
                     host.leave(link, message)
+                case messages.StepWorld():
+                    host.step(link, message)
+                case messages.PlayWorld():
+                    host.play(link, message)
 
     def _observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
         host = self._host_or_refuse(link, message.request, message.world)
@@ -222,7 +238,7 @@ class Shard:
             case messages.CloseWorld():
                 host = self._hosts.get(message.world)
                 if host is not None:
-                    host.close(message.reason)
+                    host.course.close(message.reason)
             case messages.AskView():
                 self._reads.put(self._supervisor, message)
             case messages.AskStatistics():
@@ -234,16 +250,26 @@ class Shard:
 
     def _open_next(self) -> None:
         """Make one world per turn of the loop: loading takes milliseconds, and the ticks of others come first."""
-        if self._draining:
+        if self._draining or not self._openings:
             return
         if self._ticker.is_due():
             self._loop.call_soon(self._open_next)
+            return
+        if self._why_paused is not None:
+            self._refuse_openings(self._why_paused)
             return
         message = self._openings.popleft()
         if isinstance(message, messages.OpenWorld):
             self._open_world(message)
         else:
             self._restore_world(message)
+
+    def _refuse_openings(self, reason: str) -> None:
+        """Nobody is waiting for long for a world that cannot be made now. Those that are to come back wait."""
+        for message in list(self._openings):
+            if isinstance(message, messages.OpenWorld):
+                self._openings.remove(message)
+                self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=reason, later=True))
 
     def _code(self, game: str, digest: str) -> GameCode:
         """A game's code by its digest. Raises GameError, EventLogError."""
@@ -256,15 +282,13 @@ class Shard:
         try:
             code = self._code(message.game, message.digest)
             with self._calls.during(message.world, 0, "setup"):
-                opened = opening.make(
-                    code, self._engine, world_id=message.world, seed=message.seed, shard=self._config.shard
-                )
-        except (GameError, EventLogError) as error:
+                opened = opening.make(code, self._engine, message, shard=self._config.shard)
+        except (GameError, ArgumentProblem, EventLogError) as error:
             _log.error("world %s of %s could not be made: %s", message.world, message.game, error)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return
         host = self._host(opened)
-        self.report(messages.WorldOpened(world=host.id), host.ticket)
+        self.report(messages.WorldOpened(world=host.id), host.course.ticket)
 
     def _restore_world(self, message: messages.RestoreWorld) -> None:
         try:
@@ -281,17 +305,44 @@ class Shard:
             self._supervisor.send(answer)
             return
         host = self._host(opened)
-        self.report(host.restored(opened.joined), host.ticket)
+        self.report(host.restored(opened.joined), host.course.ticket)
         if message.not_run is None:
-            host.go_on()
+            host.course.go_on()
         else:
-            host.end_at(message.not_run, message.reason)
+            host.course.end_at(message.not_run, message.reason)
 
     def _host(self, opened: opening.Opened) -> WorldHost:
-        host = WorldHost(opened.world, opened.history, self, eager=self._config.eager)
+        host = WorldHost(opened.world, opened.history, self, opened.genesis, eager=self._config.eager)
         self._hosts[host.id] = host
-        host.ticket = self._journal.append([opened.log.head])
+        host.course.ticket = self._journal.append([opened.log.head])
         return host
+
+    # --- standing still ------------------------------------------------------------------------------
+
+    def pause(self, reason: str) -> None:
+        """Let all worlds stand still until `resume`, and make no new one; ``reason`` is for people."""
+        self._why_paused = reason
+        for host in list(self._hosts.values()):
+            host.course.pause(reason)
+
+    def resume(self) -> None:
+        """Let all worlds go on."""
+        if self._why_paused is None:
+            return
+        _log.info("%d worlds go on", len(self._hosts))
+        self._why_paused = None
+        for host in list(self._hosts.values()):
+            host.course.resume()
+        for _ in self._openings:
+            self._loop.call_soon(self._open_next)
+
+    def _on_disk_full(self, full: DiskFull) -> None:
+        """What was acknowledged is durable, and what was not waits: so nothing new is begun until there is room."""
+        if self._draining:
+            self._on_disk_failure(full)
+            return
+        _log.error("%s; %d worlds stand still until then", full, len(self._hosts))
+        self.pause("there is no room on the server's disk")
 
     # --- housekeeping --------------------------------------------------------------------------------
 
@@ -304,12 +355,15 @@ class Shard:
                 host.check(now_s)
             self._tell_slow(host, now_s)
         for host in self._hosts.values():
-            self.report(host.pulse(), host.ticket)
+            self.report(host.pulse(), host.course.ticket)
         self._loop.call_later(CHECK_EVERY_S, self._check)
 
     def _tell_slow(self, host: WorldHost, now_s: float) -> None:
-        rate = host.meters.rate_since_last_check(now_s, host.manifest.tick_hz)
-        if rate >= CLOCK_SLOW_RATE or not host.meters.may_tell_slow(now_s, CLOCK_SLOW_EVERY_S):
+        course = host.course
+        if not course.pace.realtime:
+            return
+        rate = course.meters.rate_since_last_check(now_s, course.manifest.tick_hz)
+        if rate >= CLOCK_SLOW_RATE or not course.meters.may_tell_slow(now_s, CLOCK_SLOW_EVERY_S):
             return
         _log.warning("world %s runs at %d %% of its speed: the shard is overloaded", host.id, rate * 100)
         notice = protocol.Notice(
@@ -342,10 +396,14 @@ class Shard:
             self.stopped.set_result(None)
 
     async def _drain(self) -> None:
-        """Close every world, let everything become durable, and end."""
+        """Close every world, let everything become durable, and end. Without room for that, end as a crash does: what
+        is durable is enough to go on from."""
         self._draining = True
+        if self._journal.full is not None:
+            self._on_disk_failure(self._journal.full)
+            return
         for host in list(self._hosts.values()):
-            host.close("server_stopped")
+            host.course.close("server_stopped")
         await self._journal.close()
         for link in (*self._gateways, self._supervisor):
             link.close()

@@ -120,7 +120,11 @@ class Recording:
             disk=disk,
             durability=durability,
             on_sync=self._on_sync,
+            on_full=lambda full: self.room.append(str(full)),
+            on_room=lambda: self.room.append("room"),
         )
+        self.room: list[str] = []
+        """What the journal said of the disk's room, in order."""
         self.genesis_fields: dict[str, object] = {}
         """What is different in the worlds that are begun."""
         self.syncs: list[float] = []
@@ -184,13 +188,18 @@ class Recording:
 
     def segments(self) -> list[Path]:
         """The journal's segments."""
-        return sorted(self.journal.folder.glob("*.journal"))
+        return begun_segments(self.journal.folder)
 
     def check(self) -> None:
         """Every world reads back as what was appended to it, and nothing has failed."""
         assert self.failures == []
         for world, written in self.written.items():
             assert plain(read_world(self.data, world)) == written
+
+
+def begun_segments(folder: Path) -> list[Path]:
+    """The journal segments in or under a folder that have a header: the one that is made ready has none yet."""
+    return [path for path in sorted(folder.rglob("*.journal")) if path.read_bytes()[:4] == b"WJNL"]
 
 
 def crash(data: Path, copy: Path) -> Path:

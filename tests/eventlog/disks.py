@@ -140,3 +140,36 @@ class FailingDisk(WatchedDisk):
             if self.failed > failed:  # as real disks do: a part is written
                 os.pwrite(descriptor, data[: len(data) // 2], offset)
             raise
+
+
+class SmallDisk(WatchedDisk):
+    """A disk with room for so many bytes, for files only, in pages. What is overwritten or removed costs nothing."""
+
+    def __init__(self, room_bytes: int) -> None:
+        super().__init__()
+        self.room_bytes = room_bytes
+        self.refused = 0
+        self._pages: dict[Path, int] = {}
+
+    def make_room(self, more_bytes: int) -> None:
+        """Somebody has removed something else, or bought a disk."""
+        self.room_bytes += more_bytes
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        path = self._paths[descriptor]
+        has = self._pages.get(path, 0)
+        needs = -(-(offset + len(data)) // 4096)
+        fits = max(0, min(needs, has + max(0, self.room_bytes) // 4096))
+        self._pages[path] = max(has, fits)
+        self.room_bytes -= max(0, fits - has) * 4096
+        if fits < needs:
+            self.refused += 1
+            part = max(0, fits * 4096 - offset)
+            if part:
+                os.pwrite(descriptor, data[:part], offset)  # as real disks do: a part is written
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().write(descriptor, data, offset)
+
+    def remove(self, path: Path) -> None:
+        super().remove(path)
+        self.room_bytes += self._pages.pop(path, 0) * 4096

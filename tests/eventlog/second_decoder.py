@@ -238,8 +238,11 @@ def read_journal(folder: Path) -> list[Group]:
     """Read all segments of a journal that was not torn."""
     found: list[Group] = []
     last_group, last_crc, last_segment = 0, 0, 0
-    for path in sorted(folder.iterdir()):
+    paths = sorted(folder.iterdir())
+    for path in paths:
         data = path.read_bytes()
+        if path == paths[-1] and not any(data):
+            break  # made ready for groups to come
         need(len(data) >= 4096, "the header's page")
         magic, version, zero, shard, salt, segment, group, crc, zeros, own = struct.unpack_from("<4sHHIIQQI8sI", data)
         need(magic == b"WJNL" and version == 1 and zero == 0 and zeros == bytes(8), "magic, version")

@@ -13,7 +13,7 @@ from eventlog.reader import read_world
 from eventlog.records import Record
 from eventlog.store import Store
 from tests.eventlog import second_decoder as second
-from tests.eventlog.building import NEVER_S, Recording, every_kind, tick_record
+from tests.eventlog.building import NEVER_S, Recording, begun_segments, every_kind, tick_record
 
 
 def flipped(data: bytes, byte: int, bit: int) -> bytes:
@@ -167,7 +167,7 @@ async def test_segments_and_groups_that_are_missing_or_swapped_are_damage(tmp_pa
         await recording.append("w_one", tick_record(tick)).wait()
     shutil.copytree(tmp_path / "running", tmp_path / "crashed")
     await recording.journal.close()
-    paths = sorted((tmp_path / "crashed").rglob("*.journal"))
+    paths = begun_segments(tmp_path / "crashed")
     contents = [path.read_bytes() for path in paths]
     assert len(paths) == 3
     last_group = slice(3 * 4096, 4 * 4096)

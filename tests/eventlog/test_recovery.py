@@ -23,7 +23,17 @@ from eventlog.store import Store
 from eventlog.verify import verify
 from eventlog.worldlog import WorldLog
 from tests.eventlog import second_decoder as second
-from tests.eventlog.building import NEVER_S, QUIET, SHARD, Recording, crash, every_kind, plain, tick_record
+from tests.eventlog.building import (
+    NEVER_S,
+    QUIET,
+    SHARD,
+    Recording,
+    begun_segments,
+    crash,
+    every_kind,
+    plain,
+    tick_record,
+)
 from tests.eventlog.disks import HastyDisk
 
 SMALL = JournalOptions(segment_bytes=16 * 1024, segments_per_retirement=99, flush_after_s=NEVER_S, seal_after_s=NEVER_S)
@@ -186,7 +196,7 @@ async def test_a_last_group_held_by_a_world_of_retired_segments_is_damage(tmp_pa
     data = crash(tmp_path / "running", tmp_path / "crashed")
     await recording.journal.close()
     shutil.copytree(recording.folder("w_old"), data / "worlds" / "w_old", dirs_exist_ok=True)
-    segment = sorted(data.rglob("*.journal"))[-1]
+    segment = begun_segments(data)[-1]
     last = second.read_journal(segment.parent)[-1]
     content = bytearray(segment.read_bytes())
     content[last.position + 24] ^= 1

@@ -14,7 +14,7 @@ from eventlog.errors import LogDamaged
 from eventlog.journal import JournalOptions
 from eventlog.reader import follow_world, read_world
 from tests.eventlog import second_decoder as second
-from tests.eventlog.building import NEVER_S, Recording, every_kind, plain, tick_record
+from tests.eventlog.building import NEVER_S, Recording, begun_segments, every_kind, plain, tick_record
 
 
 def boundaries(data: Path, world: str) -> set[int]:
@@ -193,7 +193,7 @@ async def test_a_group_missed_while_the_server_went_on_writing_is_looked_for_aga
 async def test_a_segment_that_goes_while_we_read_is_found_in_the_files(tmp_path: Path) -> None:
     recording, copy = await crashed_journal(tmp_path)
     await recording.journal.close()
-    segments = sorted(copy.rglob("*.journal"))
+    segments = begun_segments(copy)
     segments[0].unlink()
     os.mkfifo(segments[0])
     reading = asyncio.create_task(asyncio.to_thread(lambda: plain(read_world(copy, "w_one"))))

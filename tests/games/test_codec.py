@@ -123,6 +123,40 @@ def test_lua_values_on_the_wire(lua: str, expected: Any) -> None:
     assert not isinstance(got, dict) or list(got) == list(expected), "keys come in pairs order"
 
 
+def test_a_map_is_a_map_whatever_its_keys_are() -> None:
+    assert run("return {world.map{}, world.map{5, 6}, world.map{[2] = 'x'}, {5, 6}}") == [
+        {},
+        {"1": 5, "2": 6},
+        {"2": "x"},
+        [5, 6],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("run", "what"),
+    [
+        ("return {a = {1, {x = 0/0}}}", "the result of an input has a number that cannot be sent at .a[2].x"),
+        ("world.finish({a = 1/0})", "what world.finish was given has a number that cannot be sent at .a"),
+        ("return -1/0", "the result of an input has a number that cannot be sent: it goes out as null"),
+    ],
+)
+def test_developers_are_told_where_a_number_could_not_be_sent(run: str, what: str) -> None:
+    world = load(body(inputs=f"function game.inputs.run(world) {run} end"), '[inputs.run]\nhelp = "Run."')
+    join(world)
+    (line,) = act(world, "p_1", "run").debug
+    assert what in line.text
+
+
+def test_of_an_observation_too() -> None:
+    world = load(
+        body(setup="world.scene:spawn('x')", observe="return {me = player, n = world.scene:get(1), z = {0/0}}")
+    )
+    join(world)
+    assert msgspec.msgpack.decode(world.observe("p_1").data or b"") == {"me": "p_1", "n": 1, "z": [None]}
+    (line,) = world.apply([], step=True).debug
+    assert line.text == "game.observe has a number that cannot be sent at .z[1]: it goes out as null"
+
+
 def test_nan_of_either_sign_is_null() -> None:
     assert run("return {x = 0/0, y = -(0/0)}") == {"x": None, "y": None}
     assert not math.isnan(run("return {1}")[0])

@@ -21,7 +21,7 @@ def arena(run: str = "", tick: str = "", **parts: str) -> World:
         body(
             inputs=f"function game.inputs.run(world, player, args) {run} end",
             tick=tick,
-            observe="return world.map(world.state.log or {})",
+            observe="return {log = world.state.log or {}}",
             **parts,
         ),
         RUN,
@@ -37,7 +37,7 @@ end
 
 
 def log(world: World, player: str) -> Any:
-    return msgspec.msgpack.decode(world.observe(player, "data").data or b"")
+    return msgspec.msgpack.decode(world.observe(player, "data").data or b"")["log"]
 
 
 def test_the_seat_is_free_and_the_game_is_told() -> None:

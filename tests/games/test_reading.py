@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from games.errors import ObservationFailed, WorldFaulted
-from games.runtime.world import COMPARED_OBSERVATIONS
+from games.runtime.looking import COMPARED_EVERY, COMPARED_FIRST
+from games.runtime.world import World
 from tests.games.small import act, body, join, load
 
 EVENT = '[events.e]\nhelp = "E."'
@@ -23,6 +24,10 @@ MUTATORS = {
     "reward": "world.reward(world.players[1], 5)",
     "finish": "world.finish()",
     "world.state": "world.state = {}",
+    "after": "world.after(1, 'ring')",
+    "every": "world.every(1, 'ring')",
+    "cancel": "world.cancel(1)",
+    "kick": "world.kick(world.players[1])",
     "spawn": "world.scene:spawn('x')",
     "destroy": "node:destroy()",
     "set": "node:set({x = 1})",
@@ -35,7 +40,7 @@ MUTATORS = {
 }
 
 
-@pytest.mark.parametrize("where", ["observe", "describe", "view"])
+@pytest.mark.parametrize("where", ["observe", "describe", "view", "actions"])
 @pytest.mark.parametrize("lua", MUTATORS.values(), ids=MUTATORS.keys())
 def test_nothing_can_be_changed_while_looking(where: str, lua: str) -> None:
     game = body(
@@ -69,6 +74,7 @@ def test_the_game_may_change_things_again_after_a_look_that_failed() -> None:
 @pytest.mark.parametrize(
     ("observe", "path"),
     [
+        ("world.state.fresh.x = 1 return {}", "state.fresh.x"),
         ("world.state.seen = (world.state.seen or 0) + 1 return {}", "state.seen"),
         ("world.state.list[2].hp = 5 return {}", r"state.list\[2\].hp"),
         ("table.remove(world.state.list) return {}", r"state.list\[2\]"),
@@ -76,7 +82,12 @@ def test_the_game_may_change_things_again_after_a_look_that_failed() -> None:
     ],
 )
 def test_a_look_that_writes_plain_state_faults_the_world_and_names_the_path(observe: str, path: str) -> None:
-    world = load(body(setup="world.state.list = {{hp = 1}, {hp = 2}} world.scene:spawn('t')", observe=observe))
+    world = load(
+        body(
+            setup="world.state.list, world.state.fresh = {{hp = 1}, {hp = 2}}, {} world.scene:spawn('t')",
+            observe=observe,
+        )
+    )
     join(world)
     with pytest.raises(WorldFaulted, match=path) as caught:
         world.observe("p_1")
@@ -96,7 +107,7 @@ def test_reading_everything_is_no_write() -> None:
         )
     )
     join(world)
-    for _ in range(COMPARED_OBSERVATIONS + 5):
+    for _ in range(COMPARED_FIRST + 5):
         world.observe("p_1")
         world.apply([], step=True)
 
@@ -148,3 +159,41 @@ def test_a_long_description_is_cut() -> None:
     )
     join(world)
     assert world.observe("p_1").text == "ä" * 1199 + "…"
+
+
+WRITES_LATE = "if world.state.n == nil then return {} end world.state.n = world.state.n + 1 return {}"
+
+
+def looks_until_found(world: World, most: int) -> int:
+    """How many looks a world gets through that writes at each of them."""
+    for look in range(most):
+        try:
+            world.observe("p_1")
+        except WorldFaulted:
+            return look
+        world.apply([], step=True)
+    return most
+
+
+def test_after_the_first_looks_one_in_a_hundred_is_compared() -> None:
+    """Counted over all worlds of one version of a game in this process; nothing in a world depends on it."""
+    game = body(observe=WRITES_LATE, inputs="function game.inputs.run(world) world.state.n = 0 end")
+    world = load(game, RUN)
+    join(world)
+    assert looks_until_found(world, COMPARED_FIRST) == COMPARED_FIRST, "these write nothing"
+    act(world, "p_1", "run")
+    assert looks_until_found(world, 200) == COMPARED_EVERY - COMPARED_FIRST
+    always = load(game, RUN)
+    join(always)
+    act(always, "p_1", "run")
+    always.compare_looks()
+    assert looks_until_found(always, 200) == 0
+
+
+@pytest.mark.parametrize("where", ["view", "actions"])
+def test_other_looks_are_compared_too(where: str) -> None:
+    function = f"function game.{where}(world) world.state.n = 1 return {{}} end\n"
+    world = load(body().replace("return game\n", function + "return game\n"))
+    join(world)
+    with pytest.raises(WorldFaulted, match=rf"game\.{where} changed state\.n: it may only read"):
+        world.view() if where == "view" else world.observe("p_1")

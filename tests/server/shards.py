@@ -74,11 +74,11 @@ class RunningShard:
         self.gateway.send(kind(request=self._requests, world=WORLD, **fields))
         return answer
 
-    async def open(self, game: str = "echo") -> None:
-        """Make the world."""
+    async def open(self, game: str = "echo", **fields: Any) -> None:
+        """Make the world; ``fields`` are those of the order."""
         self.code = GameCode.load(GAMES / game)
         Store.attach(self.data).put_code(self.code.digest, self.code.files)
-        self.control.send(messages.OpenWorld(world=WORLD, game=game, digest=self.code.digest, seed=1))
+        self.control.send(messages.OpenWorld(world=WORLD, game=game, digest=self.code.digest, seed=1, **fields))
         await self.report(messages.WorldOpened)
 
     async def join(self, agent: str = "a_1", **fields: Any) -> protocol.Joined:

@@ -382,7 +382,7 @@ def test_a_summary_shows_the_world_as_its_shard_last_told() -> None:
     world, player = driver.seat("a_ada")
     driver.lobby.changed(world, "running", 0, None)
     standing = PlayerStanding(player=player, score=12.5, connected=False)
-    driver.lobby.pulse(WorldPulse(world=world, tick=60, players=[standing]))
+    driver.lobby.pulse(WorldPulse(world=world, clock="realtime", tick=60, players=[standing]))
     found = driver.lobby.find(world)
     assert found is not None
     assert found[0] == protocol.WorldSummary(
@@ -429,7 +429,7 @@ def test_reports_on_ended_worlds_change_nothing() -> None:
     driver.lobby.changed(world, "running", 5, None)
     driver.lobby.player_left(world, player, "left", 5)
     driver.lobby.player_joined(world, "p_9", "a_bob", "s_1", "bob", 2)
-    driver.lobby.pulse(WorldPulse(world=world, tick=1, players=[]))
+    driver.lobby.pulse(WorldPulse(world=world, clock="realtime", tick=1, players=[]))
     driver.lobby.opened(world, now_s=driver.now_s)
     driver.lobby.not_opened(world)
     assert driver.lobby.find(world) == before
@@ -439,7 +439,7 @@ def test_a_session_has_its_players_in_worlds_that_run_and_its_losses_elsewhere()
     driver = Driver()
     kept, kept_player = driver.seat("a_ada", "tsunami")
     lost, lost_player = driver.seat("a_ada", "duel")
-    driver.lobby.pulse(WorldPulse(world=kept, tick=60, players=[]))
+    driver.lobby.pulse(WorldPulse(world=kept, clock="realtime", tick=60, players=[]))
     (player, _) = driver.lobby.session_players("s_a_ada")
     assert (player.world, player.player, player.shard, player.tick) == (kept, kept_player, 0, 60)
     driver.end(lost, "closed", "shard_lost")

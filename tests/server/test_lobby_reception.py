@@ -115,7 +115,7 @@ def test_reports_of_a_shard_show_in_the_answers() -> None:
     )
     desk.reception.tell(messages.WorldChanged(world=world, status="running", tick=0))
     standing = messages.PlayerStanding(player="p_1", score=3, connected=True)
-    desk.reception.tell(messages.WorldPulse(world=world, tick=60, players=[standing]))
+    desk.reception.tell(messages.WorldPulse(world=world, clock="realtime", tick=60, players=[standing]))
     desk.answers.clear()
     desk.reception.ask(messages.AskWorld(request=50, world=world), desk.answers.append)
     desk.reception.ask(messages.AskGameCounts(request=51), desk.answers.append)

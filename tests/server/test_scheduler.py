@@ -92,3 +92,28 @@ def test_time_is_never_lost_uncounted(rates_hz: list[float], cost_s: float) -> N
     for number, hz in enumerate(rates_hz):
         behind_s = now_s - (ticks[number] / hz + lost_s[number])
         assert -1.0 / hz - 1e-6 <= behind_s <= CATCH_UP_S + 1.0 / hz + len(rates_hz) * cost_s + 1e-6
+
+
+def test_a_world_without_a_rate_is_due_when_it_was_woken_for_last() -> None:
+    scheduler = Scheduler()
+    scheduler.wake("w", 10.0)
+    scheduler.wake("w", 4.0)
+    assert scheduler.next_deadline_s() == 4.0
+    scheduler.wake("w", 7.0)
+    assert scheduler.take_due(6.9) == []
+    assert scheduler.take_due(20.0) == [("w", 7.0)], "once, however often it was woken"
+    assert scheduler.take_due(20.0) == []
+    scheduler.wake("w", 30.0)
+    scheduler.wake("w", None)
+    assert scheduler.next_deadline_s() is None
+
+
+def test_deadlines_that_were_given_up_are_cleared_away() -> None:
+    scheduler = Scheduler()
+    scheduler.add("ticks", 60, 0.0)
+    for number in range(10_000):
+        scheduler.wake("w", 1000.0 + number)
+    assert len(scheduler._heap) < 100
+    scheduler.remove("ticks")
+    scheduler.remove("w")
+    assert scheduler.next_deadline_s() is None

@@ -145,16 +145,29 @@ class RunningServer:
 
 
 def start_server(
-    data: Path, *arguments: str, cwd: Path, games: Path | None = GAMES, environment: dict[str, str] | None = None
+    data: Path,
+    *arguments: str,
+    cwd: Path,
+    games: Path | None = GAMES,
+    environment: dict[str, str] | None = None,
+    launcher: Sequence[str] = (),
 ) -> RunningServer:
-    """Start a server and wait for its first line. Raises StartFailed if it ends instead."""
-    server = spawn_server(data, *arguments, cwd=cwd, games=games, environment=environment)
+    """Start a server and wait for its first line. Raises StartFailed if it ends instead.
+
+    ``launcher``: a command that becomes the one behind it, in other surroundings.
+    """
+    server = spawn_server(data, *arguments, cwd=cwd, games=games, environment=environment, launcher=launcher)
     await_first_line(server)
     return server
 
 
 def spawn_server(
-    data: Path, *arguments: str, cwd: Path, games: Path | None = GAMES, environment: dict[str, str] | None = None
+    data: Path,
+    *arguments: str,
+    cwd: Path,
+    games: Path | None = GAMES,
+    environment: dict[str, str] | None = None,
+    launcher: Sequence[str] = (),
 ) -> RunningServer:
     """Start the process of a server; `await_first_line` says when it serves."""
     mark = uuid.uuid4().hex
@@ -162,7 +175,7 @@ def spawn_server(
     options = [*(("--games", str(games)) if games is not None else ()), *arguments]
     with stderr_path.open("wb") as stderr:
         process = subprocess.Popen(
-            serve_command(data, options),
+            [*launcher, *serve_command(data, options)],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

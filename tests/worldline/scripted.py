@@ -52,6 +52,7 @@ class Script:
         limits = protocol.Limits(
             rate_hz=10,
             burst=20,
+            agent_rate_hz=20,
             max_open_requests=64,
             max_message_bytes=65536,
             max_reply_bytes=2**20,

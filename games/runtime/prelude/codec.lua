@@ -1,7 +1,7 @@
 -- Codec: Lua values as MessagePack. Everything that crosses between Lua and Python crosses as such bytes; decode.lua is
 -- the way back.
 -- Equal values give equal bytes in every process: map keys in `pairs` order, whole numbers (up to 2^53) as integers.
--- An empty table is [] unless it came from world.map{}; others with exactly the keys 1..n are arrays; keys of maps
+-- A table from world.map{} is a map; others that are empty or have exactly the keys 1..n are arrays; keys of maps
 -- become strings; engine handles become their id; invalid UTF-8 becomes U+FFFD; NaN and infinities become nil.
 
 local import = ...
@@ -84,6 +84,8 @@ local function put_negative(buffer, v)
   end
 end
 
+local lost = false -- has a number gone out as nil since the last `codec.put` began?
+
 -- Writes a number. NaN and infinities have no form on the wire: nil.
 function codec.put_number(buffer, v)
   if v % 1 == 0 and v <= MAX_INTEGER and v >= -MAX_INTEGER then
@@ -93,6 +95,7 @@ function codec.put_number(buffer, v)
       put_negative(buffer, v)
     end
   elseif v - v ~= 0 then
+    lost = true
     buffer:put("\xc0")
   else
     put_double(buffer, v)
@@ -238,7 +241,7 @@ local function put_table(buffer, t, depth)
     buffer:put(metatable == codec.map_metatable and "\x80" or "\x90")
     return
   end
-  local count = rawget(t, 1) ~= nil and list_length(t)
+  local count = metatable ~= codec.map_metatable and rawget(t, 1) ~= nil and list_length(t)
   if count then
     put_array(buffer, count)
     for i = 1, count do
@@ -276,12 +279,20 @@ function put_any(buffer, v, depth)
   end
 end
 
--- Writes any value. Raises on functions, coroutines and tables nested deeper than 60.
-function codec.put(buffer, v)
+-- Called with `what` and the value when a number in it could not be sent; effects.lua tells the developers.
+codec.on_lost = nil
+
+-- Writes any value. Raises on functions, coroutines and tables nested deeper than 60. what: whose value it is, for
+-- developers, where numbers in it may have no form on the wire.
+function codec.put(buffer, v, what)
+  lost = false
   put_any(buffer, v, 1)
+  if lost and what then
+    codec.on_lost(what, v)
+  end
 end
 
--- Marks a table as a map, also when it is empty: `world.map`.
+-- Marks a table as a map, whatever its keys are: `world.map`.
 function codec.map(t)
   t = t == nil and {} or t
   blame.check_plain_table(t, "world.map")

@@ -118,6 +118,8 @@ function columns.read(reader)
   for slot = 1, count do
     store.tags[slot] = tags.none
     tags.assign(slot, sets[slot])
+    store.widen(store.sx[slot])
+    store.widen(store.sz[slot])
     grid.insert(slot, store.x[slot], store.z[slot])
     tree.add(slot, parents[slot])
   end

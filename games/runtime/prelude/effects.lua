@@ -3,16 +3,19 @@
 -- disagree on; lines for developers go another way. The tags and fields are those of games/runtime/effects.py.
 
 local import = ...
+local blame = import("blame")
 local codec = import("codec")
+local order = import("order")
 
 local effects = {}
 
 local ffi = require("ffi")
 local string_buffer = require("string.buffer")
 local put_number, put_string, put_array, put = codec.put_number, codec.put_string, codec.put_array, codec.put
-local floor = math.floor
+local floor, rawget, type = math.floor, rawget, type
 
 local JOINED, LEFT, OUTCOME, EMITTED, SCORED, REWARDED, FINISHED, TICK_FAILED = 1, 2, 3, 4, 5, 6, 7, 8
+local OUT = 9
 
 -- A game that says more than this in one call is told so by a last line.
 local MAX_DEBUG_LINES = 100
@@ -67,7 +70,7 @@ function effects.outcome(player, seq, status, code, message, hint, result)
   put(draft, code)
   put(draft, message)
   put(draft, hint)
-  put(draft, result)
+  put(draft, result, "the result of an input")
   commit()
 end
 
@@ -94,9 +97,16 @@ function effects.rewarded(player, amount)
   commit()
 end
 
+function effects.out(player, result)
+  begin(OUT, 2)
+  put_string(draft, player)
+  put(draft, result)
+  commit()
+end
+
 function effects.finished(result)
   begin(FINISHED, 1)
-  put(draft, result)
+  put(draft, result, "what world.finish was given")
   commit()
 end
 
@@ -115,6 +125,29 @@ function effects.debug(line)
   elseif line_count == MAX_DEBUG_LINES + 1 then
     lines[line_count] = { effects.tick, "more than " .. MAX_DEBUG_LINES .. " lines in one call: the rest is left out" }
   end
+end
+
+-- The way to the first number that is NaN or infinite, in the order of keys; or nil.
+local function way_to_odd(value, way)
+  if type(value) == "number" then
+    return value - value ~= 0 and way or nil
+  elseif type(value) ~= "table" or blame.noun(value) then
+    return nil
+  end
+  local run, others, others_count = order.keys(value, true)
+  for i = 1, run + others_count do
+    local key = i <= run and i or others[i - run]
+    local found = way_to_odd(rawget(value, key), way .. (type(key) == "string" and "." .. key or "[" .. key .. "]"))
+    if found then
+      return found
+    end
+  end
+end
+
+function codec.on_lost(what, value)
+  local way = way_to_odd(value, "")
+  local where = way and way ~= "" and " at " .. way or ""
+  effects.debug(what .. " has a number that cannot be sent" .. where .. ": it goes out as null")
 end
 
 local function take_lines()

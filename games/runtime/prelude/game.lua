@@ -10,8 +10,10 @@ local game = {}
 
 local type, next = type, next
 
-local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "view" }
-local KNOWN = { "describe", "inputs", "join", "leave", "observe", "setup", "tick", "timers", "view" }
+local FUNCTIONS = { "setup", "join", "leave", "tick", "observe", "describe", "actions", "view", "to_act" }
+local KNOWN = {
+  "actions", "describe", "inputs", "join", "leave", "observe", "setup", "tick", "timers", "to_act", "view",
+}
 
 local function nothing() end
 
@@ -85,7 +87,8 @@ local function check_timers(timers)
 end
 
 -- Takes what main.lua returned. Returns nil, or what is wrong with it. declared: names of inputs, sorted.
-function game.take(returned, declared)
+-- actions: what game.toml says of them. by_turns: only the game can say whose turn it is.
+function game.take(returned, declared, actions, by_turns)
   if type(returned) ~= "table" or blame.noun(returned) then
     return "main.lua must return the table of the game's functions, it returned a " .. type(returned)
   end
@@ -94,6 +97,14 @@ function game.take(returned, declared)
   local problem = check_functions(returned) or check_inputs(inputs, declared) or check_timers(timers)
   if problem then
     return problem
+  end
+  if by_turns and not returned.to_act then
+    return "game.to_act is missing: a turn game says whose turn it is, "
+      .. "function game.to_act(world) return {world.player(world.state.turn)} end"
+  end
+  if actions == "full" and not returned.actions then
+    return "game.toml says actions = \"full\", but game.actions is missing: "
+      .. "function game.actions(world, player) return {{name = …, args = …}} end"
   end
   for _, name in ipairs(FUNCTIONS) do
     game[name] = returned[name]

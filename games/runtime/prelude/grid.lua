@@ -4,7 +4,7 @@
 
 local grid = {}
 
-local floor = math.floor
+local floor, min, max = math.floor, math.min, math.max
 
 local CELL = 16
 -- Cells beyond this count as the outermost one: places further out are still found, only more slowly.
@@ -97,6 +97,44 @@ function grid.near(x1, z1, x2, z2, total, found)
           found[n] = cell[i]
         end
       end
+    end
+  end
+  return n
+end
+
+-- Writes into found[1..n] all slots whose centre may be at most `reach` from the way from (x1, z1) to (x2, z2), and
+-- some that are further; returns n. Returns nil where looking at every node is cheaper.
+function grid.along(x1, z1, x2, z2, reach, total, found)
+  if x2 < x1 then
+    x1, z1, x2, z2 = x2, z2, x1, z1
+  end
+  -- A unit more than needed: what rounding does to the way's ends in a row of cells is far less.
+  reach = reach + 1
+  local dx, dz = x2 - x1, z2 - z1
+  local n, looked = 0, 0
+  for cx = index(x1 - reach), index(x2 + reach) do
+    -- The part of the way that is in reach of this row of cells, from 0 to 1.
+    local from, to = 0, 1
+    if dx > 0 and cx > -FARTHEST then
+      from = min(max((cx * CELL - reach - x1) / dx, 0), 1)
+    end
+    if dx > 0 and cx < FARTHEST then
+      to = max(min(((cx + 1) * CELL + reach - x1) / dx, 1), 0)
+    end
+    local za, zb = z1 + from * dz, z1 + to * dz
+    local row = cx * ROW
+    for cz = index(min(za, zb) - reach), index(max(za, zb) + reach) do
+      looked = looked + 1
+      local cell = cells[row + cz]
+      if cell then
+        for i = 1, cell[0] do
+          n = n + 1
+          found[n] = cell[i]
+        end
+      end
+    end
+    if looked > total + 16 then
+      return nil
     end
   end
   return n

@@ -2,31 +2,27 @@
 -- Nothing a game does raises through these functions, but errors of resources and faults, which end the world.
 
 local import = ...
-local blame = import("blame")
+local calls = import("calls")
 local codec = import("codec")
 local decode = import("decode")
 local effects = import("effects")
 local game = import("game")
-local guard = import("guard")
 local limits = import("limits")
 local players = import("players")
 local random = import("random")
+local reading = import("reading")
 local sandbox = import("sandbox")
 local snapshot = import("snapshot")
-local state = import("state")
 local store = import("store")
-local text = import("text")
 local timers = import("timers")
-local tree = import("tree")
-local view = import("view")
 local world = import("world")
 
 local host = {}
 
-local xpcall, error, type, rawget, gsub = xpcall, error, type, rawget, string.gsub
-local raw_metatable, traceback = debug.getmetatable, debug.traceback
+local xpcall, type, rawget, raw_metatable = xpcall, type, rawget, debug.getmetatable
+local call, settle, on_error, report_error = calls.call, calls.settle, calls.on_error, calls.report_error
 
-local JOIN, LEAVE, INPUT = 1, 2, 3 -- kinds of entries, as in games/runtime/effects.py
+local JOIN, LEAVE, INPUT, SILENCE = 1, 2, 3, 4 -- kinds of entries, as in games/runtime/effects.py
 -- A tick that raises is a bug of the game that may pass; this many in a row will not.
 local MAX_FAILED_TICKS = 100
 -- All that an agent is told: the traceback goes to the developers.
@@ -34,41 +30,7 @@ local GAME_ERROR = "the game's own code failed on this input; it is logged for i
 
 local tick, tick_hz, dt = 0, 60, 1 / 60
 local failed_ticks = 0
-local last_traceback = ""
 local answer = require("string.buffer").new()
-
--- The stack without the engine's own frames.
-local function shortened(stack)
-  stack = gsub(stack, "\n[^\n]*engine/[^\n]*", "")
-  return (gsub(stack, "\n[^\n]*%[C%][^\n]*", ""))
-end
-
-local function on_error(problem)
-  if blame.is_resource_error(problem) then
-    return problem
-  end
-  local message = text.tostring(problem)
-  last_traceback = shortened(traceback(message, 2))
-  return message
-end
-
--- Goes on with what xpcall returned. Errors of resources are not the game's to survive: they end the world.
-local function settle(ok, result)
-  if not ok and blame.is_resource_error(result) then
-    error("resource: " .. result, 0)
-  end
-  return ok, result
-end
-
-local function call(f, a, b, c)
-  limits.reset()
-  return settle(xpcall(f, on_error, world.object, a, b, c))
-end
-
-local function fail_game(name, message)
-  effects.debug("game." .. name .. " raised: " .. last_traceback)
-  return message
-end
 
 local function advance(to)
   tick = to
@@ -79,17 +41,15 @@ local function join(entry)
   local player = players.add(entry[2], entry[3], entry[5])
   world.refresh_players()
   effects.joined(entry[2])
-  local ok, problem = call(game.join, player)
-  if not ok then
-    fail_game("join", problem)
+  if not call(game.join, player) then
+    report_error("join")
   end
 end
 
 local function leave(id, reason, message)
   local player = players.get(id)
-  local ok, problem = call(game.leave, player, reason)
-  if not ok then
-    fail_game("leave", problem)
+  if not call(game.leave, player, reason) then
+    report_error("leave")
   end
   players.remove(player)
   world.refresh_players()
@@ -127,8 +87,16 @@ local function input(entry)
     ok, result = settle(xpcall(report, on_error, id, seq, result))
   end
   if not ok then
-    fail_game("inputs." .. name, result)
+    report_error("inputs." .. name)
     effects.outcome(id, seq, "rejected", "game_error", GAME_ERROR)
+  end
+end
+
+-- A player did not act in time: the game's default input is applied for it. Nobody asked, so there is no outcome.
+local function silence(entry)
+  local ok = call(game.inputs[entry[3]], players.get(entry[2]), entry[4])
+  if not ok then
+    report_error("inputs." .. entry[3])
   end
 end
 
@@ -140,9 +108,8 @@ local function run_timers(due)
     if name and not world.finished then
       local f = game.timers[name]
       if f then
-        local ok, problem = call(f, data)
-        if not ok then
-          fail_game("timers." .. name, problem)
+        if not call(f, data) then
+          report_error("timers." .. name)
           fine = false
         end
       else -- set by an earlier version of the game
@@ -158,9 +125,8 @@ local function run_tick()
   local due = timers.take_due(tick)
   local fine = not due or run_timers(due)
   if not world.finished then
-    local ok, problem = call(game.tick, dt)
-    if not ok then
-      fail_game("tick", problem)
+    if not call(game.tick, dt) then
+      report_error("tick")
       fine = false
     end
   end
@@ -179,17 +145,18 @@ function host.add(file, source)
   return sandbox.add(file, source)
 end
 
--- Runs main.lua and checks what it returns. config: inputs, events, event_args, settings,
--- seed, tick_hz. Returns nil or a problem.
+-- Runs main.lua and checks what it returns. config: inputs, input_args, events, event_args, actions, settings,
+-- seed, tick_hz, by_turns. Returns nil or a problem.
 function host.load(config)
   config = decode(config)
   tick_hz, dt = config.tick_hz, 1 / config.tick_hz
   world.open(config.settings, config.events, config.event_args, config.seed)
+  reading.open(config.input_args, config.inputs, config.actions)
   local ok, returned = settle(xpcall(sandbox.run_main, on_error))
   if not ok then
     return returned
   end
-  local problem = game.take(returned, config.inputs)
+  local problem = game.take(returned, config.inputs, config.actions, config.by_turns)
   if not problem then
     timers.declare(game.timer_names)
   end
@@ -220,6 +187,8 @@ function host.apply(entries, step)
     local kind = entry[1]
     if kind == INPUT then
       input(entry)
+    elseif kind == SILENCE then
+      silence(entry)
     elseif kind == JOIN then
       join(entry)
     elseif kind == LEAVE then
@@ -254,77 +223,14 @@ function host.run(ticks)
   return run, effects.take()
 end
 
-local function look(player, wants_data, wants_text)
-  local data, description
-  if wants_data then
-    local seen = game.observe(world.object, player)
-    if type(seen) ~= "table" then
-      blame.fail("game.observe must return a table, it returned a " .. type(seen))
-    end
-    answer:reset()
-    codec.put(answer, seen)
-    data = answer:tostring()
-  end
-  if wants_text then
-    description = game.describe(world.object, player)
-    if type(description) ~= "string" then
-      blame.fail("game.describe must return a text, it returned a " .. type(description))
-    end
-  end
-  return { data, description }
-end
+-- What is asked without changing anything: see reading.lua.
+host.describes, host.offers = reading.describes, reading.offers
+host.observe, host.actions, host.view = reading.observe, reading.actions, reading.view
+host.to_act = reading.to_act
 
--- Has the game a text of its own?
-function host.describes()
-  return game.describe ~= nil
-end
-
--- What a player sees: returns true, data (a blob or nil), text (or nil), or false, message, traceback.
--- compare: also returns the state before and after, where it has changed.
-function host.observe(id, wants_data, wants_text, compare)
-  limits.reset()
-  local before = compare and state.encode()
-  guard.enter("observe")
-  local ok, result = xpcall(look, on_error, players.get(id), wants_data, wants_text)
-  guard.leave()
-  settle(ok, result)
-  if not ok then
-    return false, result, last_traceback
-  end
-  if before then
-    local after = state.encode()
-    if after ~= before then
-      return true, result[1], result[2], before, after
-    end
-  end
-  return true, result[1], result[2]
-end
-
-local function paint()
-  answer:reset()
-  if not game.view then
-    view.put_scene(answer, tree.slots())
-    return nil
-  end
-  local seen = game.view(world.object)
-  if type(seen) ~= "table" then
-    blame.fail("game.view must return a table, it returned a " .. type(seen))
-  end
-  codec.put(answer, seen)
-  return nil
-end
-
--- What spectators see: returns true, a blob, or false, message, traceback.
-function host.view()
-  limits.reset()
-  guard.enter("view")
-  local ok, problem = xpcall(paint, on_error)
-  guard.leave()
-  settle(ok, problem)
-  if not ok then
-    return false, problem, last_traceback
-  end
-  return true, answer:tostring()
+-- For `games check`: what in the observation of a player does not fit `fields` (a blob), or nil.
+function host.misfit(id, fields)
+  return reading.misfit(decode(fields), id)
 end
 
 -- The whole world between two ticks: returns engine, values (blobs), or nil, path, reason: what cannot be saved.
@@ -351,6 +257,14 @@ function host.marks()
     codec.put(answer, { store.next_id, random.states() })
   end
   return answer:tostring()
+end
+
+-- KiB of Lua memory; collect: of what is in use, without what is only waiting to be collected.
+function host.memory(collect)
+  if collect then
+    collectgarbage("collect")
+  end
+  return collectgarbage("count")
 end
 
 -- nodes, node writes, spatial queries, KiB of Lua memory.

@@ -218,6 +218,9 @@ local function write(slot, props, set)
     if column then
       column[slot] = value
       moved = moved or key == "x" or key == "z"
+      if key == "sx" or key == "sz" then
+        store.widen(value)
+      end
     elseif key == "data" then
       store.data[slot] = value
     end
@@ -245,6 +248,8 @@ function metatable.__newindex(node, key, value)
     store.node_writes = store.node_writes + 1
     if key == "x" or key == "z" then
       grid.move(slot, store.x[slot], store.z[slot])
+    elseif key == "sx" or key == "sz" then
+      store.widen(value)
     end
     return
   end

@@ -1,5 +1,6 @@
 -- Saving: the game's own tables as bytes and back. What they may hold is decided here.
--- A table is a list (exactly the keys 1..n), a map of texts, or a map of whole numbers without the key 1. It holds
+-- A table is a list (exactly the keys 1..n), a map of texts, or a map of whole numbers: one that has the key 1 comes
+-- from world.map, else it would be a list. It holds
 -- numbers, texts, booleans, such tables, nodes and players, and stands in one place only. A node or player is written
 -- as its number (cdata, which no game can hold) and comes back as the one handle of that node or player.
 
@@ -36,7 +37,8 @@ end
 -- May this table be saved, with all in it? Notes where the handles stand.
 local function is_fine(t, depth)
   local metatable = raw_metatable(t)
-  if depth > MAX_DEPTH or seen[t] or (metatable and metatable ~= MAP) then
+  local is_map = metatable == MAP
+  if depth > MAX_DEPTH or seen[t] or (metatable and not is_map) then
     return false
   end
   seen[t] = true
@@ -68,7 +70,7 @@ local function is_fine(t, depth)
   if numbers == 0 then
     return true
   end
-  return texts == 0 and (rawget(t, 1) == nil or (lowest == 1 and highest == numbers))
+  return texts == 0 and (is_map or rawget(t, 1) == nil or (lowest == 1 and highest == numbers))
 end
 
 local function path_to(path, key)
@@ -102,10 +104,10 @@ local function problem_of_keys(t, path)
   end
   if texts then
     return path, "has both texts and numbers as keys: make two tables of it"
-  elseif run > 0 and count > 0 then
+  elseif run > 0 and count > 0 and raw_metatable(t) ~= MAP then
     local odd = others[1] < 1 and others[1] or run + 1
     return path_to(path, odd), (odd < 1 and "stands beside a list" or "is a hole in a list")
-      .. ": a list has exactly the keys 1 to n; put false into holes, or use texts as keys"
+      .. ": a list has exactly the keys 1 to n; put false into holes, or make the table with world.map"
   end
   return nil
 end

@@ -6,6 +6,7 @@ local grid = import("grid")
 local nearest = import("nearest")
 local nodes = import("nodes")
 local order = import("order")
+local ray = import("ray")
 local store = import("store")
 local tags = import("tags")
 local text = import("text")
@@ -13,7 +14,7 @@ local tree = import("tree")
 
 local scene = {}
 
-local type, setmetatable, sort_plain = type, setmetatable, order.sort_plain
+local type, setmetatable, sort_plain, sqrt = type, setmetatable, order.sort_plain, math.sqrt
 local handle = nodes.handle
 
 local found = {} -- scratch of one query: slots, then ids packed with slots
@@ -32,15 +33,9 @@ local function check_number(value, name)
   end
 end
 
--- Puts all slots that may stand in the box into `found`; returns how many.
-local function candidates(x1, z1, x2, z2)
-  store.spatial_queries = store.spatial_queries + 1
-  local count = grid.near(x1, z1, x2, z2, store.nodes, found)
-  if count then
-    return count
-  end
-  count = 0
-  local ids = store.id
+-- Puts all slots in use into `found`; returns how many.
+local function everything()
+  local count, ids = 0, store.id
   for slot = 1, store.slots do
     if ids[slot] ~= 0 then
       count = count + 1
@@ -48,6 +43,12 @@ local function candidates(x1, z1, x2, z2)
     end
   end
   return count
+end
+
+-- Puts all slots that may stand in the box into `found`; returns how many.
+local function candidates(x1, z1, x2, z2)
+  store.spatial_queries = store.spatial_queries + 1
+  return grid.near(x1, z1, x2, z2, store.nodes, found) or everything()
 end
 
 -- Makes a list of handles by id from found[1..count], packed ids and slots.
@@ -143,7 +144,44 @@ function methods.in_box(self, x1, z1, x2, z2, tag)
   return listed(count)
 end
 
-local NAMES = { "spawn", "get", "children", "descendants", "find", "tagged", "within", "in_box" }
+-- A point of a ray: a table or a node with x, z and perhaps y.
+local function point(value, name)
+  if type(value) ~= "table" then
+    blame.fail("raycast wants " .. name .. " as a point {x = …, z = …} or a node, got a " .. type(value))
+  end
+  local x, y, z = value.x, value.y or 0, value.z
+  check_number(x, "raycast")
+  check_number(y, "raycast")
+  check_number(z, "raycast")
+  return x, y, z
+end
+
+-- scene:raycast(from, to, filter): the first thing on the straight way between two points: {node, x, y, z, distance},
+-- or nil. Every node is a box of its size around its position, not turned; one that the way begins in is not hit.
+-- filter: a tag, or a function(node) that returns whether it counts.
+function methods.raycast(self, from, to, filter)
+  check_self(self, "raycast")
+  local x, y, z = point(from, "from")
+  local to_x, to_y, to_z = point(to, "to")
+  if filter ~= nil and type(filter) ~= "string" and type(filter) ~= "function" then
+    blame.fail("raycast wants a tag or a function(node) as its filter, got a " .. type(filter))
+  end
+  store.spatial_queries = store.spatial_queries + 1
+  local near = grid.along(x, z, to_x, to_z, store.widest / 2, store.nodes, found) or everything()
+  local dx, dy, dz = to_x - x, to_y - y, to_z - z
+  local hits = ray.boxes(x, y, z, dx, dy, dz, found, near, type(filter) == "string" and filter or nil)
+  for i = 1, #hits do
+    local slot, part = hits[i].slot, hits[i].part
+    local node = store.id[slot] == hits[i].id and handle(slot) -- false: the filter has destroyed it
+    if node and (type(filter) ~= "function" or filter(node)) then
+      local distance = part * sqrt(dx * dx + dy * dy + dz * dz)
+      return { node = node, x = x + part * dx, y = y + part * dy, z = z + part * dz, distance = distance }
+    end
+  end
+  return nil
+end
+
+local NAMES = { "spawn", "get", "children", "descendants", "find", "tagged", "within", "in_box", "raycast" }
 
 local metatable = {
   __index = function(_, key)

@@ -25,6 +25,7 @@ store.next_id = 1
 store.nodes = 0 -- live nodes
 store.node_writes = 0 -- nodes spawned, destroyed, and properties written
 store.spatial_queries = 0
+store.widest = 1 -- no live node is wider than this in x or z; it may have been one that is gone
 
 store.numbers, store.texts = {}, {}
 for _, name in ipairs(store.number_names) do
@@ -60,6 +61,14 @@ function store.take()
   store.parent[slot] = 0
   store.nodes = store.nodes + 1
   return slot
+end
+
+-- There is a node this wide now.
+function store.widen(width)
+  width = width < 0 and -width or width
+  if width > store.widest then
+    store.widest = width
+  end
 end
 
 -- The columns of an empty scene have been filled: slots 1..count hold nodes now, without data.

@@ -131,6 +131,16 @@ function fields.reward(player, amount)
   end
 end
 
+-- world.out(player, result): the game is over for this player, who stays seated; nothing waits for it any more.
+-- The first result counts.
+function fields.out(player, result)
+  guard.changing("out")
+  local id = players.id(player, "out")
+  if players.get(id) then
+    effects.out(id, result)
+  end
+end
+
 -- world.kick(player, reason): the player leaves when this call is over, with the reason "kicked"; the first one counts.
 -- reason: a text for the agent, or nil.
 function fields.kick(player, reason)

@@ -1,0 +1,119 @@
+"""What came of the entries of a tick, told to those who asked for them: seats, leaves, outcomes.
+
+Invariant: whatever was taken from the inbox and applied is answered here, each asker once, in the order of the entries.
+
+Not here: how a world ends (host), and how answers leave (desk).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from games.runtime.players import InputOutcome
+from games.runtime.results import Kicked, TickResult
+from games.runtime.world import World
+from server import messages
+from server.shard import replies, reports
+from server.shard.desk import Desk
+from server.shard.drivers import Drivers
+from server.shard.history import History
+from server.shard.inbox import (
+    Inbox,
+    InputAsker,
+    JoinAsker,
+    Pending,
+    PendingClock,
+    PendingInput,
+    PendingJoin,
+    PendingLeave,
+    PendingSilence,
+)
+from server.shard.sight import Sight
+from worldline import protocol
+
+_log: Final = logging.getLogger("worldline.shard")
+
+
+class Telling:
+    """Answers for one world."""
+
+    def __init__(
+        self, world: World, history: History, inbox: Inbox, drivers: Drivers, desk: Desk, sight: Sight
+    ) -> None:
+        self._inbox = inbox
+        self._world = world
+        self._history = history
+        self._drivers = drivers
+        self._desk = desk
+        self._sight = sight
+
+    def tell(self, applied: Sequence[Pending], result: TickResult) -> None:
+        """Answer everybody who asked for what has been applied."""
+        for line in result.debug:
+            _log.debug("%s@%d: %s", self._world.id, line.tick, line.text)
+        outcomes = iter(result.outcomes)
+        for pending in applied:
+            match pending:
+                case PendingJoin():
+                    self._seated(pending)
+                case PendingLeave():
+                    self._unseated(pending)
+                case PendingInput():
+                    outcome = next(outcomes)
+                    self._history.came_out(outcome)
+                    for asker in pending.askers:
+                        self.outcome(asker, outcome, pending.seen_tick, duplicate=False)
+                case PendingClock():
+                    self._desk.answer(pending.asker, protocol.Playing(world=self._world.id, tick=self._world.tick))
+                case PendingSilence():
+                    pass  # nobody asked: the next observation shows what was done
+
+        for kicked in result.kicked:
+            self._sent_away(kicked)
+
+    def outcome(self, asker: InputAsker, outcome: InputOutcome, seen_tick: int | None, *, duplicate: bool) -> None:
+        """Answer an input with its outcome."""
+        seen = self._sight.beside(outcome.player, asker.since) if asker.observe else None
+        reply = replies.outcome(self._world.id, outcome, seen_tick=seen_tick, duplicate=duplicate, seen=seen)
+        self._desk.answer(asker.asker, reply)
+
+    def joined(self, asker: JoinAsker, player: str) -> None:
+        """Answer a join with the seat."""
+        seen = self._sight.beside(player, self._drivers.heard(player).since) if asker.observe else None
+        self._desk.answer(asker.asker, replies.joined(self._world, player, status=self._sight.status, seen=seen))
+
+    def _seated(self, pending: PendingJoin) -> None:
+        player = pending.player
+        if player not in self._world.players:  # the game sent it away as it came
+            self._desk.refuse_pending(pending, replies.kicked_at_once(player, self._world.id))
+            return
+        self._drivers.seated(player, pending.agent, pending.askers[-1].asker.link)
+        # Before the answers: a client that knows of its seat, and asks the lobby for it, is never too early.
+        self._desk.report(reports.joined(self._world, player, pending.session))
+        for asker in pending.askers:
+            self.joined(asker, player)
+
+    def _unseated(self, pending: PendingLeave) -> None:
+        player, world = pending.player, self._world
+        self._drivers.gone(player, pending.reason, world.tick)
+        self._history.left(player)
+        self._desk.report(messages.PlayerLeft(world=world.id, player=player, reason=pending.reason, tick=world.tick))
+        if pending.asker is not None:
+            self._desk.answer(pending.asker, protocol.Left(world=world.id, player=player))
+        else:
+            self._desk.push(protocol.Closed(world=world.id, player=player, reason=pending.reason), player)
+
+    def _sent_away(self, kicked: Kicked) -> None:
+        """The game has kicked a player: it is gone, and so is what it had waiting."""
+        player, reason, world = kicked.player, "kicked", self._world
+        if player not in self._drivers.connected():
+            return
+        self._drivers.gone(player, reason, world.tick)
+        self._history.left(player)
+        for pending in self._inbox.drop(player):
+            self._desk.refuse_pending(pending, replies.not_joined(player, world.id))
+        self._desk.report(messages.PlayerLeft(world=world.id, player=player, reason=reason, tick=world.tick))
+        result = {"message": kicked.message} if kicked.message else None
+        self._desk.push(protocol.Closed(world=world.id, player=player, reason=reason, result=result), player)
