@@ -77,7 +77,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
     """
     with calls.during(world_id, 0, "restore"):
         replaying = replay(data, world_id, not_run=not_run)
-    # A tick that has a record ran before the record was written: only those that follow the last one never did so far.
+    # A tick came back before its record was written to the disk: only those after the last record may hang.
     while _step(replaying, calls):
         pass
     match replaying.ended:

@@ -104,8 +104,11 @@ def test_what_bots_are_told_is_written_down_and_in_the_log(server: RunningServer
     assert audit(server.data, told).good
 
 
-def test_a_record_that_cannot_be_written_is_said_in_one_line(server: RunningServer, tmp_path: Path) -> None:
-    ended = run(tmp_path, "bot", "tsunami", "--url", server.url, "--record", "no/such/folder.jsonl")
+def test_a_record_that_cannot_be_written_is_said_in_one_line(
+    server: RunningServer, games: Path, tmp_path: Path
+) -> None:
+    arguments = ("bot", "echo", "--games", str(games), "--url", server.url)
+    ended = run(tmp_path, *arguments, "--record", "no/such/folder.jsonl")
     assert (ended.returncode, ended.stderr) == (
         1,
         "error: cannot write no/such/folder.jsonl: No such file or directory → use another --record\n",

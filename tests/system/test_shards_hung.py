@@ -165,3 +165,24 @@ async def test_a_heavy_world_may_take_its_time_to_be_restored(serve: ServerFacto
     outcome = await ada.ask("input", world=world, name="nudge", args={}, seq=1)
     assert outcome["status"] == "applied"
     assert "does not come back" not in server.stderr()
+
+
+async def test_who_comes_back_while_a_world_is_being_restored_waits_for_it(
+    serve: ServerFactory, connect_agent: Connect
+) -> None:
+    """Its shard does not know the player yet: that must not be taken for a player that is gone."""
+    server = serve("--shards", "1")
+    ada = await connect_agent(server.url, "ada")
+    world = (await ada.ask("join", game="slow"))["world"]
+
+    async def old_enough() -> bool:
+        return bool((await ada.ask("observe", world=world))["tick"] > 25)
+
+    await eventually(old_enough, "25 ticks", within_s=60.0)
+    (shard,) = server.shard_pids()
+    os.kill(shard, signal.SIGKILL)
+    await computing(server, {shard})
+    assert "goes on" not in server.stderr(), "it is still being restored"
+    again = await connect_agent(server.url, resume=ada.welcome["resume"])
+    assert [(mine["world"], mine["player"]) for mine in again.welcome["players"]] == [(world, "p_1")]
+    assert again.welcome["lost"] == []
