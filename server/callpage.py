@@ -21,10 +21,10 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Kind = Literal["setup", "entries", "tick", "observe", "view", "restore"]
+Kind = Literal["setup", "entries", "tick", "observe", "view", "save", "restore"]
 """What a world is called for. ``restore``: to run again, as many at a time as it likes, what ran before."""
 
-KINDS: Final[tuple[Kind, ...]] = ("setup", "entries", "tick", "observe", "view", "restore")
+KINDS: Final[tuple[Kind, ...]] = ("setup", "entries", "tick", "observe", "view", "save", "restore")
 # The call's number stands first and is written last: 0 = no call. Equal numbers in two readings mean the same call.
 _NUMBER: Final = struct.Struct("<Q")
 _BODY: Final = struct.Struct("<QB7x40s")  # tick, kind, world

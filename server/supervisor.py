@@ -88,7 +88,7 @@ class Supervisor:
         self.config = config
         self.port = config.port
         self.stopped_cleanly = True
-        """False once `stop` had to kill a shard or saw it fail: its worlds are not closed then."""
+        """False once `stop` had to kill a shard or saw it fail: its worlds are not saved then."""
         self._listener: socket.socket | None = None
         self._store: Store | None = None
         self._secret = b""
@@ -154,7 +154,7 @@ class Supervisor:
         _log.info("serving %s at %s with %d shards", ", ".join(games), self.url, len(self.shard_pids))
 
     async def stop(self) -> None:
-        """Stop everything: agents are told to come back later, worlds are closed, logs flushed. Safe to repeat."""
+        """Stop everything: agents are told to come back later, worlds are saved, logs flushed. Safe to repeat."""
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._stop(), name="stop the server")
         # Whoever waits here may be cancelled; the stop itself goes on.
@@ -272,6 +272,7 @@ class Supervisor:
                 limits=self.config.limits,
                 log_format=self.config.log,
                 log_level=self.config.log_level,
+                keep_worlds=self.config.keep_worlds,
                 eager=self.config.eager,
             )
         )

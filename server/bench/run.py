@@ -62,6 +62,7 @@ async def run_bench(options: BenchOptions, data: Path, *, eager: bool, progress:
         durability=options.durability,
         limits=not options.closed_loop,
         log_level="warning",
+        keep_worlds=False,
         eager=eager,
     )
     async with Supervisor(config) as supervisor:

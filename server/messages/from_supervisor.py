@@ -55,6 +55,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     limits: bool
     log_format: Literal["text", "json"]
     log_level: str
+    keep_worlds: bool = True
+    """When it drains: leave the worlds for another shard to go on with; else close them."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -129,5 +130,8 @@ async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool =
         if shard.failed is None:
             running.control.send(messages.Drain())
             await shard.stopped
+        for thread in threading.enumerate():  # a shard that has failed ends its process: here it is only left alone
+            if thread.name.startswith("snapshots"):
+                await asyncio.to_thread(thread.join, 20)
         running.gateway.close()
         running.control.close()

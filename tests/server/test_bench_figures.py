@@ -32,6 +32,10 @@ def server(*worlds: WorldStatistics, cpu_s: float = 1.0, rss_bytes: int = 100 * 
     shard = ShardStatistics(
         request=1, shard=0, pid=11, cpu_s=cpu_s, rss_bytes=rss_bytes, journal_groups=100, journal_bytes=10_000,
         sync_seconds=Histogram(), worlds=list(worlds),
+        snapshots=3,
+        snapshot_bytes=120_000,
+        snapshot_hold_seconds=Histogram(),
+        tail_s=0.1,
     )  # fmt: skip
     gateway = GatewayStatistics(
         request=2, gateway=0, pid=12, cpu_s=2 * cpu_s, rss_bytes=1, connections=8, requests=1, refusals={}
