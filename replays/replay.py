@@ -192,12 +192,18 @@ class Replay:
             pass
         return self
 
-    def catch_up(self) -> Replay:
-        """Run on to the tick up to which the world may have been shown before its log broke off; returns itself.
+    def ticks_to_catch_up(self) -> range:
+        """The ticks, from the next one on, that the world may have been shown at before its log broke off."""
+        return range(self.world.tick + 1, min([self.until, *(tick - 1 for tick in self._faulted_ticks)]) + 1)
+
+    def catch_up(self, tick: int | None = None) -> Replay:
+        """Run on to the last of `ticks_to_catch_up`, or to ``tick`` of them; returns itself.
 
         Raises `WorldFaulted` if the game breaks on the way.
         """
-        self._run_empty(min([self.until, *(tick - 1 for tick in self._faulted_ticks)]))
+        ticks = self.ticks_to_catch_up()
+        if ticks:
+            self._run_empty(ticks[-1] if tick is None else tick)
         return self
 
     def close(self) -> None:
