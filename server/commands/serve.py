@@ -84,6 +84,11 @@ from server.supervisor import StartError, Supervisor
     help="A world that uses more processor time than this in one call is stuck: its shard is killed.",
 )
 @click.option(
+    "--dev",
+    is_flag=True,
+    help="For who writes games: running worlds go on with a game's code whenever a file of it is saved.",
+)
+@click.option(
     "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format of the logs."
 )
 @click.option("--log-level", type=click.Choice(list(LEVELS)), default="info", show_default=True)
@@ -101,6 +106,7 @@ def command(
     limits: str,
     max_worlds: int,
     tick_timeout_ms: int,
+    dev: bool,
     log: LogFormat,
     log_level: LogLevel,
 ) -> int:
@@ -122,6 +128,7 @@ def command(
         limits=limits == "on",
         max_worlds=max_worlds,
         tick_timeout_ms=tick_timeout_ms,
+        dev=dev,
         log=log,
         log_level=log_level,
     )

@@ -33,7 +33,9 @@ from server.messages.from_supervisor import (
     OpenWorld,
     Placed,
     Refused,
+    ReloadGame,
     RestoreWorld,
+    ServedGame,
     SessionFound,
     SessionPlayer,
     ShardDown,
@@ -45,7 +47,7 @@ from server.messages.from_supervisor import (
     WorldMoved,
     WorldsFound,
 )
-from server.messages.to_gateway import Answer, AnyAnswer, PlayerAbsent, PlayerAttached, Push, ShardToGateway
+from server.messages.to_gateway import Answer, AnyAnswer, CodeBroken, PlayerAbsent, PlayerAttached, Push, ShardToGateway
 from server.messages.to_shard import (
     AttachPlayer,
     GatewayToShard,
@@ -82,6 +84,7 @@ from server.messages.to_supervisor import (
     WorldNotRestored,
     WorldOpened,
     WorldPulse,
+    WorldReloaded,
     WorldRestored,
     WorldStatistics,
 )
@@ -100,6 +103,7 @@ __all__ = [
     "AskWorlds",
     "AttachPlayer",
     "CloseWorld",
+    "CodeBroken",
     "ConfigureGateway",
     "ConfigureShard",
     "Drain",
@@ -126,8 +130,10 @@ __all__ = [
     "PlayerStanding",
     "Push",
     "Refused",
+    "ReloadGame",
     "RestoreWorld",
     "RestoredPlayer",
+    "ServedGame",
     "SessionFound",
     "SessionPlayer",
     "ShardDown",
@@ -149,6 +155,7 @@ __all__ = [
     "WorldNotRestored",
     "WorldOpened",
     "WorldPulse",
+    "WorldReloaded",
     "WorldRestored",
     "WorldStatistics",
     "WorldsFound",

@@ -170,6 +170,13 @@ class PlayerStanding(Message):
     connected: bool
 
 
+class WorldReloaded(Message, tag="world_reloaded"):
+    """The world goes on with the code of this digest."""
+
+    world: str
+    digest: str
+
+
 class WorldPulse(Message, tag="world_pulse"):
     """How a world is doing, once a second."""
 
@@ -266,6 +273,7 @@ ToSupervisor = (
     | JoinRefused
     | PlayerLeft
     | WorldChanged
+    | WorldReloaded
     | WorldPulse
     | ViewReply
     | ShardStatistics
