@@ -18,6 +18,7 @@ from replays.errors import BundleExists, BundleUnfinished, CodeChanged, WorldDif
 from replays.replay import replay
 from replays.verify import verify_bundle, verify_world
 from server.commands import main
+from tests.games.tsunami_driver import variant
 from tests.replays.recording import WORLD, Recording
 from tests.replays.test_reexecution import broken, play, tsunami
 
@@ -104,6 +105,17 @@ async def test_a_world_that_its_game_broke_travels_like_any_other(tmp_path: Path
     assert export_world(tmp_path / "data", WORLD, tmp_path / "x.replay").ended
     import_bundle(tmp_path / "x.replay", tmp_path / "other")
     assert verify_world(tmp_path / "other", WORLD).status == "verified"
+
+
+async def test_every_version_of_the_code_that_was_played_travels(tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "data", tsunami(), seed=3, settings={})
+    play(recording, seconds=1, players=1)
+    recording.reload(variant(("WAVE_SPEED = 35", "WAVE_SPEED = 36")))
+    play(recording, seconds=1, players=1)
+    await recording.close()
+    assert len(list((tmp_path / "data" / "code").iterdir())) == 2
+    export_world(tmp_path / "data", WORLD, tmp_path / "x.replay")
+    assert verify_bundle(tmp_path / "x.replay").status == "verified"
 
 
 async def test_an_unfinished_world_is_verified_but_never_imported(tmp_path: Path) -> None:
