@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
+from server.audit import Audit, audit
 from server.bench import messages
-from server.bench.audit import Audit, audit
 from server.bench.crews import BenchError, Crew, Progress, join, start_crews, tell, wait, wait_for_all
 from server.bench.figures import (
     AgentFigures,

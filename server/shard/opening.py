@@ -80,9 +80,10 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
     Raises `LogEnded`, and the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does
     not give the same world again; then nothing has been changed.
     """
-    with calls.during(world_id, 0, "setup"):
+    with calls.during(world_id, 0, "restore"):
         replaying = replay(data, world_id, start="latest", not_run=not_run)
     began_s = time.monotonic()
+    # A tick came back before its record was written to the disk: only those after the last record may hang.
     while _step(replaying, calls):
         pass
     match replaying.ended:
@@ -90,8 +91,9 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
             raise LogEnded("finished" if reason == "finished" else "closed", reason)
         case records.Fault(kind=kind):
             raise LogEnded("faulted", kind)
-    with calls.during(world_id, replaying.world.tick, "tick"):
-        replaying.catch_up()
+    for tick in replaying.ticks_to_catch_up():
+        with calls.during(world_id, tick, "tick"):
+            replaying.catch_up(tick)
     tail_s = time.monotonic() - began_s
     _log.info(
         "world %s is at tick %d again: from tick %d, %d records, %.0f ms",
@@ -113,5 +115,5 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
 
 def _step(replaying: Replay, calls: CallPage) -> bool:
     """Execute one record, with the empty ticks before it: at most about a second of game time."""
-    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "tick"):
+    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "restore"):
         return replaying.step() is not None

@@ -7,7 +7,7 @@ import copy
 import msgspec
 import pytest
 
-from server.bench.audit import Audit
+from server.audit import Audit
 from server.bench.figures import agent_figures, agent_processes, server_figures
 from server.bench.machine import Machine
 from server.bench.messages import AgentsDone
@@ -144,7 +144,7 @@ def run(*, eager: bool = False, tick_s: float = 0.00015, found: int = 60) -> Run
         server=server_figures(server(rss_bytes=96 * 2**20), start, end, window_s=10.0),
         agents=agent_figures(parts, window_s=10.0),
         agent_processes=agent_processes(parts, window_s=10.0),
-        log=Audit(acknowledged=60, found=found, logged=60, worlds_read=1, problems=[]),
+        log=Audit(acknowledged=60, doubled=0, found=found, logged=60, worlds_read=1, problems=[]),
         stopped_cleanly=True,
     )
 
