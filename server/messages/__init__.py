@@ -80,6 +80,7 @@ from server.messages.to_supervisor import (
     WorldNotRestored,
     WorldOpened,
     WorldPulse,
+    WorldReleased,
     WorldRestored,
     WorldStatistics,
 )
@@ -145,6 +146,7 @@ __all__ = [
     "WorldNotRestored",
     "WorldOpened",
     "WorldPulse",
+    "WorldReleased",
     "WorldRestored",
     "WorldStatistics",
     "WorldsFound",
