@@ -39,7 +39,7 @@ return add, import
 """
 _COMPILE: Final = b"""
 local source, name = ...
-local chunk, problem = loadstring(source, name)
+local chunk, problem = loadstring(source, name, "t")
 if not chunk then return false, problem end
 return true, string.dump(chunk)
 """
@@ -111,8 +111,12 @@ def _compile(files: Mapping[str, bytes], origin: str, *, prefix: str) -> dict[st
     return compiled
 
 
-def _open(state: Any, engine: Mapping[str, bytes], module: bytes) -> Any:
-    """Load the engine into a new state and return what one of its modules returns. Raises GameError."""
+def open_engine(engine: Mapping[str, bytes]) -> tuple[Any, Any]:
+    """Return a new state with the engine in it, but no game, and its ``import``: module name → what it returns.
+
+    ``engine`` is its bytecode by file name. Raises GameError.
+    """
+    state = new_state()
     for chunk in _first:
         state.execute(chunk)
     add, import_module = state.execute(_BOOTSTRAP)
@@ -120,7 +124,7 @@ def _open(state: Any, engine: Mapping[str, bytes], module: bytes) -> Any:
         problem = add(name.removesuffix(".lua").encode(), code)
         if problem:
             raise GameError(f"engine/{name}", None, problem.decode(errors="replace"))
-    return import_module(module)
+    return state, import_module
 
 
 class Hasher:
@@ -128,7 +132,8 @@ class Hasher:
 
     def __init__(self, engine: Mapping[str, bytes]) -> None:
         """Load the engine (its bytecode by file name) into a new state."""
-        self.hash = _open(new_state(), engine, b"hash")
+        _, import_module = open_engine(engine)
+        self.hash = import_module(b"hash")
 
 
 class Host:
@@ -139,8 +144,8 @@ class Host:
 
     def __init__(self, engine: Mapping[str, bytes]) -> None:
         """Load the engine (its bytecode by file name) into a new state."""
-        self._state = new_state()
-        host = _open(self._state, engine, b"host")
+        self._state, import_module = open_engine(engine)
+        host = import_module(b"host")
         self.add = host[b"add"]
         self.load = host[b"load"]
         self.require = host[b"require"]

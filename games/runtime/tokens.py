@@ -11,12 +11,13 @@ import re
 from typing import Final
 
 BYTECODE: Final = b"\x1b"
+BOM: Final = b"\xef\xbb\xbf"
 
 _TOKENS: Final = re.compile(
     rb"""
-      (?P<comment> --\[(?P<level>=*)\[ .*? (?:\](?P=level)\]|\Z) | --[^\n]* )
+      (?P<comment> --\[(?P<level>=*)\[ .*? (?:\](?P=level)\]|\Z) | --[^\r\n]* | \A(?:\xef\xbb\xbf)?\#[^\r\n]* )
     | (?P<text>    \[(?P<level2>=*)\[ .*? (?:\](?P=level2)\]|\Z)
-                 | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' )
+                 | "(?:\\(?:z\s*|\r\n|\n\r|.)|[^"\\\r\n])*" | '(?:\\(?:z\s*|\r\n|\n\r|.)|[^'\\\r\n])*' )
     | (?P<number>  0[xX](?:[pP][+-]|[\w.])* | \.?\d(?:[eE][+-]|[\w.])* )
     | (?P<name>    [A-Za-z_\x80-\xff][\w\x80-\xff]* )
     | (?P<power>   \^ )
@@ -29,7 +30,7 @@ _COLLECTOR: Final = re.compile(rb"""\A["']?(?:\[=*\[)?(__gc|__mode)(?:\]=*\])?["
 
 def find_refused(source: bytes) -> tuple[int, str] | None:
     """Return (line, reason) of the first thing in Lua source that no game may contain, or None."""
-    if source.startswith(BYTECODE):
+    if source.startswith((BYTECODE, BOM + BYTECODE)):
         return 1, "this is compiled Lua: only source text is loaded"
     for token in _TOKENS.finditer(source):
         reason = _reason(token)
@@ -42,7 +43,7 @@ def _reason(token: re.Match[bytes]) -> str | None:
     """Say why a token is refused, or None."""
     kind, word = token.lastgroup, token.group()
     if kind == "power":
-        return "'^' gives other results on other machines: write x*x for x^2, math.sqrt(x) for x^0.5"
+        return "'^' gives other results on other machines: write x*x or math.pow(x, y)"
     if kind == "number" and _SUFFIX.search(word):
         return f"'{word.decode()}': numbers with LL, ULL or i are not available"
     # A string is looked at too: metatable["__gc"] would do the same.

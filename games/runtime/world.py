@@ -179,6 +179,11 @@ class World:
 
     # --- saving --------------------------------------------------------------------------------------
 
+    @property
+    def can_save(self) -> bool:
+        """Whether the engine is of a version that can save worlds."""
+        return self._host.save is not None
+
     def snapshot(self) -> bytes:
         """Return the whole world between two ticks as bytes: `World.restore` makes an equal world of them.
 
@@ -187,7 +192,7 @@ class World:
         """
         if self.faulted is not None:
             raise self.faulted
-        if self._host.save is None:
+        if not self.can_save:
             raise StateNotSaveable(self.id, self.tick, "the engine", "is of a version that cannot save worlds")
         try:
             scene, *rest = self._host.save()
@@ -430,7 +435,9 @@ class World:
 
     def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
         message = _text_of(error)
-        return self._fault("resource" if "resource:" in message else "engine", message)
+        # Where memory ends, not even the engine's own handler of errors may find the room to say so.
+        of_resources = ("resource:", "not enough memory", "error in error handling")
+        return self._fault("resource" if any(words in message for words in of_resources) else "engine", message)
 
     def _fault(self, kind: FaultKind, message: str) -> WorldFaulted:
         self.faulted = WorldFaulted(self.id, self.tick, kind, message)

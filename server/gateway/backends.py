@@ -20,7 +20,7 @@ from server.link import Link, connect_unix
 from worldline import protocol
 
 SUPERVISOR: Final = -1
-"""Stands for the supervisor where shards have numbers."""
+"""Stands for the supervisor where shards have numbers; another one than `messages.NO_SHARD`."""
 
 _log = logging.getLogger("worldline.gateway")
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from server.messages.base import Message
 from server.messages.from_supervisor import (
+    NO_SHARD,
     AskStatistics,
     AskView,
     CloseWorld,
@@ -86,6 +87,7 @@ from server.messages.to_supervisor import (
 )
 
 __all__ = [
+    "NO_SHARD",
     "Answer",
     "AnyAnswer",
     "AskCreate",

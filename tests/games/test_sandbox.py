@@ -36,12 +36,8 @@ ABSENT = [
     "table.getn",
     "string.dump",
     "string.gfind",
-    "math.sin",
-    "math.cos",
-    "math.exp",
-    "math.log",
-    "math.pow",
     "math.randomseed",
+    "math.log1p",
 ]
 
 GLOBALS = [

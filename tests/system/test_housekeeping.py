@@ -47,7 +47,8 @@ def files(data: Path, world: str) -> set[str]:
 
 
 def is_archived(data: Path, world: str) -> bool:
-    return files(data, world) == {"0001.wlogz"}
+    there = files(data, world)
+    return "0001.wlogz" in there and not there & {"0001.wlog", "0001.wlogz.new"}
 
 
 def worlds_there(data: Path) -> list[str]:

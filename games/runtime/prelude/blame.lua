@@ -31,6 +31,11 @@ function blame.fail(message)
   error(where() .. message, 0)
 end
 
+-- Raises for an argument that is no number; `name` is the function that was called.
+function blame.fail_argument(name, value)
+  blame.fail(name .. " wants a number, got " .. (value == nil and "nil" or "a " .. type(value)))
+end
+
 -- From now on tables with this metatable are engine objects, called `noun` in errors.
 function blame.register(metatable, noun)
   metatable.__metatable = false

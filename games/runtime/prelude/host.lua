@@ -200,6 +200,7 @@ function host.apply(entries, step)
   else
     send_away()
   end
+  limits.check_memory()
   return effects.take()
 end
 
@@ -207,6 +208,7 @@ end
 function host.tick()
   advance(tick + 1)
   run_tick()
+  limits.check_memory()
   return effects.take()
 end
 
@@ -216,7 +218,9 @@ function host.run(ticks)
   while run < ticks and not world.finished do
     run = run + 1
     advance(tick + 1)
-    if not run_tick() then
+    local goes_on = run_tick()
+    limits.check_memory()
+    if not goes_on then
       break
     end
   end

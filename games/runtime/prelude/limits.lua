@@ -7,12 +7,18 @@ local blame = import("blame")
 
 local limits = {}
 
-local error, pcall, xpcall = error, pcall, xpcall
+local error, pcall, type, xpcall = error, pcall, type, xpcall
 local create, resume = coroutine.create, coroutine.resume
+local collectgarbage, max = collectgarbage, math.max
 
 local MAX_NESTED = 50
+local MAX_MEMORY_KIB = 65536
 
-local depth = 0
+local look_at_kib = MAX_MEMORY_KIB
+
+-- How deep the nest is now, and how deep it was where the running coroutine was resumed. Within a coroutine only the
+-- difference counts: it may be resumed at another depth than the one at which it was left.
+local depth, base = 0, 0
 
 -- Enters a call that recurses on the C stack.
 function limits.enter(name)
@@ -28,11 +34,25 @@ end
 
 -- Forgets what an error left behind. Called at every entry from Python.
 function limits.reset()
-  depth = 0
+  depth, base = 0, 0
 end
 
-local function settled(before, ok, ...)
-  depth = before
+-- Raises if the world holds too much when all garbage is collected. Called between two calls of the game. How much it
+-- holds differs a little between runs: whoever runs the world writes the fault into its log.
+function limits.check_memory()
+  if collectgarbage("count") > look_at_kib then
+    collectgarbage()
+    local held = collectgarbage("count")
+    if held > MAX_MEMORY_KIB then
+      error("resource: the world holds more than " .. MAX_MEMORY_KIB / 1024 .. " MiB", 0)
+    end
+    -- The collector lets memory grow by a third between two cycles: do not collect all each time near the limit.
+    look_at_kib = max(MAX_MEMORY_KIB, held * 1.35)
+  end
+end
+
+local function settled(nested, ok, ...)
+  depth = base + nested
   if not ok and blame.is_resource_error((...)) then
     error((...), 0)
   end
@@ -41,7 +61,7 @@ end
 
 -- `pcall`, but for errors of resources.
 function limits.pcall(f, ...)
-  return settled(depth, pcall(f, ...))
+  return settled(depth - base, pcall(f, ...))
 end
 
 -- `xpcall`, but for errors of resources: those do not reach the handler, which could make something else of them.
@@ -52,13 +72,28 @@ function limits.xpcall(f, handler, ...)
     end
     return handler(problem)
   end
-  return settled(depth, xpcall(f, handle, ...))
+  return settled(depth - base, xpcall(f, handle, ...))
+end
+
+local function resumed(outer, nested, ...)
+  base = outer
+  return settled(nested, ...)
 end
 
 -- `coroutine.resume`, at most 50 deep.
 function limits.resume(thread, ...)
+  local outer, nested = base, depth - base
   limits.enter("coroutine.resume")
-  return settled(depth - 1, resume(thread, ...))
+  base = depth
+  return resumed(outer, nested, resume(thread, ...))
+end
+
+-- `coroutine.create`
+function limits.create(f)
+  if type(f) ~= "function" then
+    blame.fail("coroutine.create wants a function, got a " .. type(f))
+  end
+  return create(f)
 end
 
 local function unwrapped(ok, ...)
@@ -70,7 +105,7 @@ end
 
 -- `coroutine.wrap`, at most 50 deep.
 function limits.wrap(f)
-  local thread = create(f)
+  local thread = limits.create(f)
   return function(...)
     return unwrapped(limits.resume(thread, ...))
   end

@@ -43,8 +43,10 @@ text.register(metatable, function(player)
   return "player " .. id_of(player)
 end)
 
--- The list of players in seat order. A new one after each join and leave.
+-- The list of players in seat order that games get, a new one after each join and leave; and the engine's own, because
+-- a game can still put something else in place of an item of its list.
 players.list = setmetatable({}, blame.shared_list)
+players.seated = {}
 
 local function rebuild()
   local seats, count = {}, 0
@@ -53,11 +55,12 @@ local function rebuild()
     seats[count] = seat
   end
   order.sort_plain(seats, count)
-  local list = {}
+  local list, seated = {}, {}
   for i = 1, count do
     list[i] = by_seat[seats[i]]
+    seated[i] = list[i]
   end
-  players.list = setmetatable(list, blame.shared_list)
+  players.list, players.seated = setmetatable(list, blame.shared_list), seated
 end
 
 local function new_handle(id, seat, name)

@@ -5,6 +5,11 @@
 local import = ...
 local blame = import("blame")
 local limits = import("limits")
+local math_arc = import("math_arc")
+local math_exp = import("math_exp")
+local math_log = import("math_log")
+local math_pow = import("math_pow")
+local math_trig = import("math_trig")
 local nearest = import("nearest")
 local order = import("order")
 local random = import("random")
@@ -27,9 +32,13 @@ local strings = copy(string, "byte char len lower reverse sub upper")
 strings.find, strings.match, strings.gmatch, strings.gsub = text.find, text.match, text.gmatch, text.gsub
 strings.format, strings.rep = text.format, text.rep
 
--- Exact on every CPU. Functions of libm (sin, exp, pow …) differ between machines and are not offered.
+-- Exact on every CPU. Those of libm (sin, exp, pow …) differ between machines: the engine has its own.
 local maths = copy(math, "floor ceil sqrt min max abs fmod modf frexp ldexp huge pi")
 maths.random = random.random
+maths.sin, maths.cos, maths.tan = math_trig.sin, math_trig.cos, math_trig.tan
+maths.asin, maths.acos, maths.atan, maths.atan2 = math_arc.asin, math_arc.acos, math_arc.atan, math_arc.atan2
+maths.exp, maths.sinh, maths.cosh, maths.tanh = math_exp.exp, math_exp.sinh, math_exp.cosh, math_exp.tanh
+maths.log, maths.log10, maths.pow = math_log.log, math_log.log10, math_pow.pow
 
 local tables = copy(table, "concat maxn")
 tables.sort = order.sort
@@ -59,8 +68,8 @@ function tables.remove(list, at)
   return native_remove(list, at)
 end
 
-local coroutines = copy(coroutine, "create yield status running isyieldable")
-coroutines.resume, coroutines.wrap = limits.resume, limits.wrap
+local coroutines = copy(coroutine, "yield status running isyieldable")
+coroutines.create, coroutines.resume, coroutines.wrap = limits.create, limits.resume, limits.wrap
 
 local function plain(f, name)
   return function(t, ...)
@@ -69,12 +78,28 @@ local function plain(f, name)
   end
 end
 
+-- Every metatable that the game uses: a word may be built and put into one later.
+local metatables = setmetatable({}, { __mode = "k" })
+
 local function set_metatable(t, metatable)
   blame.check_plain_table(t, "setmetatable")
   if type(metatable) == "table" and (rawget(metatable, "__gc") ~= nil or rawget(metatable, "__mode") ~= nil) then
     blame.fail("__gc and __mode show when memory is collected, which differs between two runs")
   end
+  if metatable then
+    metatables[metatable] = true
+  end
   return setmetatable(t, metatable)
+end
+
+-- Returns a reason if a metatable that is in use has got a word that `set_metatable` refuses, else nil.
+function sandbox.refused_metatable()
+  for metatable in next, metatables do
+    if rawget(metatable, "__mode") ~= nil or rawget(metatable, "__gc") ~= nil then
+      return "__gc and __mode show when memory is collected, which differs between two runs"
+    end
+  end
+  return nil
 end
 
 -- Makes the environment of a game. `debug_line(text)` gets what the game prints.

@@ -10,6 +10,7 @@ local order = import("order")
 local players = import("players")
 local random = import("random")
 local saving = import("saving")
+local shared = import("shared")
 local store = import("store")
 local timers = import("timers")
 local world = import("world")
@@ -55,7 +56,7 @@ local function read_streams(reader)
 end
 
 local function put_players()
-  local list = players.list
+  local list = players.seated
   put_number(buffer, #list)
   for i = 1, #list do
     local player = list[i]
@@ -89,6 +90,10 @@ end
 
 -- Returns engine, values; or nil, a path and a reason if the game's tables hold what cannot be saved.
 function snapshot.take(tick, failed_ticks)
+  local place, what = shared.problem()
+  if place then
+    return nil, place, what
+  end
   buffer:reset()
   put_number(buffer, VERSION)
   put_number(buffer, tick)

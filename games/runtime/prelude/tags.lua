@@ -8,7 +8,7 @@ local store = import("store")
 
 local tags = {}
 
-local type, concat, setmetatable = type, table.concat, setmetatable
+local next, type, concat, setmetatable = next, type, table.concat, setmetatable
 
 local MAX_LENGTH = 64
 
@@ -151,6 +151,22 @@ function tags.nodes(tag, handle)
     end
   end
   return list
+end
+
+-- Does a list that was handed out hold something else than it should?
+function tags.is_changed(handle)
+  for tag, group in next, groups do
+    if group.list then
+      local right = {}
+      rebuild(tag, group, right, handle)
+      for i = 1, #right do
+        if group.list[i] ~= right[i] then
+          return true
+        end
+      end
+    end
+  end
+  return false
 end
 
 return tags

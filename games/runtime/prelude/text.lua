@@ -7,7 +7,7 @@ local limits = import("limits")
 
 local text = {}
 
-local type, select, native_tostring = type, select, tostring
+local type, select, tonumber, native_tostring = type, select, tonumber, tostring
 local format, find, rep = string.format, string.find, string.rep
 local match, gmatch, gsub = string.match, string.gmatch, string.gsub
 
@@ -46,7 +46,7 @@ local REMEMBERED_PATTERNS = 512
 
 local function check_pattern(pattern)
   if type(pattern) == "string" then
-    if find(pattern, "%%[%-%+ #0]*%d*%.?%d*p") then
+    if find(gsub(pattern, "%%%%", ""), "%%[%-%+ #0]*%d*%.?%d*p") then
       blame.fail("string.format: %p shows an address, which differs between two runs")
     end
     if checked_count >= REMEMBERED_PATTERNS then
@@ -98,10 +98,13 @@ end
 
 -- `string.rep`, up to 1 MiB.
 function text.rep(s, count, separator)
-  if type(count) == "number" and (type(s) == "string" or type(s) == "number") then
+  local times = tonumber(count)
+  if times and (type(s) == "string" or type(s) == "number") then
     local width = #native_tostring(s) + #native_tostring(separator or "")
-    if width * count > MAX_REP_BYTES then
+    if width * times > MAX_REP_BYTES then
       blame.fail("string.rep makes at most " .. MAX_REP_BYTES .. " bytes")
+    elseif width == 0 then
+      return ""
     end
   end
   return rep(s, count, separator)

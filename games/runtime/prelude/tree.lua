@@ -8,7 +8,7 @@ local store = import("store")
 
 local tree = {}
 
-local floor, setmetatable, remove = math.floor, setmetatable, table.remove
+local floor, next, setmetatable, remove = math.floor, next, setmetatable, table.remove
 
 local kids = {} -- slot → the slots of its children by id; nil: none. [0]: the top of the scene
 local version = 0 -- counts changes of structure
@@ -164,6 +164,21 @@ function tree.descendants(slot, handle)
   setmetatable(list, blame.shared_list)
   cached[slot] = { version = version, list = list }
   return list
+end
+
+-- Does a list that was handed out hold something else than it should?
+function tree.is_changed(handle)
+  for slot, entry in next, cached do
+    if entry.version == version then
+      local right = slot == 0 and everything(handle) or subtree(slot, handle)
+      for i = 1, #right do
+        if entry.list[i] ~= right[i] then
+          return true
+        end
+      end
+    end
+  end
+  return false
 end
 
 return tree
