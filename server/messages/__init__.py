@@ -57,6 +57,7 @@ from server.messages.to_shard import (
     PlayerInput,
     PlayWorld,
     StepWorld,
+    Wait,
 )
 from server.messages.to_supervisor import (
     AskCreate,
@@ -139,6 +140,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Wait",
     "WorldChanged",
     "WorldFound",
     "WorldGone",

@@ -142,6 +142,10 @@ class Shard:
         """Send to the supervisor once ``after`` is durable."""
         self._outbox.send(self._supervisor, message, after)
 
+    def read(self, link: Link[Any], message: messages.ObservePlayer) -> None:
+        """Let a player look in the slack between ticks."""
+        self._reads.put(link, message)
+
     def started(self, course: Course) -> None:
         """Tick this world from now on."""
         self._ticker.add(course)
