@@ -52,6 +52,31 @@ class JournalDamaged(EventLogError):
         self.reason = reason
 
 
+class PositionUnknown(EventLogError):
+    """A world's log does not have a place that somebody knows of: the place is of another log, or this one was cut."""
+
+    def __init__(self, world: str, path: Path, offset: int) -> None:
+        super().__init__(
+            f"the log of {world} has no record that ends at byte {offset} of {path} as it should → read it from its "
+            f"beginning, and check it with `worldline log verify {world}`"
+        )
+        self.world = world
+        self.path = path
+        self.offset = offset
+
+
+class SnapshotDamaged(EventLogError):
+    """A snapshot cannot be used: it is not as it was written, belongs to another world or log, or is not there."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the snapshot {path} cannot be used: {reason} → it is skipped: an older one, or the log alone, gives the "
+            f"same world; remove the file"
+        )
+        self.path = path
+        self.reason = reason
+
+
 class FormatTooNew(EventLogError):
     """A file was written by a later version of Worldline."""
 

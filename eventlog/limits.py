@@ -66,6 +66,18 @@ BACKGROUND_JOBS_PER_GROUP: Final = 2
 LOCK_PATIENCE_S: Final = 0.5
 """How long to try for a lock: the kernel releases a killed process's locks a moment after its death."""
 
+SNAPSHOT_VERSION: Final = 1
+"""Of snapshot files."""
+
+MAX_SNAPSHOT_BYTES: Final = 256 * 1024 * 1024
+"""A snapshot's body, unpacked. Worlds are held far below it; nobody unpacks more on a header's word."""
+
+SNAPSHOT_COMPRESSION: Final = 1
+"""zlib's level. A state of 160 KB comes down to 44 KB; higher levels gain a tenth and take several times as long."""
+
+SNAPSHOTS_KEPT: Final = 2
+"""The latest ones: if the last is damaged, little more has to be computed again. Older ones are thinned out."""
+
 assert SEGMENT_HEADER_BYTES % GROUP_ALIGNMENT_BYTES == 0
 assert FILL_STEP_BYTES % GROUP_ALIGNMENT_BYTES == 0
 assert GROUP_TARGET_BYTES + MAX_RECORD_BYTES + 64 * 1024 < SEGMENT_BYTES

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from eventlog import archivefile, frame, limits, records
-from eventlog.errors import FormatTooNew, LogDamaged, UnknownWorld
+from eventlog.errors import FormatTooNew, LogDamaged, PositionUnknown, UnknownWorld
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.overlay import read_overlay
 from eventlog.piece import LogEnd, Piece
@@ -196,6 +196,18 @@ class Chain:
         self.epoch = 0
         self.tick = 0
 
+    def begin_at(self, position: LogEnd) -> None:
+        """Stand at a place in the middle, which is known from elsewhere."""
+        self.file, self.offset, self.crc = position.file, position.offset, position.crc
+        self.epoch, self.tick = position.epoch, position.tick
+
+    @property
+    def position(self) -> LogEnd:
+        """Where this stands."""
+        return LogEnd(
+            world=self.world, epoch=self.epoch, file=self.file, offset=self.offset, crc=self.crc, tick=self.tick
+        )
+
     def begin_file(self, path: Path, file: int, data: bytes) -> None:
         """Read a file's header: it must continue the file before, if that was read.
 
@@ -272,7 +284,8 @@ class Chain:
                 expected = self.tick
             case _:
                 expected = record.tick
-                if expected < self.tick and not isinstance(record, Checkpoint):
+                lowest = self.tick - 1 if records.goes_back_to(record) is not None else self.tick
+                if expected < lowest and not isinstance(record, Checkpoint):
                     raise BadBytes(f"tick {expected} comes after tick {self.tick}")
         if tick != expected:
             raise BadBytes(f"the frame says tick {tick}, its record {expected}")
@@ -290,6 +303,51 @@ def read_world(data: Path, world: str, *, from_tick: int = 0, to_tick: int | Non
     return _between(_read(data, source, chain, source.file_before(from_tick)), from_tick, to_tick)
 
 
+def read_world_from(data: Path, position: LogEnd) -> Iterator[StoredRecord]:
+    """A world's records from a place on that was reached before; nothing before it is read, or need be there.
+
+    Raises at once `UnknownWorld`, `JournalDamaged`, `FormatTooNew`, and `PositionUnknown` if this log does not have
+    that place; while reading `LogDamaged`.
+    """
+    source = WorldBytes.look(data, position.world)
+    if not _stands_in(source, position):
+        raise PositionUnknown(position.world, source.path(position.file), position.offset)
+    chain = Chain(position.world)
+    chain.begin_at(position)
+    return _read(data, source, chain, position.file)
+
+
+def _stands_in(source: WorldBytes, position: LogEnd) -> bool:
+    """Whether the log has this place: the next record follows from it, or else what stands before it leads there."""
+    if position.file > source.last_file:
+        return False
+    content = source.read(position.file)
+    if position.offset > len(content):
+        return False
+    try:
+        # A record that is just being written cannot say what it follows.
+        if len(content) - position.offset >= frame.RECORD_HEADER_BYTES:
+            frame.decode_record_header(content, position.offset, position.crc)
+            return True
+        if position.file < source.last_file:
+            following, _ = frame.decode_file_header(source.read(position.file + 1, frame.FILE_HEADER_BYTES))
+            expected = (position.world, position.crc, len(content))
+            return (following.world, following.previous_crc, position.offset) == expected
+        return _leads_to(content, position)
+    except (BadBytes, UnknownVersion, Unfinished):
+        return False
+
+
+def _leads_to(content: bytes, position: LogEnd) -> bool:
+    """Whether the headers of a file's records lead to this place. Raises `BadBytes`, `UnknownVersion`, `Unfinished`."""
+    header, crc = frame.decode_file_header(content)
+    offset = frame.FILE_HEADER_BYTES
+    while offset < position.offset:
+        length, _, _, _, crc = frame.decode_record_header(content, offset, crc)
+        offset += frame.RECORD_HEADER_BYTES + length
+    return (header.world, offset, crc) == (position.world, position.offset, position.crc)
+
+
 def log_end(data: Path, world: str) -> LogEnd:
     """Where the log of a world ends, which nobody writes to now: what `WorldLog.resume` needs.
 
@@ -299,7 +357,7 @@ def log_end(data: Path, world: str) -> LogEnd:
     chain = Chain(world)
     for _ in _read(data, source, chain, source.file_before(sys.maxsize)):
         pass
-    return LogEnd(world=world, epoch=chain.epoch, file=chain.file, offset=chain.offset, crc=chain.crc, tick=chain.tick)
+    return chain.position
 
 
 def follow_world(data: Path, world: str, *, wait: Callable[[], bool], from_tick: int = 0) -> Iterator[StoredRecord]:

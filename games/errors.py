@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-FaultKind = Literal["tick_failed", "to_act_failed", "observe_writes", "result", "resource", "memory", "stuck", "engine"]
+FaultKind = Literal[
+    "tick_failed", "to_act_failed", "observe_writes", "result", "resource", "memory", "not_saveable", "stuck", "engine"
+]
 """``tick_failed``: game.tick raised too often in a row. ``to_act_failed``: game.to_act could not say whom to wait for.
 ``observe_writes``: looking changed the world. ``result``: what the game finished with does not fit into the log.
-``resource``: out of memory or stack. ``memory``: the game held too much after a call. ``stuck``: a tick took its
-process down, or never came back. ``engine``: a bug of Worldline's own Lua code."""
+``resource``: out of memory or stack. ``memory``: the game held too much after a call. ``not_saveable``: the game keeps
+something that no snapshot can hold. ``stuck``: a tick took its process down, or never came back. ``engine``: a bug of
+Worldline's own Lua code."""
 
 
 class GameError(Exception):

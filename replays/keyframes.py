@@ -1,7 +1,8 @@
 """Keyframes: a replay at some of the places it has been to, kept in memory, so that going back is no starting over.
 
 A bounded number of them, spread over the whole way: when there are too many every second one is let go, and from then
-on they are taken half as often. Not here: snapshots on disk, and how a replay uses keyframes (``replay.py``).
+on they are taken half as often. Not here: snapshots on
+disk, which a replay uses in the same way, and how it uses keyframes (``replay.py``).
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from typing import Final
 
 import msgspec
 
-from eventlog.reader import StoredRecord
-from eventlog.records import Close, Fault, JoinEntry
-from games.runtime.players import InputOutcome
+from eventlog.piece import LogEnd
+from replays.standing import Standing
 
 MAX_KEYFRAMES: Final = 64
 """A keyframe of a world with 2,000 nodes is about 160 KB."""
@@ -21,18 +21,12 @@ FIRST_SPACING_TICKS: Final = 600
 
 
 class Keyframe(msgspec.Struct, frozen=True, kw_only=True):
-    """A replay after ``tick``: its world as a snapshot, and beside it what `Replay` says of these fields."""
+    """A replay after ``tick``: where it was in the log, how many records it had executed, and how the world stood."""
 
     tick: int
-    snapshot: bytes
+    position: LogEnd
     records_done: int
-    last: StoredRecord
-    epoch: int
-    ended: Fault | Close | None
-    until: int
-    joined: dict[str, JoinEntry]
-    outcomes: list[InputOutcome]
-    fingerprint: bytes
+    standing: Standing
 
 
 class Keyframes:

@@ -8,66 +8,54 @@ The rule, per record with a fingerprint: first run empty ticks up to the record'
 for a fault: up to the tick before), then compare, then apply the record's entries. The tick of a fault is never run:
 what it left behind in the middle cannot be reproduced, so a fault repeats the fingerprint of the record before it.
 
-A replay can go to any tick of its log (`Replay.seek`): back by keyframes, which it takes on its way.
+A code entry goes on with other code, by the same way as a snapshot is restored (`World.reload`). In a record between
+ticks it may also undo the tick record right before it, which is then not run.
 
-Not here: starting from a snapshot on disk, and any clock: a replay runs as fast as it can.
+A checkpoint record says what the hash of the whole state was after its tick: that is compared, too.
+
+A replay can begin with a snapshot on disk instead of the genesis, and go to any tick of its log (`Replay.seek`): by
+snapshots, and by keyframes, which it takes on its way. What it has not executed it has not checked.
+
+Not here: any clock: a replay runs as fast as it can.
 """
 
 from __future__ import annotations
 
 import contextlib
-from itertools import islice
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from eventlog import frame, records
-from eventlog.reader import StoredRecord, read_world
+from eventlog.errors import PositionUnknown
+from eventlog.piece import LogEnd
+from eventlog.reader import StoredRecord, read_world, read_world_from
+from eventlog.snapshot_file import Snapshot
+from eventlog.snapshots import Snapshots
 from eventlog.store import Store
 from games.code import Engine, GameCode
-from games.errors import StateNotSaveable, WorldFaulted
+from games.errors import GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
-from games.runtime.players import InputOutcome
+from games.runtime.snapshots import decode_snapshot
 from games.runtime.world import World
+from replays.claims import Claims
+from replays.errors import CannotReplay, Diverged, ReplayError
 from replays.keyframes import Keyframe, Keyframes
+from replays.standing import Standing, decode_standing
 
+__all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay"]
 
-class ReplayError(Exception):
-    """The base of what goes wrong with a replay; damage to the log itself is `eventlog.errors.LogDamaged`."""
+Start = Literal["genesis", "latest", "earliest"]
+"""What a replay begins with: the genesis, or the latest (earliest) snapshot that can be used, else the genesis."""
 
-
-class Diverged(ReplayError):
-    """The re-executed world did something else than the recorded one.
-
-    ``tick`` is the tick of the first record that differs, ``file`` and ``offset`` (in bytes) its place in the log;
-    what differs happened after the record before it. ``expected`` is the recorded fingerprint, ``got`` the new one.
-    """
-
-    def __init__(self, world: str, tick: int, file: str, offset: int, expected: bytes, got: bytes) -> None:
-        super().__init__(
-            f"{world}@{tick} diverged: the log says {expected.hex()}, re-execution {got.hex()} ({file}, byte {offset}) "
-            f"→ look between this record and the one before it with `worldline log show {world}`"
-        )
-        self.world = world
-        self.tick = tick
-        self.file = file
-        self.offset = offset
-        self.expected = expected
-        self.got = got
-
-
-class CannotReplay(ReplayError):
-    """The log holds something that this version cannot re-execute, or a world that breaks where it did not before."""
-
-    def __init__(self, world: str, tick: int, reason: str) -> None:
-        super().__init__(f"{world}@{tick} cannot be re-executed: {reason} → use the version of Worldline that wrote it")
-        self.world = world
-        self.tick = tick
+_log = logging.getLogger("worldline.snapshots")
 
 
 def _starts_at(record: records.Record) -> int | None:
     """The tick that the world must have come to before a record is executed, or None for those that want none."""
     match record:
-        case records.Tick() | records.Beat() | records.Close():
+        case records.Tick() | records.Beat() | records.Close() | records.Checkpoint():
             return record.tick
         case records.Fault():
             return record.tick - 1
@@ -78,31 +66,24 @@ def _starts_at(record: records.Record) -> int | None:
 class Replay:
     """A world on its way through its log; made by `replay`.
 
-    ``world`` is the re-executed world, ``genesis`` its first record, ``records_done`` how many records were executed.
-    ``last`` is the record executed last with its place, ``epoch`` that of the last open, ``ended`` the fault or close
-    that ends the log, ``until`` the tick up to which the world may have been shown, ``joined`` how each seated player
-    came, ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared.
+    ``world`` is the re-executed world, ``genesis`` the first record of its log, ``began_at_tick`` what it began with,
+    ``records_done`` how many records were executed. ``position`` is where the next record stands, ``ended`` the fault
+    or close that ends the log, ``until`` the tick up to which the world may have been shown, ``joined`` how each seated
+    player came, ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared.
     """
 
-    def __init__(self, data: Path, world: str, *, not_run: int | None = None) -> None:
-        store = Store.read_only(data)
-        self._faulted_ticks = {
-            stored.record.tick for stored in read_world(data, world) if isinstance(stored.record, records.Fault)
-        }
-        if not_run is not None:
-            self._faulted_ticks.add(not_run)
-        self._stored = read_world(data, world)
-        first = next(self._stored, None)
-        if first is None or not isinstance(first.record, records.Genesis):
-            raise CannotReplay(world, 0, "its log does not begin with a genesis record")
-        self.genesis = first.record
+    def __init__(self, data: Path, world: str, *, start: Start = "genesis", not_run: int | None = None) -> None:
         self._data = data
+        self._name = world
+        self._store = Store.read_only(data)
+        self._snapshots = Snapshots(data, world)
+        self._not_run = not_run
         self._ahead: StoredRecord | None = None
-        self._code = GameCode.from_files(self.genesis.game, store.get_code(self.genesis.digest))
-        self._engine = Engine.from_files(store.get_engine(self.genesis.engine))
         self.keyframes = Keyframes()
         """What `seek` goes back by; others than the default may be put here before."""
-        self._begin(first)
+        if start == "genesis" or not self._begin_with_snapshot(start):
+            self._begin()
+        self.began_at_tick = self.world.tick
 
     def _peek(self) -> StoredRecord | None:
         """Return the record that `step` will execute, or None at the end."""
@@ -110,25 +91,69 @@ class Replay:
             self._ahead = next(self._stored, None)
         return self._ahead
 
-    def _begin(self, first: StoredRecord) -> None:
+    @property
+    def epoch(self) -> int:
+        """That of the last open record."""
+        return self.position.epoch
+
+    # --- beginning -----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
         """Stand right after the genesis record."""
+        self._look_ahead(read_world(self._data, self._name))
+        self._stored = read_world(self._data, self._name)
+        first = next(self._stored, None)
+        if first is None or not isinstance(first.record, records.Genesis):
+            raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
+        self.genesis = first.record
+        code, engine = self._load(self.genesis, self.genesis.digest, self.genesis.engine)
         self._ahead = None
         self.records_done = 1
-        self.last = first
-        self.epoch = 0
+        self.position = LogEnd(
+            world=self._name, epoch=0, file=first.file, offset=first.offset + first.bytes, crc=first.crc, tick=0
+        )
         self.ended: records.Fault | records.Close | None = None
         self.until = 0
         self.joined: dict[str, records.JoinEntry] = {}
-        self.outcomes: list[InputOutcome] = []
+        self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.world = World.load(
-            self._code,
-            world_id=self.genesis.world,
+            code,
+            world_id=self._name,
             seed=self.genesis.seed,
             settings=self.genesis.settings,
-            engine=self._engine,
+            engine=engine,
             clock=self.genesis.clock,
         )
+        self._claims.begin(self.world, whole=True)
+
+    def _begin_with_snapshot(self, start: Literal["latest", "earliest"]) -> bool:
+        """Stand where a snapshot was taken, if there is one that can be used."""
+        found = self._snapshots.usable()
+        self._claims = Claims(())
+        if not self._go_to_first(found if start == "latest" else reversed(list(found))):
+            return False
+        self._look_ahead(read_world_from(self._data, self.position))
+        self._claims.begin(self.world, whole=False)
+        return True
+
+    def _look_ahead(self, stored: Iterator[StoredRecord]) -> None:
+        """See what the log says further on of ticks that are executed before: faults and checkpoints."""
+        self._faulted_ticks = set() if self._not_run is None else {self._not_run}
+        claimed: list[int] = []
+        for each in stored:
+            if isinstance(each.record, records.Fault):
+                self._faulted_ticks.add(each.record.tick)
+            elif isinstance(each.record, records.Checkpoint):
+                claimed.append(each.record.tick)
+        self._claims = Claims(claimed)
+
+    def _load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
+        code = GameCode.from_files(genesis.game, self._store.get_code(digest))
+        if digest != genesis.digest:
+            first = GameCode.from_files(genesis.game, self._store.get_code(genesis.digest))
+            code = code.going_on(first.manifest)
+        return code, Engine.from_files(self._store.get_engine(engine))
 
     def step(self) -> StoredRecord | None:
         """Execute and check the next record, and return it; None at the end of the log.
@@ -153,12 +178,12 @@ class Replay:
             case records.Fault() as record:
                 self._check_fault(stored, record)
                 self.ended = record
-            case records.Open() as record:
-                self.epoch = record.epoch
-            case records.Genesis() | records.Checkpoint():
+            case records.Checkpoint() as record:
+                self._check_state(stored, record)
+            case records.Genesis() | records.Open():
                 pass  # Nothing happens in the world.
         self.records_done += 1
-        self.last = stored
+        self.position = _behind(stored, self.position)
         return stored
 
     def run(self) -> Replay:
@@ -167,12 +192,18 @@ class Replay:
             pass
         return self
 
-    def catch_up(self) -> Replay:
-        """Run on to the tick up to which the world may have been shown before its log broke off; returns itself.
+    def ticks_to_catch_up(self) -> range:
+        """The ticks, from the next one on, that the world may have been shown at before its log broke off."""
+        return range(self.world.tick + 1, min([self.until, *(tick - 1 for tick in self._faulted_ticks)]) + 1)
+
+    def catch_up(self, tick: int | None = None) -> Replay:
+        """Run on to the last of `ticks_to_catch_up`, or to ``tick`` of them; returns itself.
 
         Raises `WorldFaulted` if the game breaks on the way.
         """
-        self._run_empty(min([self.until, *(tick - 1 for tick in self._faulted_ticks)]))
+        ticks = self.ticks_to_catch_up()
+        if ticks:
+            self._run_empty(ticks[-1] if tick is None else tick)
         return self
 
     def close(self) -> None:
@@ -185,15 +216,16 @@ class Replay:
         """Keep this place in `keyframes`, and return it. Raises `games.errors.StateNotSaveable`, `WorldFaulted`."""
         frame = Keyframe(
             tick=self.world.tick,
-            snapshot=self.world.snapshot(),
+            position=self.position,
             records_done=self.records_done,
-            last=self.last,
-            epoch=self.epoch,
-            ended=self.ended,
-            until=self.until,
-            joined=dict(self.joined),
-            outcomes=list(self.outcomes),
-            fingerprint=self.fingerprint,
+            standing=Standing(
+                snapshot=self.world.snapshot(),
+                until=self.until,
+                joined=list(self.joined.values()),
+                outcomes=list(self.outcomes),
+                fingerprint=self.fingerprint,
+                ended=self.ended,
+            ),
         )
         self.keyframes.add(frame)
         return frame
@@ -205,13 +237,9 @@ class Replay:
         many ticks stands the end of that record. Raises what `step` raises: a replay that diverges does so here too.
         """
         tick = max(tick, 0)
-        frame = self.keyframes.at_or_before(tick)
-        if frame is not None and not frame.tick <= self.world.tick <= tick:
-            self._go_to(frame)
-        elif self.world.tick > tick:
+        if not self._go_near(tick) and self.world.tick > tick:
             self.world.close()
-            self._stored = read_world(self._data, self.genesis.world)
-            self._begin(next(self._stored))
+            self._begin()
         while (stored := self._peek()) is not None:
             starts = _starts_at(stored.record)
             if starts is not None and starts > tick:
@@ -224,27 +252,61 @@ class Replay:
                     self.checkpoint()
         return self.world
 
-    def _go_to(self, frame: Keyframe) -> None:
-        world = World.restore(self._code, frame.snapshot, engine=self._engine)
-        self.world.close()
-        self.world = world
-        self._stored = islice(read_world(self._data, self.genesis.world), frame.records_done, None)
+    def _go_near(self, tick: int) -> bool:
+        """Go to the last place up to ``tick`` that is kept, in memory or on disk, if that is nearer than this one."""
+        before = self.world
+        frame = self.keyframes.at_or_before(tick)
+        nearest = max(frame.tick if frame is not None else -1, before.tick if before.tick <= tick else -1)
+        if any(nearest < kept <= tick for kept in self._snapshots.ticks()):
+            self._go_to_first(each for each in self._snapshots.usable(at_or_before=tick) if each.tick > nearest)
+        if self.world is before and frame is not None and not frame.tick <= before.tick <= tick:
+            saved = decode_snapshot(frame.standing.snapshot)
+            code, engine = self._load(self.genesis, saved.code, saved.engine)
+            self._go_to(frame.standing, frame.position, frame.records_done, code, engine)
+        if self.world is before:
+            return False
+        before.close()
+        return True
+
+    def _go_to_first(self, snapshots: Iterable[Snapshot]) -> bool:
+        """Go to the first of these that can be used; else this stands where it stood."""
+        for snapshot in snapshots:
+            try:
+                code, engine = self._load(snapshot.genesis, snapshot.code, snapshot.engine)
+                self._go_to(decode_standing(snapshot.state), snapshot.position, 0, code, engine)
+            except (PositionUnknown, SnapshotUnreadable) as error:
+                _log.warning("the snapshot %s is skipped: %s", self._snapshots.path(snapshot.tick), error)
+            else:
+                self.genesis = snapshot.genesis
+                return True
+        return False
+
+    def _go_to(self, standing: Standing, position: LogEnd, records_done: int, code: GameCode, engine: Engine) -> None:
+        """Raises PositionUnknown, SnapshotUnreadable; then nothing has changed."""
+        stored = read_world_from(self._data, position)
+        self.world = World.restore(code, standing.snapshot, engine=engine)
+        self._stored = stored
         self._ahead = None
-        self.records_done, self.last, self.epoch = frame.records_done, frame.last, frame.epoch
-        self.ended, self.until, self.fingerprint = frame.ended, frame.until, frame.fingerprint
-        self.joined, self.outcomes = dict(frame.joined), list(frame.outcomes)
+        self.position, self.records_done = position, records_done
+        self.ended, self.until, self.fingerprint = standing.ended, standing.until, standing.fingerprint
+        self.joined = {entry.player: entry for entry in standing.joined}
+        self.outcomes = list(standing.outcomes)
+        self._claims.begin(self.world, whole=False)
 
     # --- executing -----------------------------------------------------------------------------------
 
     def _check(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         """Run the empty ticks before a record and compare what happened since the record before it."""
+        self._run_to(tick)
+        self._compare(stored, expected, tick)
+
+    def _run_to(self, tick: int) -> None:
         try:
             self._run_empty(tick)
         except WorldFaulted as fault:
             raise CannotReplay(
                 self.genesis.world, self.world.tick, f"it breaks now, but did not then: {fault}"
             ) from fault
-        self._compare(stored, expected, tick)
 
     def _check_fault(self, stored: StoredRecord, record: records.Fault) -> None:
         """Run up to the tick that broke; the record claims nothing new."""
@@ -255,8 +317,19 @@ class Replay:
 
     def _run_empty(self, tick: int) -> None:
         # A world that ends sooner than it did stands still, and is found by its tick.
-        if tick > self.world.tick and self.world.finished is None:
-            self.world.run_empty(tick - self.world.tick)
+        while tick > self.world.tick and self.world.finished is None:
+            self.world.run_empty(self._claims.next_stop(self.world.tick, tick) - self.world.tick)
+            self._claims.passed(self.world)
+
+    def _check_state(self, stored: StoredRecord, record: records.Checkpoint) -> None:
+        """Compare the hash that a checkpoint claims with that of the state after its tick, if it was passed here."""
+        self._run_to(record.tick)
+        found = self._claims.found(record.tick)
+        if found and record.hash not in found:
+            place = frame.file_name(stored.file), stored.offset
+            raise Diverged(
+                self._name, record.tick, *place, expected=record.hash, got=found[-1], checkpoint=record.snapshot
+            )
 
     def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         self.fingerprint = self.world.fingerprint()
@@ -267,14 +340,27 @@ class Replay:
         return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
 
     def _apply(self, record: records.Tick) -> None:
-        if record.ran and record.tick in self._faulted_ticks:
+        if record.ran and (record.tick in self._faulted_ticks or self._is_undone(record)):
             return
-        entries = [self._runnable(record.tick, entry) for entry in record.entries]
+        logged = record.entries
+        if logged and isinstance(logged[0], records.CodeEntry):
+            self._reload(record.tick, logged[0].digest)
+            logged = logged[1:]
+            if not record.ran:
+                self.until = record.tick
+            if not logged and not record.ran:
+                return
+        entries = [self._runnable(record.tick, entry) for entry in logged]
         try:
             if record.ticks > 1:
-                self.outcomes = self.world.run_empty(record.ticks).outcomes
+                self._run_empty(self.world.tick + record.ticks)
+                self.outcomes = []
             else:
-                self.outcomes = self.world.apply(entries, step=record.ran).outcomes
+                outcomes = self.world.apply(entries, step=record.ran).outcomes
+                self.outcomes = [
+                    records.OutcomeNote(each.player, each.seq, each.status, each.code) for each in outcomes
+                ]
+                self._claims.passed(self.world)
         except WorldFaulted as fault:
             # Entries between ticks may be what broke the world; then the log says so in a fault of the next tick.
             if record.tick + 1 not in self._faulted_ticks:
@@ -283,6 +369,23 @@ class Replay:
                 ) from fault
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
+
+    def _is_undone(self, record: records.Tick) -> bool:
+        """Whether the next record takes the world back to before this one."""
+        following = self._peek()
+        return following is not None and records.undoes(following.record, record)
+
+    def _reload(self, tick: int, digest: str) -> None:
+        """Go on with other code."""
+        self.outcomes = []
+        try:
+            code, _ = self._load(self.genesis, digest, self.world.engine.digest)
+            self.world.reload(code)
+        except (GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted) as error:
+            raise CannotReplay(
+                self._name, tick, f"its code {digest} was reloaded then, but not now: {error}"
+            ) from error
+        self._claims.passed(self.world)
 
     def _runnable(self, tick: int, entry: records.Entry) -> AnyEntry:
         match entry:
@@ -304,17 +407,30 @@ class Replay:
 
     def _default_input(self, tick: int) -> tuple[str, dict[str, Any]]:
         try:
-            return self._code.manifest.default_input
+            return self.world.code.manifest.default_input
         except LookupError as error:
             raise CannotReplay(self.genesis.world, tick, f"a player was silent, but {error}") from error
 
 
-def replay(data: Path, world: str, *, not_run: int | None = None) -> Replay:
-    """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from its genesis.
+def _behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
+    """The place behind a record."""
+    return LogEnd(
+        world=before.world,
+        epoch=stored.record.epoch if isinstance(stored.record, records.Open) else before.epoch,
+        file=stored.file,
+        offset=stored.offset + stored.bytes,
+        crc=stored.crc,
+        tick=records.last_tick_of(stored.record, before.tick),
+    )
+
+
+def replay(data: Path, world: str, *, start: Start = "genesis", not_run: int | None = None) -> Replay:
+    """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from ``start`` on.
 
     The log of a running world may be read: the replay ends with the last record that is there. Raises `CannotReplay`,
-    and the errors of ``eventlog`` for a world or code that is not there.
+    and the errors of ``eventlog`` for a world or code that is not there. A snapshot that cannot be used is skipped with
+    a warning.
 
     ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
     """
-    return Replay(data, world, not_run=not_run)
+    return Replay(data, world, start=start, not_run=not_run)

@@ -19,8 +19,9 @@ from typing import Literal
 import msgspec
 
 from eventlog.errors import EventLogError, LogDamaged
+from eventlog.reader import WorldBytes
 from games.errors import GameError
-from replays.replay import Diverged, Replay, ReplayError, replay
+from replays.replay import Diverged, Replay, ReplayError, Start, replay
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,6 +39,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     file: str | None = None
     offset: int | None = None
     problem: str | None = None
+    from_tick: int = 0
+    """Above 0: the first files of the log are gone, and it was executed from the earliest snapshot on."""
 
 
 def verify_world(data: Path, world: str) -> Verdict:
@@ -47,7 +50,7 @@ def verify_world(data: Path, world: str) -> Verdict:
     status: Literal["verified", "diverged", "damaged", "cannot"] = "verified"
     file, offset, problem = None, None, None
     try:
-        running = replay(data, world)
+        running = replay(data, world, start=_start(data, world))
         running.run()
     except Diverged as error:
         status, file, offset, problem = "diverged", error.file, error.offset, str(error)
@@ -64,7 +67,13 @@ def verify_world(data: Path, world: str) -> Verdict:
         file=file,
         offset=offset,
         problem=problem,
+        from_tick=0 if running is None else running.began_at_tick,
     )
+
+
+def _start(data: Path, world: str) -> Start:
+    """The genesis, if its file is still there."""
+    return "genesis" if WorldBytes.look(data, world).size(1) else "earliest"
 
 
 def verify_worlds(data: Path, worlds: Sequence[str]) -> Iterator[Verdict]:

@@ -15,15 +15,17 @@ import importlib.util
 import math
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import msgspec
 import uvloop
 
 import games
 import worldline
+from server.audit import Acknowledged, to_line
 
 Play = Callable[[worldline.Player], Awaitable[None]]
 
@@ -51,6 +53,8 @@ class BotRun(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     prefix: str = "bot"
     game_folders: tuple[Path, ...] = ()
+    record: Path | None = None
+    """Where every outcome that a bot is told is appended, as a line of JSON."""
 
 
 def parse_think(text: str) -> tuple[float, float]:
@@ -104,6 +108,8 @@ async def run_bots(run: BotRun, report: Callable[[str], None]) -> int:
     ``report`` gets one line about each bot that fails. Raises `BotError` if there is nothing to run.
     """
     play = load_bot(run.game, run.game_folders)
+    if run.record is not None:
+        play = _recording(play, run.record)
     bots = [
         asyncio.create_task(_run_one(run, f"{run.prefix}-{number}", play, report)) for number in range(1, run.count + 1)
     ]
@@ -114,6 +120,38 @@ async def run_bots(run: BotRun, report: Callable[[str], None]) -> int:
             bot.cancel()
         ended = await asyncio.gather(*bots, return_exceptions=True)
     return sum(failed is True for failed in ended)
+
+
+def _recording(play: Play, path: Path) -> Play:
+    """``play``, but with players whose outcomes are written down. Raises `BotError` if they cannot be."""
+    try:
+        record = path.open("ab", buffering=0)
+    except OSError as error:
+        raise BotError(f"cannot write {path}: {error.strerror}", "use another --record") from error
+
+    async def recorded(player: worldline.Player) -> None:
+        # It does all that a player does; only its type does not say so.
+        await play(cast(worldline.Player, RecordedPlayer(player, record)))
+
+    return recorded
+
+
+class RecordedPlayer:
+    """A `worldline.Player` whose outcomes are written down as soon as they are there. Everything else is its own."""
+
+    def __init__(self, player: worldline.Player, record: FileIO) -> None:
+        self._player = player
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._player, name)
+
+    async def input(self, name: str, args: Mapping[str, Any] | None = None, /, **more: Any) -> worldline.Outcome:
+        """`worldline.Player.input`, written down."""
+        outcome = await self._player.input(name, args, **more)
+        told = Acknowledged(outcome.world, outcome.player, outcome.seq, outcome.tick, outcome.status)
+        self._record.write(to_line(told))
+        return outcome
 
 
 def run_until_signal(run: BotRun, report: Callable[[str], None]) -> int:

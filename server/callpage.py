@@ -17,13 +17,14 @@ import os
 import struct
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-Kind = Literal["setup", "entries", "tick", "observe", "view"]
+Kind = Literal["setup", "entries", "tick", "observe", "view", "save", "restore"]
+"""What a world is called for. ``restore``: to run again, as many at a time as it likes, what ran before."""
 
-KINDS: Final[tuple[Kind, ...]] = ("setup", "entries", "tick", "observe", "view")
+KINDS: Final[tuple[Kind, ...]] = ("setup", "entries", "tick", "observe", "view", "save", "restore")
 # The call's number stands first and is written last: 0 = no call. Equal numbers in two readings mean the same call.
 _NUMBER: Final = struct.Struct("<Q")
 _BODY: Final = struct.Struct("<QB7x40s")  # tick, kind, world
@@ -32,6 +33,10 @@ assert _NUMBER.size + _BODY.size == PAGE_BYTES
 
 WATCH_EVERY_S: Final = 0.1
 WALL_FACTOR: Final = 10.0  # a call may take this many times its processor time by the clock: machines pause
+LOOK_COUNTS_S: Final = 0.5
+"""At most so much time counts between two looks: if there was more, the watch stood still, as did the machine."""
+RESTORE_FACTOR: Final = 100.0
+"""A call that restores runs the ticks of one record: at most this many times what one tick may take."""
 _CLOCK_TICKS_HZ: Final = os.sysconf("SC_CLK_TCK")
 _UTIME_FIELD: Final = 11  # of /proc/PID/stat, counted behind the command's name
 
@@ -93,6 +98,13 @@ class CallReader:
         return Call(number=number, world=name, tick=tick, kind=KINDS[min(kind, len(KINDS) - 1)])
 
 
+class Stuck(NamedTuple):
+    """A call that does not come back: ``why``. ``busy``: it used up its processor time; else only time has passed."""
+
+    why: str
+    busy: bool
+
+
 class CallWatch:
     """Judges one shard's calls. No clock, no I/O: the caller says what it read, and when."""
 
@@ -100,22 +112,27 @@ class CallWatch:
         self._timeout_s = timeout_s
         self._call: Call | None = None
         self._since_cpu_s = 0.0
-        self._since_s = 0.0
+        self._took_s = 0.0
+        self._looked_s = 0.0
 
-    def judge(self, call: Call | None, cpu_s: float, now_s: float) -> str | None:
+    def judge(self, call: Call | None, cpu_s: float, now_s: float) -> Stuck | None:
         """Return why the shard must be killed, or None.
 
         ``cpu_s`` is the processor time that the shard has used in its life, ``now_s`` the time on any steady clock.
         """
+        passed_s, self._looked_s = now_s - self._looked_s, now_s
         if call is None or self._call is None or call.number != self._call.number:
-            self._call, self._since_cpu_s, self._since_s = call, cpu_s, now_s
+            self._call, self._since_cpu_s, self._took_s = call, cpu_s, 0.0
             return None
-        used_s, took_s = cpu_s - self._since_cpu_s, now_s - self._since_s
-        if used_s <= self._timeout_s and took_s <= WALL_FACTOR * self._timeout_s:
+        self._took_s += min(passed_s, LOOK_COUNTS_S)
+        used_s = cpu_s - self._since_cpu_s
+        timeout_s = self._timeout_s * (RESTORE_FACTOR if call.kind == "restore" else 1.0)
+        if used_s <= timeout_s and self._took_s <= WALL_FACTOR * timeout_s:
             return None
-        return (
+        return Stuck(
             f"{call.world}@{call.tick} does not come back from {call.kind}: "
-            f"{used_s:.1f} s of processor time, {took_s:.1f} s by the clock in one call"
+            f"{used_s:.1f} s of processor time, {self._took_s:.1f} s by the clock in one call",
+            busy=used_s > timeout_s,
         )
 
 

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
+from server.callpage import CallReader
 from server.link import Link, attach
 from server.messages import FromSupervisor, ToSupervisor
 from server.process import python_environment
@@ -45,6 +46,8 @@ class Child:
         self.name = f"{kind}-{number:02}"
         self.pid = process.pid
         self.started_s = time.monotonic()
+        self.calls: CallReader | None = None
+        """Where a shard says which world it is calling."""
         self._process = process
         self._on_lost = on_lost
         self._link: Link[ToSupervisor] | None = None
@@ -60,6 +63,11 @@ class Child:
     def is_ready(self) -> bool:
         """Whether the child has said that it is ready and is not lost."""
         return self.ready.done() and self._link is not None and not self._link.lost
+
+    @property
+    def in_a_call(self) -> bool:
+        """Whether the child is, or was when it died, in a call into a world."""
+        return self.calls is not None and self.calls.read() is not None
 
     @property
     def exit_code(self) -> int | None:

@@ -55,5 +55,8 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """How many worlds may run at one time."""
     log: LogFormat = "text"
     log_level: LogLevel = "info"
+    keep_worlds: bool = True
+    """Whether the worlds that are there at a stop wait for the next server on this data folder; else they are closed,
+    as after a demo or a bench."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``."""

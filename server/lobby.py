@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from server import refusals
-from server.messages import SessionPlayer, WorldPulse, WorldRestored
+from server.messages import NO_SHARD, SessionPlayer, WorldPulse, WorldRestored
 from server.sessions import LEFT, SessionBook
 from worldline import protocol
 
@@ -32,7 +32,6 @@ ENDED_KEPT: Final = 1000  # ended worlds that are still listed
 WORLDS_PER_AGENT: Final = 4  # unfinished ones that an agent has made for itself
 NEAREST_AMONG: Final = 256  # of how many worlds, newest first, the nearest are looked for
 ENDED: Final = frozenset({"finished", "closed", "faulted", "damaged"})
-NO_SHARD: Final = -1  # of a world that is recovering
 
 Refusal = protocol.Error
 """Why an agent was not placed, as its client will read it."""
@@ -100,6 +99,11 @@ class _World:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def where(self) -> int:
+        """The shard that has the world; one that is only restoring it does not."""
+        return NO_SHARD if self.status == "recovering" else self.shard
 
     @property
     def seats_free(self) -> int:
@@ -415,14 +419,19 @@ class Lobby:
         return None if entry is None or entry.opening else (entry.summary(), entry.reason)
 
     def shard_of(self, world: str) -> int | None:
-        """Return the shard on which an unfinished world runs."""
+        """Return the shard on which an unfinished world runs: `NO_SHARD` while it is recovering."""
         entry = self._unfinished.get(world)
-        return None if entry is None or entry.opening else entry.shard
+        return None if entry is None or entry.opening else entry.where
 
     def session_players(self, session: str) -> list[SessionPlayer]:
-        """Return the players that a session has."""
+        """Return the players that a session has. One in a recovering world is on no shard until the world is back."""
         return [
-            SessionPlayer(world=world, player=player, shard=entry.shard, tick=entry.tick)
+            SessionPlayer(
+                world=world,
+                player=player,
+                shard=entry.where,
+                tick=entry.tick,
+            )
             for world, player in self._sessions.players(session)
             if (entry := self._unfinished.get(world)) is not None
         ]

@@ -74,3 +74,16 @@ def cpu_seconds() -> float:
     """The processor time that this process has used, user and system."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def out_of_memory_kills() -> int | None:
+    """How many processes the kernel has killed since it was started because memory ran out; None if it does not say."""
+    try:
+        counters = Path("/proc/vmstat").read_text()
+    except OSError:
+        return None
+    for line in counters.splitlines():
+        name, _, count = line.partition(" ")
+        if name == "oom_kill":
+            return int(count)
+    return None

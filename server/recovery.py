@@ -2,8 +2,8 @@
 
 When a shard has died, its journal is redone into the world logs; then each of its unfinished worlds is computed again
 from its log on a shard that is there (`Recovery.house`). The same happens at the start of a server with the worlds that
-an earlier one left unfinished. A world that was being called when its shard died in that call is guilty of it: it is
-given back without that tick, faulted, so that it cannot take the next shard down as well.
+an earlier one left unfinished. A world that is to blame for the death (``server/blame.py``) is given back without that
+tick, faulted, so that it cannot take the next shard down as well.
 
 Not here: how a journal is redone (``eventlog/recovery.py``) and a world restored (``server/shard/opening.py``).
 """
@@ -22,7 +22,7 @@ from eventlog.errors import EventLogError
 from eventlog.limits import RETRY_ROOM_S
 from eventlog.recovery import RecoveryReport, recover_shard
 from server import messages
-from server.callpage import Call
+from server.blame import Blame
 from server.reception import Reception
 from worldline import protocol
 
@@ -45,8 +45,7 @@ class Recovery:
         self._tell = tell
         self._homeless: deque[str] = deque()
         self._restoring: dict[str, int] = {}
-        self._guilty: dict[str, tuple[int, str]] = {}  # world → the tick that is not run, and why
-        self._suspects: dict[str, int] = {}  # world → the tick during which its shard was killed from outside
+        self.blame = Blame()
         self._since_s: dict[str, float] = {}
         self._redoing = 0
         self._settled = asyncio.Event()
@@ -93,21 +92,14 @@ class Recovery:
         """Give every world without a shard to the one with the fewest. Call it when shards are there."""
         while self._homeless:
             world = self._homeless.popleft()
+            verdict = self.blame.verdict(world)
+            if verdict is not None and verdict.tick is None:
+                self._give_up(world, "damaged", verdict.reason)
+                continue
             shard = self._reception.assign(world)
             self._restoring[world] = shard
-            tick, reason = self._guilty.get(world, (None, ""))
+            tick, reason = (None, "") if verdict is None else (verdict.tick, verdict.reason)
             self._order(shard, messages.RestoreWorld(world=world, not_run=tick, reason=reason))
-
-    def blame(self, call: Call, why: str | None) -> None:
-        """A shard has died during ``call``. ``why``: the reason, if it did not come from outside.
-
-        Killed from outside, a world is only suspected: it is guilty if the same happens in the same tick again.
-        """
-        tick = call.tick if call.kind == "tick" else call.tick + 1
-        if why is None and self._suspects.get(call.world) != tick:
-            self._suspects[call.world] = tick
-        else:
-            self._guilty[call.world] = tick, why or "its shard was killed twice during this tick"
 
     def shard_lost(self, shard: int) -> None:
         """What was to be restored there is in the list of its worlds, which `redo` gets."""
@@ -124,6 +116,7 @@ class Recovery:
     def restored(self, report: messages.WorldRestored, shard: int) -> None:
         """A world is back."""
         self._restoring.pop(report.world, None)
+        self.blame.back(report.world, report.tick)
         took_s = time.monotonic() - self._since_s.pop(report.world, time.monotonic())
         _log.info("world %s goes on at tick %d, %.2f s after it lost its shard", report.world, report.tick, took_s)
         self._reception.restored(report, shard)

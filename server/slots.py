@@ -1,7 +1,9 @@
 """A slot: one place in the server that a child process fills, and fills again when it has died.
 
 A child that lived well is replaced at once. One that dies right after its start is replaced too, but each time later,
-and after `SHORT_LIVES_LIMIT` of them in a row no more: something is wrong that starting again does not cure.
+and after `SHORT_LIVES_LIMIT` of them in a row no more: something is wrong that starting again does not cure. A death of
+which the cause is known and is not the child's own - a world that hangs, somebody who kills it - never counts towards
+that: such a child is always replaced.
 
 Not here: how a process is started and watched (``server/children.py``), and what its death means for worlds and agents.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -20,6 +23,7 @@ from server.messages import Drain
 SHORT_LIFE_S: Final = 5.0  # a child that was ready for less than this has failed at once
 SHORT_LIVES_LIMIT: Final = 5  # so many in a row are replaced
 FIRST_DELAY_S: Final = 0.1  # doubles with each short life in a row
+EXCUSED_DELAY_S: Final = 1.0  # the longest for one whose death was not its own fault
 START_ENDS_WITHIN_S: Final = 5.0  # a child that is told to stop while it starts, and does not get ready, is stuck
 READY_WITHIN_S: Final = 60.0  # a child that is not ready by then is stuck; a loaded machine takes a few seconds
 
@@ -31,12 +35,19 @@ class RestartPolicy:
 
     def __init__(self) -> None:
         self._short_lives = 0
+        self._excused = 0
 
-    def died(self, lived_s: float) -> float | None:
-        """Return how long to wait before the next start, in seconds; None: give up."""
+    def died(self, lived_s: float, *, excused: bool = False) -> float | None:
+        """Return how long to wait before the next start, in seconds; None: give up.
+
+        ``excused``: the death was not the child's own fault.
+        """
         if lived_s >= SHORT_LIFE_S:
-            self._short_lives = 0
+            self._short_lives = self._excused = 0
             return 0.0
+        if excused:
+            self._excused += 1
+            return min(EXCUSED_DELAY_S, FIRST_DELAY_S * 2.0 ** (self._excused - 1))
         self._short_lives += 1
         if self._short_lives > SHORT_LIVES_LIMIT:
             return None
@@ -102,7 +113,7 @@ class Slot:
     async def _keep(self) -> None:
         policy = RestartPolicy()
         while True:
-            lived_s = 0.0
+            lived_s, excused = 0.0, False
             try:
                 child = self.child = await self._start_child()
                 if self._stopping:  # killed while it started
@@ -111,17 +122,17 @@ class Slot:
                 self.last_ending = str(error)
                 _log.error("%s could not be started: %s", self.name, error)
             else:
-                lived_s = await self._live(child)
+                lived_s, excused = await self._live(child)
             if self._stopping:
                 return
-            delay_s = policy.died(lived_s)
+            delay_s = policy.died(lived_s, excused=excused)
             if delay_s is None:
                 self._give_up()
                 return
             await asyncio.sleep(delay_s)
 
-    async def _live(self, child: Child) -> float:
-        """See a child through its life; return how long it was ready for work, in seconds."""
+    async def _live(self, child: Child) -> tuple[float, bool]:
+        """See a child through its life. Return how long it was ready for work, in s, and if its end is excused."""
         ready, _ = await asyncio.wait([child.ready], timeout=READY_WITHIN_S)
         if not ready:
             _log.error("%s is not ready after %g s: killing it", child.name, READY_WITHIN_S)
@@ -133,7 +144,8 @@ class Slot:
         self.last_ending = child.ending
         if not self._stopping:
             _log.error("%s (pid %d) has died: %s", child.name, child.pid, child.ending)
-        return 0.0 if ready_at_s is None else time.monotonic() - ready_at_s
+        killed = child.exit_code == -signal.SIGKILL and bool(ready)  # not by us for not getting ready
+        return 0.0 if ready_at_s is None else time.monotonic() - ready_at_s, killed or child.in_a_call
 
     def _give_up(self) -> None:
         self.given_up = True

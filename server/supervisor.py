@@ -31,12 +31,13 @@ import msgspec
 from eventlog.store import Store
 from games.code import GameCode
 from server import messages
-from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, cpu_seconds_of
+from server.blame import Death
+from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.identifiers import WorldNames
 from server.lobby import Lobby, LobbyGame
-from server.process import cpu_seconds, resident_bytes
+from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.recovery import Recovery
 from server.slots import Slot
@@ -87,7 +88,7 @@ class Supervisor:
         self.config = config
         self.port = config.port
         self.stopped_cleanly = True
-        """False once `stop` had to kill a shard or saw it fail: its worlds are not closed then."""
+        """False once `stop` had to kill a shard or saw it fail: its worlds are not saved then."""
         self._listener: socket.socket | None = None
         self._store: Store | None = None
         self._secret = b""
@@ -153,7 +154,7 @@ class Supervisor:
         _log.info("serving %s at %s with %d shards", ", ".join(games), self.url, len(self.shard_pids))
 
     async def stop(self) -> None:
-        """Stop everything: agents are told to come back later, worlds are closed, logs flushed. Safe to repeat."""
+        """Stop everything: agents are told to come back later, worlds are saved, logs flushed. Safe to repeat."""
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._stop(), name="stop the server")
         # Whoever waits here may be cancelled; the stop itself goes on.
@@ -258,6 +259,7 @@ class Supervisor:
         page_path = self._sockets / f"shard-{number:02}.page"
         calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
+        child.calls = calls
         self._watching.add(task := asyncio.create_task(self._mind_shard(child, calls), name=f"mind {child.name}"))
         task.add_done_callback(self._watching.discard)
         child.send(
@@ -270,6 +272,7 @@ class Supervisor:
                 limits=self.config.limits,
                 log_format=self.config.log,
                 log_level=self.config.log_level,
+                keep_worlds=self.config.keep_worlds,
                 eager=self.config.eager,
             )
         )
@@ -335,13 +338,14 @@ class Supervisor:
     async def _mind_shard(self, child: Child, calls: CallReader) -> None:
         """Kill the shard if a world does not come back from a call; when it is dead, bring its worlds back."""
         watch = CallWatch(self.config.tick_timeout_ms / 1000)
-        verdict: str | None = None
+        memory_kills = out_of_memory_kills()
+        stuck: Stuck | None = None
         while not child.gone.done():
             call = calls.read()
             with contextlib.suppress(OSError):  # it has just died: `gone` comes next
-                verdict = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
-            if verdict is not None:
-                _log.error("%s is killed: %s", child.name, verdict)
+                stuck = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
+            if stuck is not None:
+                _log.error("%s is killed: %s", child.name, stuck.why)
                 child.kill()
                 await child.gone
             else:
@@ -350,8 +354,8 @@ class Supervisor:
             return
         call = calls.read()
         if call is not None:
-            crashed = child.exit_code != -signal.SIGKILL
-            self._recovery.blame(call, verdict or (f"its shard ended with {child.ending}" if crashed else None))
+            short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
+            self._recovery.blame.died(call, _death(child, stuck, short_of_memory=short_of_memory))
         await self._recovery.redo(child.number, self._lost_worlds.pop(child.number, []))
         self._house()
 
@@ -477,3 +481,13 @@ class Supervisor:
             supervisor_cpu_s=cpu_seconds(),
             supervisor_rss_bytes=resident_bytes(),
         )
+
+
+def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death:
+    """How a shard died. ``stuck``: why it was killed here; ``short_of_memory``: the kernel has killed for that."""
+    if stuck is not None:
+        return Death("stuck" if stuck.busy else "unclear", stuck.why)
+    why = f"its shard ended with {child.ending}"
+    if child.exit_code != -signal.SIGKILL:
+        return Death("crashed", why)
+    return Death("unclear" if short_of_memory else "killed", why)

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from server.audit import Acknowledged
 from server.bench import messages
 from server.bench.options import AGENT_PROCESSES, BenchOptions
 from server.link import Link, attach
@@ -47,7 +48,7 @@ class Crew:
         self.size = size
         self.joined = 0
         self.decisions = 0
-        self.acknowledged: list[messages.Acknowledged] = []
+        self.acknowledged: list[Acknowledged] = []
         self.all_joined: asyncio.Future[None] = loop.create_future()
         self.done: asyncio.Future[messages.AgentsDone] = loop.create_future()
         self.failed: asyncio.Future[str] = loop.create_future()

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 import worldline
-from server.bench.messages import Acknowledged
+from server.audit import Acknowledged
 from server.histogram import Histogram
 from server.process import cpu_seconds
 

@@ -8,23 +8,12 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-import msgspec
-
+from server.audit import Acknowledged
 from server.bench.options import Policy
 from server.histogram import Histogram
 from server.messages import Message
 
 ACKNOWLEDGEMENTS_PER_MESSAGE: Final = 20_000  # below a megabyte, far from a link's frame limit
-
-
-class Acknowledged(msgspec.Struct, frozen=True, array_like=True):
-    """An outcome that an agent was told: it must be in the log, at this tick, with this status."""
-
-    world: str
-    player: str
-    seq: int
-    tick: int
-    status: str
 
 
 # --- to the agents' process ---------------------------------------------------------------------------

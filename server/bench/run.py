@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 
+from server.audit import Audit, audit
 from server.bench import messages
-from server.bench.audit import Audit, audit
 from server.bench.crews import BenchError, Crew, Progress, join, start_crews, tell, wait, wait_for_all
 from server.bench.figures import (
     AgentFigures,
@@ -62,6 +62,7 @@ async def run_bench(options: BenchOptions, data: Path, *, eager: bool, progress:
         durability=options.durability,
         limits=not options.closed_loop,
         log_level="warning",
+        keep_worlds=False,
         eager=eager,
     )
     async with Supervisor(config) as supervisor:

@@ -54,6 +54,12 @@ def games_option(function: Decorated) -> Decorated:
     "--token", envvar="WORLDLINE_TOKEN", show_envvar=True, help="Play as the agent of this token; for one bot only."
 )
 @click.option("--seconds", type=click.FloatRange(min=0.1), help="Stop after this time.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Append every outcome that a bot is told, as a line of JSON.",
+)
 @games_option
 @click.option("--parent", type=int, hidden=True, help="End when this process, which started this one, ends.")
 def command(
@@ -63,6 +69,7 @@ def command(
     url: str | None,
     token: str | None,
     seconds: float | None,
+    record: Path | None,
     game_folders: tuple[Path, ...],
     parent: int | None,
 ) -> int:
@@ -79,7 +86,14 @@ def command(
     if token and count > 1:
         raise click.UsageError(f"a token is one agent, and --count says {count} bots")
     run = BotRun(
-        game=game, count=count, think_s=think_s, url=url, token=token, seconds=seconds, game_folders=game_folders
+        game=game,
+        count=count,
+        think_s=think_s,
+        url=url,
+        token=token,
+        seconds=seconds,
+        game_folders=game_folders,
+        record=record,
     )
     try:
         failed = run_until_signal(run, lambda line: click.echo(line, err=True))

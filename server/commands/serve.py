@@ -172,7 +172,7 @@ async def serve(config: ServeConfig) -> int:
 def _exit_code(supervisor: Supervisor) -> int:
     if not supervisor.stopped_cleanly:
         raise StartError(
-            "the server was stopped before its worlds were closed",
+            "the server was stopped before its worlds were saved",
             "the next server on the same --data goes on with them",
         )
     return 0

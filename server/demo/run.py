@@ -100,6 +100,7 @@ class _Demo:
                 data=options.data,
                 games=options.game_folders,
                 shards=options.shards,
+                keep_worlds=False,
                 log_level="warning",
             )
         )

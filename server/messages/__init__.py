@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from server.messages.base import Message
 from server.messages.from_supervisor import (
+    NO_SHARD,
     AskStatistics,
     AskView,
     CloseWorld,
@@ -56,6 +57,7 @@ from server.messages.to_shard import (
     PlayerInput,
     PlayWorld,
     StepWorld,
+    Wait,
 )
 from server.messages.to_supervisor import (
     AskCreate,
@@ -85,6 +87,7 @@ from server.messages.to_supervisor import (
 )
 
 __all__ = [
+    "NO_SHARD",
     "Answer",
     "AnyAnswer",
     "AskCreate",
@@ -136,6 +139,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Wait",
     "WorldChanged",
     "WorldFound",
     "WorldGone",

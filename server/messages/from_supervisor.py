@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from server.messages.base import Message
 from worldline import protocol
+
+NO_SHARD: Final = -2
+"""Where a recovering world is: a question about it waits until the world has moved to a shard that has it again."""
 
 
 class Tls(Message):
@@ -52,6 +55,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     limits: bool
     log_format: Literal["text", "json"]
     log_level: str
+    keep_worlds: bool = True
+    """When it drains: leave the worlds for another shard to go on with; else close them."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 
@@ -136,7 +141,7 @@ class GameCounts(Message, tag="game_counts"):
 
 
 class SessionPlayer(Message):
-    """A player in a `SessionFound`. ``tick`` is the last that the lobby has heard of."""
+    """A player in a `SessionFound`. ``tick`` is the last that the lobby has heard of; ``shard`` may be `NO_SHARD`."""
 
     world: str
     player: str

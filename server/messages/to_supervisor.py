@@ -227,6 +227,12 @@ class ShardStatistics(Message, tag="shard_statistics"):
     journal_groups: int
     journal_bytes: int
     sync_seconds: Histogram
+    snapshots: int
+    snapshot_bytes: int
+    snapshot_hold_seconds: Histogram
+    """How long each snapshot held up the ticks."""
+    tail_s: float
+    """About how long it would take to execute again what came after the last snapshots."""
     worlds: list[WorldStatistics]
 
 

@@ -11,15 +11,16 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from eventlog import records
-from eventlog.piece import Piece
+from eventlog.piece import LogEnd, Piece
 from eventlog.worldlog import WorldLog
 from games.runtime import effects
 from games.runtime.players import InputOutcome
 from games.runtime.world import Entry, World
+from replays.standing import Standing
 from server.shard.inbox import Pending, PendingClock, PendingInput, PendingJoin, PendingLeave, PendingSilence
 
 BEAT_EVERY_S: Final = 1.0
@@ -33,21 +34,27 @@ class History:
         self,
         world: World,
         log: WorldLog,
+        genesis: records.Genesis,
         *,
-        outcomes: Sequence[InputOutcome] = (),
+        outcomes: Sequence[records.OutcomeNote] = (),
+        joined: Mapping[str, records.JoinEntry] | None = None,
         fingerprint: bytes = b"\0" * records.FINGERPRINT_BYTES,
     ) -> None:
-        """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat."""
+        """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat.
+
+        ``joined``: how those came who are seated in it.
+        """
+        self.genesis = genesis
         self._world = world
         self._log = log
         self._hz = world.code.manifest.tick_hz
-        self._outcomes: list[records.OutcomeNote] = []
+        self._outcomes = list(outcomes)
+        self._joined = dict(joined or {})
+        self._ended: records.Close | records.Fault | None = None
         self._observed_tick: dict[str, int] = {}
         self._last_beat_tick = world.tick - int(BEAT_EVERY_S * self._hz)  # one is due at once
         self._shown_until = world.tick
         self._fingerprint = fingerprint
-        for outcome in outcomes:
-            self.came_out(outcome)
 
     # --- what happened -------------------------------------------------------------------------------
 
@@ -58,6 +65,7 @@ class History:
     def left(self, player: str) -> None:
         """Forget a player."""
         self._observed_tick.pop(player, None)
+        self._joined.pop(player, None)
 
     def came_out(self, outcome: InputOutcome) -> None:
         """Note an outcome for the next record."""
@@ -82,6 +90,16 @@ class History:
             )
         )
 
+    def last_outcomes(self) -> Piece | None:
+        """A beat that promises nothing, for outcomes that no record has noted yet, if there are any: the world is left
+        for another server to go on with."""
+        if not self._outcomes:
+            return None
+        tick = self._world.tick
+        return self._log.append(
+            records.Beat(tick=tick, until=tick, fingerprint=self._next_fingerprint(), outcomes=self._take_outcomes())
+        )
+
     def tick(self, drained: list[Pending], *, ran: bool, time_ms: int) -> tuple[Piece, list[Entry]]:
         """The record of a tick with entries, and the same entries as the world takes them.
 
@@ -100,15 +118,16 @@ class History:
 
     def close(self, reason: str, result: Any) -> Piece:
         """The last record of a world that has ended in order."""
-        return self._log.append(
-            records.Close(
-                tick=self._world.tick,
-                reason=reason,
-                result=result,
-                fingerprint=self._next_fingerprint(),
-                outcomes=self._take_outcomes(),
-            )
+        record = records.Close(
+            tick=self._world.tick,
+            reason=reason,
+            result=result,
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_outcomes(),
         )
+        piece = self._log.append(record)
+        self._ended = record
+        return piece
 
     def fault(self, tick: int, kind: str, last_input: PendingInput | None) -> Piece:
         """The last record of a world that broke in ``tick``, which therefore counts as not run.
@@ -125,6 +144,30 @@ class History:
                 outcomes=self._take_outcomes(),
             )
         )
+
+    # --- checkpoints ---------------------------------------------------------------------------------
+
+    def position(self) -> LogEnd:
+        """Where the log goes on. Between two ticks the world has taken in everything before that place."""
+        log = self._log
+        return LogEnd(
+            world=log.world, epoch=log.epoch, file=log.file, offset=log.offset, crc=log.crc, tick=log.last_tick
+        )
+
+    def standing(self, snapshot: bytes) -> Standing:
+        """A snapshot of the world, just taken between two ticks, with what has to be known beside it to go on."""
+        return Standing(
+            snapshot=snapshot,
+            until=self._shown_until,
+            joined=[self._joined[player] for player in self._world.players],
+            outcomes=list(self._outcomes),
+            fingerprint=self._fingerprint,
+            ended=self._ended,
+        )
+
+    def checkpoint(self, tick: int, state_hash: bytes, snapshot: str, size_bytes: int) -> Piece:
+        """The record that a snapshot is on disk. It may stand behind the last record, too."""
+        return self._log.append(records.Checkpoint(tick, state_hash, snapshot, size_bytes))
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -146,15 +189,14 @@ class History:
                 case PendingJoin():
                     pending.player, seat = self._world.next_player_id(after=joins), seats[joins]
                     joins += 1
-                    logged.append(
-                        records.JoinEntry(
-                            player=pending.player,
-                            seat=seat,
-                            agent=pending.agent,
-                            name=pending.name,
-                            session=pending.session,
-                        )
+                    self._joined[pending.player] = records.JoinEntry(
+                        player=pending.player,
+                        seat=seat,
+                        agent=pending.agent,
+                        name=pending.name,
+                        session=pending.session,
                     )
+                    logged.append(self._joined[pending.player])
                     applied.append(
                         effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
                     )

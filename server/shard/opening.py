@@ -1,13 +1,15 @@
-"""How a world comes to a shard: made new, or computed again from its log where a server broke off.
+"""How a world comes to a shard: made new, or computed again where a server broke off.
 
-A world that is restored is re-executed with the code and engine that its log names, to the highest tick at which
-anybody may have seen it; there it waits for its players. Its log goes on in a new epoch.
+A world that is restored begins with its latest snapshot, or its genesis if it has none, and is re-executed from there
+with the code and engine that its log names, to the highest tick at which anybody may have seen it; there it waits for
+its players. Its log goes on in a new epoch.
 
 Not here: who asks for it, and what the journal does with the log's first bytes (the worker).
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +17,6 @@ from typing import NamedTuple
 import lupa
 
 from eventlog import records
-from eventlog.reader import log_end
 from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
 from games.runtime.sandbox import lua_version
@@ -27,6 +28,8 @@ from server.messages import OpenWorld
 from server.shard.history import History
 from worldline import protocol
 
+_log = logging.getLogger("worldline.shard")
+
 
 class Opened(NamedTuple):
     """A world, its log with ``head`` still to be journalled, and how those who sit in it came."""
@@ -36,6 +39,8 @@ class Opened(NamedTuple):
     history: History
     joined: dict[str, records.JoinEntry]
     genesis: records.Genesis
+    tail_s: float
+    """How long it took to re-execute what came after its last snapshot."""
 
 
 def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Opened:
@@ -58,7 +63,7 @@ def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Ope
         forked_from=None,
     )
     log = WorldLog.create(genesis, shard=shard)
-    return Opened(world, log, History(world, log), {}, genesis)
+    return Opened(world, log, History(world, log, genesis), {}, genesis, 0.0)
 
 
 class LogEnded(Exception):
@@ -70,13 +75,15 @@ class LogEnded(Exception):
 
 
 def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls: CallPage) -> Opened:
-    """Re-execute the log of an unfinished world, and make ready to go on with it; before tick ``not_run``, if given.
+    """Bring back an unfinished world, and make ready to go on with it; before tick ``not_run``, if given.
 
     Raises `LogEnded`, and the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does
     not give the same world again; then nothing has been changed.
     """
-    with calls.during(world_id, 0, "setup"):
-        replaying = replay(data, world_id, not_run=not_run)
+    with calls.during(world_id, 0, "restore"):
+        replaying = replay(data, world_id, start="latest", not_run=not_run)
+    began_s = time.monotonic()
+    # A tick came back before its record was written to the disk: only those after the last record may hang.
     while _step(replaying, calls):
         pass
     match replaying.ended:
@@ -84,16 +91,29 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
             raise LogEnded("finished" if reason == "finished" else "closed", reason)
         case records.Fault(kind=kind):
             raise LogEnded("faulted", kind)
-    with calls.during(world_id, replaying.world.tick, "tick"):
-        replaying.catch_up()
-    log = WorldLog.resume(log_end(data, world_id), shard=shard, engine=replaying.genesis.engine)
-    history = History(replaying.world, log, outcomes=replaying.outcomes, fingerprint=replaying.fingerprint)
+    for tick in replaying.ticks_to_catch_up():
+        with calls.during(world_id, tick, "tick"):
+            replaying.catch_up(tick)
+    tail_s = time.monotonic() - began_s
+    _log.info(
+        "world %s is at tick %d again: from tick %d, %d records, %.0f ms",
+        world_id, replaying.world.tick, replaying.began_at_tick, replaying.records_done, tail_s * 1000,
+    )  # fmt: skip
+    log = WorldLog.resume(replaying.position, shard=shard, engine=replaying.genesis.engine)
     # Whom the game has kicked left no entry: the world knows who is still there.
     joined = {player: entry for player, entry in replaying.joined.items() if player in replaying.world.players}
-    return Opened(replaying.world, log, history, joined, replaying.genesis)
+    history = History(
+        replaying.world,
+        log,
+        replaying.genesis,
+        outcomes=replaying.outcomes,
+        joined=joined,
+        fingerprint=replaying.fingerprint,
+    )
+    return Opened(replaying.world, log, history, joined, replaying.genesis, tail_s)
 
 
 def _step(replaying: Replay, calls: CallPage) -> bool:
     """Execute one record, with the empty ticks before it: at most about a second of game time."""
-    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "tick"):
+    with calls.during(replaying.genesis.world, replaying.world.tick + 1, "restore"):
         return replaying.step() is not None

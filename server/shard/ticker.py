@@ -20,11 +20,18 @@ from server.shard.scheduler import Scheduler
 
 
 class Ticker:
-    """The ticks of one shard. ``journal`` takes the records of a pass; used on the loop's thread."""
+    """The ticks of one shard. ``journal`` takes the records of a pass, ``ticked`` hears of each tick and of the seconds
+    that it took. Used on the loop's thread."""
 
-    def __init__(self, calls: CallPage, journal: Callable[[Sequence[Piece]], Ticket]) -> None:
+    def __init__(
+        self,
+        calls: CallPage,
+        journal: Callable[[Sequence[Piece]], Ticket],
+        ticked: Callable[[Course, float], None],
+    ) -> None:
         self._calls = calls
         self._journal = journal
+        self._ticked = ticked
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler()
         self._courses: dict[str, Course] = {}
@@ -57,6 +64,12 @@ class Ticker:
         deadline_s = self._scheduler.next_deadline_s()
         return deadline_s is not None and time.monotonic() >= deadline_s
 
+    def stop(self) -> None:
+        """Tick nothing any more."""
+        for world in list(self._courses):
+            self.remove(world)
+        self._set_timer()
+
     # --- inside --------------------------------------------------------------------------------------
 
     def _set_timer(self) -> None:
@@ -83,6 +96,7 @@ class Ticker:
             course.meters.ticked(
                 lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / course.manifest.tick_hz
             )
+            self._ticked(course, ended_s - began_s)
             course.meters.dilated_s += self._scheduler.ran(course.id, deadline_s, ended_s)
         for course, _ in due:
             with self._calls.during(course.id, course.world.tick, "observe"):

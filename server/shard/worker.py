@@ -35,6 +35,7 @@ from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
 from server.shard import opening
+from server.shard.checkpoints import Checkpoints
 from server.shard.course import Course
 from server.shard.host import WorldHost
 from server.shard.outbox import Outbox
@@ -84,7 +85,14 @@ class Shard:
         )
         self._calls = CallPage(Path(config.call_page_path))
         self._outbox = Outbox()
-        self._ticker = Ticker(self._calls, self._journal.append)
+        self._checkpoints = Checkpoints(
+            Path(config.data),
+            self._journal.append,
+            self._calls,
+            may_encode=lambda: not self._ticker.is_due(),
+            disk=disk,
+        )
+        self._ticker = Ticker(self._calls, self._journal.append, self._checkpoints.ticked)
         self._reads = Reads(
             self._calls,
             may_read=lambda: not self._ticker.is_due(),
@@ -134,6 +142,10 @@ class Shard:
         """Send to the supervisor once ``after`` is durable."""
         self._outbox.send(self._supervisor, message, after)
 
+    def read(self, link: Link[Any], message: messages.ObservePlayer) -> None:
+        """Let a player look in the slack between ticks."""
+        self._reads.put(link, message)
+
     def started(self, course: Course) -> None:
         """Tick this world from now on."""
         self._ticker.add(course)
@@ -147,7 +159,7 @@ class Shard:
         self._ticker.remove(course.id)
 
     def ended(self, course: Course, after: Ticket) -> None:
-        """Tick this world no more, and let it go once its last record is durable."""
+        """Tick this world no more, and let it go once its last record is durable and its last snapshot taken."""
         self._ticker.remove(course.id)
         del self._hosts[course.id]
         self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick)
@@ -158,7 +170,7 @@ class Shard:
             self._journal.retire_world(course.id)
             course.world.close()
 
-        after.add_done_callback(let_go)
+        self._checkpoints.ended(course, lambda: after.add_done_callback(let_go))
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -171,6 +183,9 @@ class Shard:
             return
         if isinstance(message, messages.AttachPlayer):
             self._attach(link, message)
+            return
+        if self._draining:
+            link.send(messages.Answer(request=message.request, message=refusals.draining()))
             return
         host = self._host_or_refuse(link, message.request, message.world)
         if host is None:
@@ -231,6 +246,8 @@ class Shard:
 
     def on_supervisor_message(self, message: messages.FromSupervisor) -> None:
         """Carry out an order of the supervisor."""
+        if self._draining:
+            return  # it stops all of us
         match message:
             case messages.OpenWorld() | messages.RestoreWorld():
                 self._openings.append(message)
@@ -315,6 +332,7 @@ class Shard:
         host = WorldHost(opened.world, opened.history, self, opened.genesis, eager=self._config.eager)
         self._hosts[host.id] = host
         host.course.ticket = self._journal.append([opened.log.head])
+        self._checkpoints.add(host.course, opened.history, tail_s=opened.tail_s)
         return host
 
     # --- standing still ------------------------------------------------------------------------------
@@ -385,6 +403,10 @@ class Shard:
             journal_groups=journal.groups,
             journal_bytes=journal.bytes,
             sync_seconds=self._sync_seconds,
+            snapshots=self._checkpoints.taken,
+            snapshot_bytes=self._checkpoints.taken_bytes,
+            snapshot_hold_seconds=self._checkpoints.hold_seconds,
+            tail_s=self._checkpoints.tail_s,
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
         )
 
@@ -392,18 +414,24 @@ class Shard:
         """A failed write or sync: what it covered is in doubt, so no retry and no acknowledgement."""
         _log.critical("the journal cannot be written: %s; this shard ends, its logs end with what was synced", error)
         self.failed = error
+        self._checkpoints.abandon()
         if not self.stopped.done():
             self.stopped.set_result(None)
 
     async def _drain(self) -> None:
-        """Close every world, let everything become durable, and end. Without room for that, end as a crash does: what
-        is durable is enough to go on from."""
+        """Save every world, let everything become durable, and end: the next server on this data goes on with them.
+
+        Without room for that, end as a crash does: what is durable is enough to go on from.
+        """
         self._draining = True
+        self._ticker.stop()
         if self._journal.full is not None:
             self._on_disk_failure(self._journal.full)
             return
-        for host in list(self._hosts.values()):
-            host.course.close("server_stopped")
+        if not self._config.keep_worlds:
+            for host in list(self._hosts.values()):
+                host.course.close("server_stopped")
+        await self._checkpoints.stop()
         await self._journal.close()
         for link in (*self._gateways, self._supervisor):
             link.close()

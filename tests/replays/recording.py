@@ -12,12 +12,17 @@ from typing import Any, Final
 
 from eventlog import records
 from eventlog.journal import Journal
+from eventlog.piece import LogEnd
+from eventlog.snapshot_file import Snapshot
+from eventlog.snapshots import Snapshots
 from eventlog.store import Store
 from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
 from games.errors import WorldFaulted
 from games.runtime.effects import Input, Join, Leave
+from games.runtime.snapshots import state_hash
 from games.runtime.world import World
+from replays.standing import Standing, encode_standing
 
 WORLD: Final = "w_0123456789"
 TIME_MS: Final = 1_795_400_000_000
@@ -27,7 +32,9 @@ BEAT_TICKS: Final = 60
 class Recording:
     """A world that is played and written down; made by `start`, ended by `close`."""
 
-    def __init__(self, data: Path, code: GameCode, *, seed: int, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, data: Path, code: GameCode, *, seed: int, settings: dict[str, Any], file_bytes: int = 8 << 20
+    ) -> None:
         """Must be made on a running event loop: the journal needs one."""
         self._store = Store.open(data)
         engine = Engine.current()
@@ -44,11 +51,15 @@ class Recording:
             engine=engine.digest,
             created_ms=TIME_MS,
         )
-        self._log = WorldLog.create(genesis, shard=0)
+        self._log = WorldLog.create(genesis, shard=0, file_bytes=file_bytes)
         self._journal.append([self._log.head])
         self._notes: list[records.OutcomeNote] = []
         self._seqs: dict[str, int] = {}
         self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
+        self._genesis = genesis
+        self._data = data
+        self._until = 0
+        self._joined: dict[str, records.JoinEntry] = {}
         self.lie: dict[str, Any] | None = None
         """Args that are written instead of those of the next input."""
 
@@ -71,6 +82,34 @@ class Recording:
         seq = self._seqs[player]
         self._seqs[player] = seq + 1
         self._apply([Input(player=player, seq=seq, name=name, args=args)], ran=True)
+
+    def reload(self, code: GameCode) -> None:
+        """Go on with other code of the game, between two ticks."""
+        self._store.put_code(code.digest, code.files)
+        self.world.reload(code)
+        self._write_code(self.world.tick, code.digest)
+
+    def undo(self, player: str, name: str, args: dict[str, Any], code: GameCode) -> None:
+        """Write an input of the next tick down, run it, take it back, and go on with other code."""
+        entries = [Input(player=player, seq=self._seqs[player], name=name, args=args)]
+        self._write(entries, ran=True)
+        before = self.world.snapshot()
+        self.world.apply(entries, step=True)
+        self.world.go_back(before)
+        self._write_code(self.world.tick, self.world.code.digest)
+        self.reload(code)
+
+    def _write_code(self, tick: int, digest: str) -> None:
+        record = records.Tick(
+            tick=tick,
+            ran=False,
+            time_ms=TIME_MS,
+            entries=[records.CodeEntry(digest)],
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_notes(),
+        )
+        self._journal.append([self._log.append(record)])
+        self._until = tick
 
     def run(self, ticks: int) -> None:
         """Let ticks pass in which nobody does anything, with a beat every second."""
@@ -96,6 +135,40 @@ class Recording:
             self._journal.append([self._log.append(record)])
             return fault
 
+    def checkpoint(self, *, state_hash_lie: bytes | None = None, late_by: int = 0) -> int:
+        """Write a snapshot, let so many ticks pass, and write its record; return the tick of the snapshot."""
+        snapshots = Snapshots(self._data, WORLD)
+        tick, saved = self.world.tick, self.world.snapshot()
+        found = state_hash(saved)
+        log = self._log
+        draft = snapshots.write(
+            Snapshot(
+                tick=tick,
+                position=LogEnd(
+                    world=WORLD, epoch=log.epoch, file=log.file, offset=log.offset, crc=log.crc, tick=log.last_tick
+                ),
+                code=self.world.code.digest,
+                engine=self.world.engine.digest,
+                hash=found,
+                genesis=self._genesis,
+                state=encode_standing(
+                    Standing(
+                        snapshot=saved,
+                        until=self._until,
+                        joined=[self._joined[player] for player in self.world.players],
+                        outcomes=list(self._notes),
+                        fingerprint=self._fingerprint,
+                        ended=None,
+                    )
+                ),
+            )
+        )
+        name = snapshots.publish(draft)
+        self.run(late_by)
+        record = records.Checkpoint(tick, state_hash_lie or found, name, draft.size_bytes)
+        self._journal.append([log.append(record)])
+        return tick
+
     async def close(self, *, reason: str | None = "test") -> None:
         """Write the last record (None: the world has one already) and make everything durable."""
         if reason is not None:
@@ -113,6 +186,14 @@ class Recording:
     # --- writing -------------------------------------------------------------------------------------
 
     def _apply(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
+        self._write(entries, ran=ran)
+        result = self.world.apply(entries, step=ran)
+        self._notes = [
+            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
+            for outcome in result.outcomes
+        ]
+
+    def _write(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
         record = records.Tick(
             tick=self.world.tick + 1 if ran else self.world.tick,
             ran=ran,
@@ -122,11 +203,6 @@ class Recording:
             outcomes=self._take_notes(),
         )
         self._journal.append([self._log.append(record)])
-        result = self.world.apply(entries, step=ran)
-        self._notes = [
-            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
-            for outcome in result.outcomes
-        ]
 
     def _next_fingerprint(self) -> bytes:
         self._fingerprint = self.world.fingerprint()
@@ -134,15 +210,18 @@ class Recording:
 
     def _append_beat(self) -> None:
         tick = self.world.tick
+        self._until = tick + 90
         record = records.Beat(
-            tick=tick, until=tick + 90, fingerprint=self._next_fingerprint(), outcomes=self._take_notes()
+            tick=tick, until=self._until, fingerprint=self._next_fingerprint(), outcomes=self._take_notes()
         )
         self._journal.append([self._log.append(record)])
 
     def _log_entry(self, entry: Join | Leave | Input) -> records.Entry:
         match entry:
             case Join():
-                return records.JoinEntry(entry.player, entry.seat, entry.agent, entry.name, "s_0123456789")
+                joined = records.JoinEntry(entry.player, entry.seat, entry.agent, entry.name, "s_0123456789")
+                self._joined[entry.player] = joined
+                return joined
             case Leave():
                 return records.LeaveEntry(entry.player, entry.reason)
             case Input():

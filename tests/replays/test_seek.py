@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from eventlog.piece import LogEnd
 from eventlog.reader import StoredRecord, read_world
 from eventlog.records import Beat, Fault
 from games.code import GameCode
@@ -18,11 +19,12 @@ from games.runtime.snapshots import state_hash
 from games.tsunami.bot import decide
 from replays.keyframes import Keyframe, Keyframes
 from replays.replay import Diverged, Replay, replay
+from replays.standing import Standing
 from tests.replays.recording import WORLD, Recording
 from tests.replays.test_reexecution import BROKEN_MAIN, BROKEN_MANIFEST, broken, tsunami
 
 SECONDS = 25
-FIELDS = ("records_done", "last", "epoch", "ended", "until", "joined", "outcomes", "fingerprint")
+FIELDS = ("records_done", "position", "epoch", "ended", "until", "joined", "outcomes", "fingerprint")
 
 
 async def recorded(data: Path) -> dict[int, bytes]:
@@ -195,18 +197,11 @@ async def test_a_game_that_cannot_be_saved_can_be_looked_at_all_the_same(tmp_pat
 
 
 def frame(tick: int) -> Keyframe:
-    stored = StoredRecord(Beat(tick=tick, until=tick, fingerprint=b"f" * 8), 1, 0, 0, 0)
     return Keyframe(
         tick=tick,
-        snapshot=b"",
+        position=LogEnd(world=WORLD, epoch=1, file=1, offset=0, crc=0, tick=tick),
         records_done=1,
-        last=stored,
-        epoch=1,
-        ended=None,
-        until=0,
-        joined={},
-        outcomes=[],
-        fingerprint=b"f" * 8,
+        standing=Standing(snapshot=b"", until=0, joined=[], outcomes=[], fingerprint=b"f" * 8, ended=None),
     )
 
 

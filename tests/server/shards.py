@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ class RunningShard:
         """Make the world; ``fields`` are those of the order."""
         self.code = GameCode.load(GAMES / game)
         Store.attach(self.data).put_code(self.code.digest, self.code.files)
-        self.control.send(messages.OpenWorld(world=WORLD, game=game, digest=self.code.digest, seed=1, **fields))
+        self.control.send(
+            messages.OpenWorld(world=WORLD, game=self.code.name, digest=self.code.digest, seed=1, **fields)
+        )
         await self.report(messages.WorldOpened)
 
     async def join(self, agent: str = "a_1", **fields: Any) -> protocol.Joined:
@@ -129,5 +132,8 @@ async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool =
         if shard.failed is None:
             running.control.send(messages.Drain())
             await shard.stopped
+        for thread in threading.enumerate():  # a shard that has failed ends its process: here it is only left alone
+            if thread.name.startswith("snapshots"):
+                await asyncio.to_thread(thread.join, 20)
         running.gateway.close()
         running.control.close()

@@ -7,7 +7,7 @@ import copy
 import msgspec
 import pytest
 
-from server.bench.audit import Audit
+from server.audit import Audit
 from server.bench.figures import agent_figures, agent_processes, server_figures
 from server.bench.machine import Machine
 from server.bench.messages import AgentsDone
@@ -32,6 +32,10 @@ def server(*worlds: WorldStatistics, cpu_s: float = 1.0, rss_bytes: int = 100 * 
     shard = ShardStatistics(
         request=1, shard=0, pid=11, cpu_s=cpu_s, rss_bytes=rss_bytes, journal_groups=100, journal_bytes=10_000,
         sync_seconds=Histogram(), worlds=list(worlds),
+        snapshots=3,
+        snapshot_bytes=120_000,
+        snapshot_hold_seconds=Histogram(),
+        tail_s=0.1,
     )  # fmt: skip
     gateway = GatewayStatistics(
         request=2, gateway=0, pid=12, cpu_s=2 * cpu_s, rss_bytes=1, connections=8, requests=1, refusals={}
@@ -140,7 +144,7 @@ def run(*, eager: bool = False, tick_s: float = 0.00015, found: int = 60) -> Run
         server=server_figures(server(rss_bytes=96 * 2**20), start, end, window_s=10.0),
         agents=agent_figures(parts, window_s=10.0),
         agent_processes=agent_processes(parts, window_s=10.0),
-        log=Audit(acknowledged=60, found=found, logged=60, worlds_read=1, problems=[]),
+        log=Audit(acknowledged=60, doubled=0, found=found, logged=60, worlds_read=1, problems=[]),
         stopped_cleanly=True,
     )
 

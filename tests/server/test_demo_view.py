@@ -94,6 +94,10 @@ def statistics(ticks: int, running_s: float, tick_s: list[float]) -> ServerStati
     shard = ShardStatistics(
         request=1, shard=0, pid=1, cpu_s=0, rss_bytes=0, journal_groups=0, journal_bytes=0,
         sync_seconds=Histogram(), worlds=[world],
+        snapshots=3,
+        snapshot_bytes=120_000,
+        snapshot_hold_seconds=Histogram(),
+        tail_s=0.1,
     )  # fmt: skip
     return ServerStatistics(shards=[shard], gateways=[], supervisor_pid=2, supervisor_cpu_s=0, supervisor_rss_bytes=0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from server import messages
 from server.lobby import ENDED_KEPT, RESERVATION_S, Lobby, LobbyGame, OpenNew, Place, Refusal
-from server.messages import PlayerStanding, WorldPulse
+from server.messages import NO_SHARD, PlayerStanding, WorldPulse
 from worldline import protocol
 
 GAMES = {
@@ -294,6 +294,19 @@ def test_the_worlds_of_a_lost_shard_recover_and_only_those() -> None:
     found = driver.lobby.find(on_zero)
     assert found is not None and (found[0].status, found[0].tick) == ("running", 90)
     assert [(player.agent, player.connected) for player in found[0].players] == [("a_ada", False)]
+
+
+def test_a_session_that_comes_back_first_is_not_sent_to_a_shard_that_only_restores_its_world() -> None:
+    """That shard would not know the player yet, and say that it is gone."""
+    driver = Driver(shards=2)
+    world, player = driver.seat("a_ada", "duel")
+    driver.lobby.lose_shard(0)
+    assert driver.lobby.assign(world) == 1
+    (waiting,) = driver.lobby.session_players("s_a_ada")
+    assert (waiting.world, waiting.player, waiting.shard) == (world, player, NO_SHARD)
+    driver.lobby.restored(restored(world, "a_ada"), 1)
+    (back,) = driver.lobby.session_players("s_1")
+    assert (back.world, back.shard) == (world, 1)
 
 
 def test_a_world_that_does_not_come_back_has_ended() -> None:

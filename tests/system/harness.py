@@ -156,6 +156,20 @@ def start_server(
 
     ``launcher``: a command that becomes the one behind it, in other surroundings.
     """
+    server = spawn_server(data, *arguments, cwd=cwd, games=games, environment=environment, launcher=launcher)
+    await_first_line(server)
+    return server
+
+
+def spawn_server(
+    data: Path,
+    *arguments: str,
+    cwd: Path,
+    games: Path | None = GAMES,
+    environment: dict[str, str] | None = None,
+    launcher: Sequence[str] = (),
+) -> RunningServer:
+    """Start the process of a server; `await_first_line` says when it serves."""
     mark = uuid.uuid4().hex
     stderr_path = cwd / f"server-{mark[:8]}.log"
     options = [*(("--games", str(games)) if games is not None else ()), *arguments]
@@ -169,7 +183,12 @@ def start_server(
             text=True,
             env={**os.environ, **(environment or {}), MARK: mark},
         )
-    server = RunningServer(process, data, mark, stderr_path)
+    return RunningServer(process, data, mark, stderr_path)
+
+
+def await_first_line(server: RunningServer) -> None:
+    """Wait until the server says where it listens. Raises StartFailed if it ends instead, with nothing left of it."""
+    process = server.process
     assert process.stdout is not None
     readable, _, _ = select.select([process.stdout], [], [], START_WITHIN_S)
     server.first_line = process.stdout.readline() if readable else ""
@@ -181,7 +200,6 @@ def start_server(
         server.clean_up()
         raise StartFailed(exit_code, server.first_line + server.stderr())
     server.url, server.port = match[1], int(match[2])
-    return server
 
 
 class Agent:

@@ -15,6 +15,7 @@ import pytest
 from eventlog.reader import read_world
 from eventlog.records import InputEntry, JoinEntry, LeaveEntry
 from eventlog.store import Store
+from server.audit import audit, read_lines
 from tests.system.conftest import ServerFactory
 from tests.system.family import nobody_left_behind, run
 from tests.system.harness import GAMES, RunningServer, eventually
@@ -91,6 +92,27 @@ async def test_signals_end_it_with_0(
         await eventually(lambda: len(notes(server)) > 3, "the bot plays")
         process.send_signal(ending)
         assert process.wait(10) == 0
+
+
+def test_what_bots_are_told_is_written_down_and_in_the_log(server: RunningServer, games: Path, tmp_path: Path) -> None:
+    arguments = ("bot", "echo", "--games", str(games), "--count", "2", "--think", "0.05", "--url", server.url)
+    ended = run(tmp_path, *arguments, "--seconds", "2", "--record", "told.jsonl")
+    assert ended.returncode == 1, "one of them fails after its first outcome"
+    told = read_lines(tmp_path / "told.jsonl")
+    assert len(told) > 5
+    assert {outcome.player for outcome in told} == {"p_1", "p_2"}
+    assert audit(server.data, told).good
+
+
+def test_a_record_that_cannot_be_written_is_said_in_one_line(
+    server: RunningServer, games: Path, tmp_path: Path
+) -> None:
+    arguments = ("bot", "echo", "--games", str(games), "--url", server.url)
+    ended = run(tmp_path, *arguments, "--record", "no/such/folder.jsonl")
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "error: cannot write no/such/folder.jsonl: No such file or directory → use another --record\n",
+    )
 
 
 def test_no_server_is_said_for_each_bot(games: Path, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from eventlog.reader import read_world
-from eventlog.records import Close
+from eventlog.records import Checkpoint, Close
+from eventlog.snapshots import Snapshots
 from eventlog.store import Store
+from replays.verify import verify_world
 from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import RunningServer
 
@@ -34,7 +36,7 @@ def test_the_first_line_says_where_it_listens(serve: ServerFactory, tmp_path: Pa
     assert server.process.stdout.read() == "", "nothing else is printed"
 
 
-async def test_a_stop_closes_every_world_and_leaves_no_process_and_no_journal(
+async def test_a_stop_saves_every_world_and_leaves_no_process_and_no_journal(
     serve: ServerFactory, connect_agent: Connect, short_folder: Path
 ) -> None:
     server = serve("--shards", "2", environment={"TMPDIR": str(short_folder)})
@@ -57,8 +59,11 @@ async def test_a_stop_closes_every_world_and_leaves_no_process_and_no_journal(
     assert not list((server.data / "journal").glob("*")), "a clean stop leaves no journal"
     assert list(short_folder.iterdir()) == [], "no temporary folder stays"
     for world in worlds:
-        last = [stored.record for stored in read_world(server.data, world)][-1]
-        assert isinstance(last, Close) and last.reason == "server_stopped"
+        written = [stored.record for stored in read_world(server.data, world)]
+        assert isinstance(written[-1], Checkpoint), "the last thing is that it was saved"
+        assert not any(isinstance(record, Close) for record in written), "it has not ended"
+        assert Snapshots(server.data, world).read(written[-1].tick).hash == written[-1].hash
+        assert verify_world(server.data, world).status == "verified"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -80,24 +85,34 @@ def test_a_signal_to_the_whole_group_as_from_a_terminal_stops_it_cleanly(serve: 
     assert "has died" not in server.stderr()
 
 
-async def test_old_worlds_stay_readable_after_a_clean_stop_and_a_new_start(
-    serve: ServerFactory, connect_agent: Connect
-) -> None:
+async def test_worlds_go_on_after_a_clean_stop_and_a_new_start(serve: ServerFactory, connect_agent: Connect) -> None:
     first = serve("--shards", "1")
     ada = await connect_agent(first.url, "ada")
-    old = (await ada.ask("join", game="echo"))["world"]
-    await ada.ask("input", world=old, name="say", args={"text": "remember me"})
+    joined = await ada.ask("join", game="echo")
+    old = joined["world"]
+    told = await ada.ask("input", world=old, name="count", args={"by": 3}, seq=1)
     assert first.terminate() == 0
+    assert await ada.closed() == 1012
     before = [stored.record for stored in read_world(first.data, old)]
 
     second = serve("--shards", "1", data=first.data)
     bob = await connect_agent(second.url, "bob")
-    new = (await bob.ask("join", game="echo"))["world"]
+    again = await connect_agent(second.url, None)
+    welcome = await again.ask("hello", resume=ada.welcome["resume"])
+    (mine,) = welcome["players"]
+    assert (mine["world"], mine["player"], mine["seat"], mine["next_seq"]) == (old, joined["player"], joined["seat"], 2)
+    assert mine["tick"] >= told["tick"]
+    repeated = await again.ask("input", world=old, name="count", args={"by": 3}, seq=1)
+    assert (repeated["duplicate"], repeated["tick"], repeated["result"]) == (True, told["tick"], {"total": 3})
+    assert (await again.ask("input", world=old, name="count", args={"by": 2}))["result"] == {"total": 5}
+    assert (await bob.ask("join", game="echo"))["world"] == old, "it takes others, too"
+    for _ in range(8):
+        new = (await (await connect_agent(second.url, "one more")).ask("join", game="echo"))["world"]
     assert new > old, "worlds are named in the order of time, over restarts too"
-    assert (await bob.request("join", world=old))["code"] == "unknown_world"
     assert second.terminate() == 0
-    assert [stored.record for stored in read_world(first.data, old)] == before
-    assert {info.world: info.status for info in Store.read_only(first.data).worlds()} == {old: "closed", new: "closed"}
+    assert [stored.record for stored in read_world(first.data, old)][: len(before)] == before
+    assert {info.world: info.status for info in Store.read_only(first.data).worlds()} == {old: "open", new: "open"}
+    assert [verify_world(first.data, world).status for world in (old, new)] == ["verified", "verified"]
 
 
 async def test_children_die_with_a_killed_supervisor(serve: ServerFactory, connect_agent: Connect) -> None:
@@ -135,7 +150,7 @@ def test_help_names_every_option_and_its_variable() -> None:
     options = set(re.findall(r"--[a-z-]+", shown)) - {"--help"}
     assert options == {
         "--host", "--port", "--data", "--games", "--shards", "--durability", "--limits", "--max-worlds", "--log",
-        "--log-level", "--tick-timeout-ms",
+        "--log-level", "--tick-timeout-ms", "--guests", "--allow-host", "--tls-cert", "--tls-key",
     }  # fmt: skip
 
 
@@ -149,5 +164,5 @@ async def test_a_second_signal_ends_a_stop_that_hangs(server: RunningServer, con
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(STOP_BOUND_S) == 1
     last = server.stderr().splitlines()[-1]
-    assert last.startswith("error: ") and "before its worlds were closed" in last and "--data" in last
+    assert last.startswith("error: ") and "before its worlds were saved" in last and "--data" in last
     assert server.orphans() == {}

@@ -122,7 +122,7 @@ async def test_another_servers_token_makes_somebody_new(server: RunningServer, c
 
 async def test_the_secret_outlives_the_server(server: RunningServer, serve: object, connect_agent: Connect) -> None:
     ada = await connect_agent(server.url, "ada")
-    await ada.ask("join", game="echo")
+    joined = await ada.ask("join", game="echo")
     assert server.terminate() == 0
     assert (server.data / "secret.key").stat().st_mode & 0o777 == 0o600
     assert callable(serve)
@@ -130,7 +130,8 @@ async def test_the_secret_outlives_the_server(server: RunningServer, serve: obje
     again = await connect_agent(later.url, None)
     await resume(again, ada.welcome["resume"])
     assert (again.welcome["resumed"], again.welcome["agent"]) == (True, ada.welcome["agent"])
-    assert again.welcome["players"] == []
+    (mine,) = again.welcome["players"]
+    assert (mine["world"], mine["player"], mine["seat"]) == (joined["world"], joined["player"], joined["seat"])
 
 
 # --- cut anywhere -----------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ import pytest
 from eventlog import records
 from eventlog.journal import Journal
 from eventlog.worldlog import WorldLog
-from server.bench.audit import audit
-from server.bench.messages import Acknowledged
+from server.audit import Acknowledged, audit, read_lines, to_line
 
 WORLD = "w_0k3f9m2x7a"
 PRINT = bytes(8)
@@ -101,7 +100,43 @@ async def test_an_input_applied_twice_is_a_problem(tmp_path: Path) -> None:
     )
     found = audit(tmp_path, [told(1, 10)])
     assert not found.good
-    assert "two outcomes" in found.problems[0]
+    assert (found.doubled, found.lost) == (1, 0)
+    assert "twice" in found.problems[0]
+
+
+async def test_the_outcome_of_the_last_tick_may_not_be_noted_yet(tmp_path: Path) -> None:
+    """A world that is just being played, or whose server was killed: its last record has none after it."""
+    await write_log(
+        tmp_path,
+        records.Tick(tick=10, time_ms=160, entries=inputs(10, 1), fingerprint=PRINT, outcomes=[]),
+        records.Tick(tick=20, time_ms=320, entries=inputs(20, 2), fingerprint=PRINT, outcomes=[note(1)]),
+    )
+    assert audit(tmp_path, [told(1, 10), told(2, 20, "rejected")]).good
+    assert audit(tmp_path, [told(1, 10), told(2, 21)]).lost == 1
+
+
+async def test_an_input_that_was_logged_and_has_no_outcome_is_lost(tmp_path: Path) -> None:
+    await write_log(
+        tmp_path,
+        records.Tick(tick=10, time_ms=160, entries=inputs(10, 1), fingerprint=PRINT, outcomes=[]),
+        records.Beat(tick=20, until=110, fingerprint=PRINT, outcomes=[]),
+    )
+    assert audit(tmp_path, [told(1, 10)]).lost == 1
+
+
+async def test_only_the_worlds_that_were_played_are_read_if_that_is_asked(data: Path) -> None:
+    (data / "worlds" / "w_0000000000").mkdir()
+    (data / "worlds" / "w_0000000000" / "0001.wlog").write_bytes(b"no log")
+    assert not audit(data, [told(1, 10)]).good
+    found = audit(data, [told(1, 10)], all_worlds=False)
+    assert (found.good, found.worlds_read) == (True, 1)
+
+
+def test_what_was_told_can_be_kept_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "told.jsonl"
+    outcomes = [told(1, 10), told(2, 30, "rejected")]
+    path.write_bytes(b"".join(map(to_line, outcomes)) + to_line(told(3, 31))[:-5])
+    assert read_lines(path) == outcomes, "a line that is just being written is not read"
 
 
 async def test_many_problems_are_counted_not_listed(data: Path) -> None:
