@@ -341,6 +341,11 @@ class World:
             raise self._fault_of(error) from None
         return None if problem is None else problem.decode(errors="replace")
 
+    def packed_state(self) -> bytes | None:
+        """Return {state, nodes}, what the game keeps, as one value; None if it cannot be encoded. For checks."""
+        packed = self._host.state() if self._host.state is not None else None
+        return None if packed is None else bytes(packed)
+
     def events(self, player: str, since: int) -> Events:
         """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
         return self.players[player].events_since(since)

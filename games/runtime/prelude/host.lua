@@ -13,6 +13,7 @@ local random = import("random")
 local reading = import("reading")
 local sandbox = import("sandbox")
 local snapshot = import("snapshot")
+local state = import("state")
 local store = import("store")
 local timers = import("timers")
 local world = import("world")
@@ -232,6 +233,9 @@ host.to_act = reading.to_act
 function host.misfit(id, fields)
   return reading.misfit(decode(fields), id)
 end
+
+-- For checks: world.state and what the nodes carry, as one blob; nil if something in them cannot be written.
+host.state = state.encode
 
 -- The whole world between two ticks: returns engine, values (blobs), or nil, path, reason: what cannot be saved.
 function host.save()
