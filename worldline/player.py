@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from worldline import protocol
+from worldline.errors import NotPossible
 
 if TYPE_CHECKING:
     from worldline.client import Client
@@ -56,6 +57,7 @@ class Player:
         observe: bool = False,
         note: str | None = None,
         expires_tick: int | None = None,
+        wait_s: float | None = None,
         **more: Any,
     ) -> protocol.Outcome:
         """Do something; returns when the tick that applied it is durable.
@@ -65,50 +67,106 @@ class Player:
         spectators. ``expires_tick`` is the last tick that may apply the input, in lockstep and turn games the one after
         `observation` if you do not say otherwise: later, `NotPossible` with code too_late is raised.
 
+        With ``wait_s`` it returns after so many seconds at most: an outcome whose status is ``pending`` says that the
+        tick has not run yet; call it again in the same way to wait on.
+
         Cancelling the call does not take the input back: the next input waits for its outcome.
 
         A connection that breaks meanwhile changes nothing: the input is sent again with its seq and applied once. If
         it had been applied before, its outcome has ``duplicate`` set.
         """
-        request = asyncio.ensure_future(self._input(name, {**(args or {}), **more}, observe, note, expires_tick))
+        wait_ms = None if wait_s is None else _wait_ms(wait_s)
+        doing = self._input(name, {**(args or {}), **more}, observe, note, expires_tick, wait_ms)
+        request = asyncio.ensure_future(doing)
         request.add_done_callback(_retrieve)
         return await asyncio.shield(request)
 
     async def _input(
-        self, name: str, args: dict[str, Any], observe: bool, note: str | None, expires_tick: int | None
+        self,
+        name: str,
+        args: dict[str, Any],
+        observe: bool,
+        note: str | None,
+        expires_tick: int | None,
+        wait_ms: int | None,
     ) -> protocol.Outcome:
         async with self._in_order:
-            request = protocol.Input(
-                id=self.client._next_id(),
-                world=self.world,
-                player=self.player,
-                name=name,
-                args=args,
-                seq=self._next_seq,
-                note=note,
-                seen_tick=self.observation.tick if self.observation is not None else None,
-                expires_tick=expires_tick,
-                observe=observe,
-            )
-            # A refusal leaves the seq free; only an outcome uses it up.
-            outcome = await self.client._ask(request, protocol.Outcome)
-            self._next_seq += 1
+            while True:
+                request = protocol.Input(
+                    id=self.client._next_id(),
+                    world=self.world,
+                    player=self.player,
+                    name=name,
+                    args=args,
+                    seq=self._next_seq,
+                    note=note,
+                    seen_tick=self.observation.tick if self.observation is not None else None,
+                    expires_tick=expires_tick,
+                    observe=observe,
+                    wait_ms=wait_ms,
+                )
+                # A refusal leaves the seq free; only an outcome that is final uses it up.
+                outcome = await self.client._ask(request, protocol.Outcome)
+                if outcome.status != "pending":
+                    self._next_seq += 1
+                    break
+                if wait_ms is not None:
+                    break
         self.tick = max(self.tick, outcome.tick)
         self._see(outcome.observation)
         return outcome
 
-    async def observe(self, *, since: int | None = None, format: protocol.Format = "both") -> protocol.Observation:
+    async def observe(
+        self,
+        *,
+        since: int | None = None,
+        format: protocol.Format = "both",
+        until: protocol.Until | None = None,
+        after_tick: int | None = None,
+        kinds: Sequence[str] | None = None,
+        wait_s: float | None = None,
+    ) -> protocol.Observation:
         """What you may know now, with the events since your last look (or those with n ≥ ``since``).
+
+        ``until`` waits: for the next "tick" (or the first beyond ``after_tick``), for an "event" (of these ``kinds``;
+        else any but the quiet ones), for your "turn", for the "end". It returns after ``wait_s`` in any case, without
+        ``wait_s`` after the server's longest wait (25 s); ``woke`` of the observation says why it did.
 
         Without ``since`` each event comes in one observation only, also when the connection broke in between;
         ``missed`` counts those that the server no longer had.
         """
         request = protocol.Observe(
-            id=self.client._next_id(), world=self.world, player=self.player, since=since, format=format
+            id=self.client._next_id(),
+            world=self.world,
+            player=self.player,
+            since=since,
+            format=format,
+            until=until,
+            after_tick=after_tick,
+            kinds=None if kinds is None else list(kinds),
+            wait_ms=None if wait_s is None else _wait_ms(wait_s),
         )
         observation = await self.client._ask(request, protocol.Observation)
         self._see(observation)
         return observation
+
+    async def events(self, *, kinds: Sequence[str] | None = None) -> AsyncIterator[protocol.EventItem]:
+        """Your events as they come, until the game has ended for you: those of these ``kinds``; else all, though one
+        that the game calls quiet only comes along with another. Uses `observe`: have one of both wait at a time.
+
+        Raises what `observe` raises, but for the end of the world, which ends the events."""
+        while self.closed is None:
+            try:
+                seen = await self.observe(until="event", kinds=kinds, format="data")
+            except NotPossible as refusal:
+                if refusal.code not in ("world_closed", "not_joined"):
+                    raise
+                return
+            for event in seen.events:
+                if kinds is None or event.kind in kinds:
+                    yield event
+            if seen.ended is not None or seen.woke == "end":
+                return
 
     async def leave(self) -> None:
         """Give the seat back."""
@@ -141,6 +199,11 @@ class Player:
     def _end(self, reason: str, result: Any = None) -> None:
         self.closed = self.closed or reason
         self.result = result
+
+
+def _wait_ms(wait_s: float) -> int:
+    """A wait as the protocol has it: never longer than the server would wait."""
+    return max(0, min(protocol.MAX_WAIT_MS, round(wait_s * 1000)))
 
 
 def _retrieve(request: asyncio.Future[protocol.Outcome]) -> None:

@@ -29,15 +29,20 @@ MAX_ID_LENGTH: Final = 40
 MAX_NAME_LENGTH: Final = 64
 MAX_NOTE_BYTES: Final = 16_384
 MAX_STEP_TICKS: Final = 10_000
+MAX_WAIT_MS: Final = 25_000  # shorter than what proxies and HTTP clients allow a silent request
+MAX_KINDS: Final = 64
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
 MAX_NESTING: Final = 32
 
 Number = int | float
 """On the wire whole numbers have no fraction: 60, not 60.0. (A field of type float would get it back when decoded.)"""
+WaitMs = Annotated[int, msgspec.Meta(ge=0, le=MAX_WAIT_MS)]
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
 Format = Literal["data", "text", "both"]
+Until = Literal["tick", "event", "turn", "end"]
+Woke = Literal["now", "tick", "event", "turn", "end", "timeout"]
 
 Role = Literal["spectator", "agent", "developer"]
 """What one may do: look at the games and worlds there are; play as well; or everything, for makers of games and agents.
@@ -113,7 +118,8 @@ class Input(Request, tag="input", kw_only=True):
     """Do something in a world. ``seq`` (1, 2, 3 … per player) makes it safely repeatable.
 
     ``expires_tick``: applied by that tick, or refused `too_late`; in lockstep and turn worlds it is ``seen_tick`` + 1
-    if you do not say otherwise."""
+    if you do not say otherwise. If its tick has not run after ``wait_ms`` the outcome is `pending`: send it again with
+    its seq to wait on."""
 
     world: Ident
     name: Ident
@@ -124,15 +130,26 @@ class Input(Request, tag="input", kw_only=True):
     seen_tick: Natural | None = None
     expires_tick: Natural | None = None
     observe: bool = False
+    wait_ms: WaitMs | None = None
 
 
 class Observe(Request, tag="observe", kw_only=True):
-    """What a player of yours may know now, and the events since ``since`` (or since your last look)."""
+    """What a player of yours may know now, and the events since ``since`` (or since your last look).
+
+    With ``until``, ``after_tick`` or ``wait_ms`` it is answered later: after a tick (the next, or the first beyond
+    ``after_tick``), when there is an event (of ``kinds``; else any that the game does not call quiet), when an input of
+    yours is awaited (turn), when the game is over for you (end); after ``wait_ms`` in any case. Together with another
+    ``until``, ``after_tick`` says how old a turn or an end may not be. A second wait for the same player ends the
+    first."""
 
     world: Ident
     player: Ident | None = None
     since: Natural | None = None
     format: Format = "both"
+    until: Until | None = None
+    after_tick: Natural | None = None
+    kinds: Annotated[list[Ident], msgspec.Meta(max_length=MAX_KINDS)] | None = None
+    wait_ms: WaitMs | None = None
 
 
 class Leave(Request, tag="leave", kw_only=True):
@@ -202,6 +219,7 @@ class Limits(msgspec.Struct, kw_only=True):
     max_message_bytes: int
     max_reply_bytes: int
     max_note_bytes: int
+    max_wait_ms: int
     silence_s: int
 
 
@@ -359,7 +377,7 @@ class Observation(Reply, tag="observation", kw_only=True):
     ``ended`` is set once the player is out: by the rules (terminated), or left, timed out, kicked, closed
     (truncated); ``result`` is then the game's. ``actions`` are inputs that would be accepted now; absent if the game
     does not say. In lockstep and turn games ``your_turn`` says whether an input of yours is awaited, ``time_left_ms``
-    for how long; then the game's default is applied."""
+    for how long; then the game's default is applied. ``woke``: why a wait is over; ``now`` if it was cut short."""
 
     world: str
     player: str
@@ -378,6 +396,7 @@ class Observation(Reply, tag="observation", kw_only=True):
     result: Any = None
     time_left_ms: int | None = None
     your_turn: bool | None = None
+    woke: Woke | None = None
 
 
 class Created(Reply, tag="created", kw_only=True):
@@ -421,13 +440,15 @@ class Joined(Reply, tag="joined", kw_only=True):
 class Outcome(Reply, tag="outcome", kw_only=True):
     """What became of an input: final, durable, in the log at ``tick``.
 
-    ``applied``, or ``rejected`` by the game's rules with the game's ``code``, ``message`` and ``hint``.
+    ``applied``, or ``rejected`` by the game's rules with the game's ``code``, ``message`` and ``hint``. Only
+    ``pending`` is not final: its tick has not run yet, ``tick`` is the world's present one, and the same input with the
+    same seq waits on.
     ``duplicate``: this seq was applied before; this is the first outcome again. ``stale_ticks`` = tick - seen_tick."""
 
     world: str
     player: str
     seq: int
-    status: Literal["applied", "rejected"]
+    status: Literal["applied", "rejected", "pending"]
     tick: int
     code: str | None = None
     message: str | None = None

@@ -6,7 +6,6 @@ is used. `worldline bot parley` runs this file in a process of its own.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,7 +13,6 @@ from typing import Any, Final
 import worldline
 
 GOODS: Final = ("wood", "stone", "grain", "gold")
-LOOK_AGAIN_S: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,7 @@ async def play(player: worldline.Player) -> None:
         seen = await player.observe()
         while player.closed is None:
             if not seen.your_turn:
-                await asyncio.sleep(LOOK_AGAIN_S)
-                seen = await player.observe()
+                seen = await player.observe(until="turn")
                 continue
             await player.think()
             seen = await _move(player, decide(seen.data))

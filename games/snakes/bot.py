@@ -6,7 +6,6 @@ is used. `worldline bot snakes` runs this file in a process of its own.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ import worldline
 WAYS: Final = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
 HUNGRY: Final = 35
 """With less health than this food comes before everything but room."""
-LOOK_AGAIN_S: Final = 0.25
 
 Cell = tuple[int, int]
 
@@ -36,8 +34,7 @@ async def play(player: worldline.Player) -> None:
         seen = await player.observe()
         while player.closed is None:
             if seen.ended is not None or not seen.your_turn:
-                await asyncio.sleep(LOOK_AGAIN_S)
-                seen = await player.observe()
+                seen = await player.observe(until="turn" if seen.ended is None else "tick")
                 continue
             await player.think()
             seen = await _move(player, decide(seen.data))

@@ -56,6 +56,11 @@ class Waiting(msgspec.Struct, eq=False):
     """What was asked last."""
 
 
+def _is_patient(question: Question | None) -> bool:
+    """Whether the answer may take long because its client wants to wait."""
+    return isinstance(question, messages.ObservePlayer) and question.wait is not None
+
+
 class _Shard:
     """A link to a shard, and what is to be sent once it is up."""
 
@@ -86,8 +91,8 @@ class Backends:
 
     @property
     def open_questions(self) -> int:
-        """How many answers are awaited for clients that are still there."""
-        return sum(not waiting.session.gone for waiting in self._waiting.values())
+        """How many answers are awaited for clients that are still there, and will come soon."""
+        return sum(not waiting.session.gone and not _is_patient(waiting.question) for waiting in self._waiting.values())
 
     def ask(self, target: int, question: Question, waiting: Waiting) -> bool:
         """Send a question to a shard (or `SUPERVISOR`) for ``waiting``. False if that shard is not there."""

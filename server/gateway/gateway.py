@@ -431,6 +431,8 @@ class Gateway:
                 seat.shard = shard
                 self._backends.tell(shard, messages.PlayerDriven(world=world, player=seat.player))
         for question, waiting in self._held.take(world):
+            if isinstance(question, messages.ObservePlayer) and question.wait is not None:
+                question.wait, question.woke = None, "now"  # its world has been away: that is news enough
             if not self._backends.ask(shard, question, waiting):  # it has died again already
                 self._held.put(question, waiting)
         spread(sessions, back(world))

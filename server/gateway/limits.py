@@ -95,6 +95,7 @@ class GatewayLimits(msgspec.Struct, frozen=True, kw_only=True):
             max_message_bytes=self.max_message_bytes,
             max_reply_bytes=self.max_reply_bytes,
             max_note_bytes=protocol.MAX_NOTE_BYTES,
+            max_wait_ms=protocol.MAX_WAIT_MS,
             silence_s=math.ceil(self.silence_s),
         )
 

@@ -66,6 +66,7 @@ def plan(
                 since=since,
                 named=request.since is not None,
                 format=request.format,
+                wait=_wait(request),
             )
             return Ask(seat.shard, observe, seat.world, seat.game)
         case protocol.Leave():
@@ -179,6 +180,22 @@ def _join(request: protocol.Join, agent: str, catalogue: Catalogue, secret: byte
     return Ask(SUPERVISOR, question, request.world, request.game)
 
 
+def _wait(request: protocol.Observe) -> messages.Wait | None:
+    """What the observation waits for; None if it is wanted now. Raises `Refused`."""
+    if request.kinds is not None and request.until != "event":
+        raise refusals.invalid(
+            "kinds", "kinds says which events to wait for", "send it with until = event", re=request.id
+        )
+    if request.until is None and request.after_tick is None and request.wait_ms is None:
+        return None
+    return messages.Wait(
+        until=request.until or "tick",
+        wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
+        after_tick=request.after_tick,
+        kinds=request.kinds,
+    )
+
+
 def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> Ask:
     seat = session.pick(request.world, request.player, request.id)
     if seat is None:
@@ -195,6 +212,7 @@ def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> A
         expires_tick=request.expires_tick,
         observe=request.observe,
         since=seat.cursor,
+        wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
     )
     return Ask(seat.shard, question, seat.world, seat.game)
 

@@ -57,6 +57,7 @@ from server.messages.to_shard import (
     PlayerInput,
     PlayWorld,
     StepWorld,
+    Wait,
 )
 from server.messages.to_supervisor import (
     AskCreate,
@@ -81,6 +82,7 @@ from server.messages.to_supervisor import (
     WorldNotRestored,
     WorldOpened,
     WorldPulse,
+    WorldReleased,
     WorldRestored,
     WorldStatistics,
 )
@@ -138,6 +140,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Wait",
     "WorldChanged",
     "WorldFound",
     "WorldGone",
@@ -147,6 +150,7 @@ __all__ = [
     "WorldNotRestored",
     "WorldOpened",
     "WorldPulse",
+    "WorldReleased",
     "WorldRestored",
     "WorldStatistics",
     "WorldsFound",

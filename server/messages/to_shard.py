@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from server.messages.base import Message
 from worldline import protocol
 
@@ -34,6 +36,17 @@ class PlayerInput(Message, tag="input"):
     observe: bool = False
     since: int = 1
     """With ``observe``: the first event the observation shall hold."""
+    wait_ms: int = protocol.MAX_WAIT_MS
+    """After so long without its tick the answer is a `protocol.Outcome` that says ``pending``."""
+
+
+class Wait(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What an observation waits for, and how long at most."""
+
+    until: protocol.Until
+    wait_ms: int
+    after_tick: int | None = None
+    kinds: list[str] | None = None
 
 
 class ObservePlayer(Message, tag="observe"):
@@ -46,6 +59,9 @@ class ObservePlayer(Message, tag="observe"):
     named: bool = False
     """The client itself has named ``since``: it has everything before."""
     format: protocol.Format = "both"
+    wait: Wait | None = None
+    woke: protocol.Woke | None = None
+    """Why it is answered now, if it has waited; set where the wait ends."""
 
 
 class LeaveWorld(Message, tag="leave"):

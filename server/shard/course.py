@@ -32,12 +32,22 @@ from server.shard import clocks, replies
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
-from server.shard.inbox import Inbox, Pending, PendingClock, PendingInput, PendingJoin, PendingLeave, PendingSilence
+from server.shard.inbox import (
+    Asker,
+    Inbox,
+    Pending,
+    PendingClock,
+    PendingInput,
+    PendingJoin,
+    PendingLeave,
+    PendingSilence,
+)
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from server.shard.sight import Sight
 from server.shard.surroundings import Surroundings
 from server.shard.telling import Telling
+from server.shard.waits import Waits
 from worldline import protocol
 
 _log: Final = logging.getLogger("worldline.shard")
@@ -60,6 +70,7 @@ class Course:
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
         self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight)
+        self.waits = Waits(world, self.pace, surroundings.read)
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -132,6 +143,7 @@ class Course:
         for step in self.pace.steps:
             self.desk.refuse(step.asker, refusal)
         self.pace.steps.clear()
+        self.waits.wake_all("now")
         self.desk.tell_now(replies.paused(self.id, reason), self._change())
 
     def resume(self) -> None:
@@ -283,6 +295,8 @@ class Course:
             self.end_faulted(self.sight.fault)
         elif result.finished is not None:
             self._end_finished(result.finished)
+        else:
+            self.waits.look()
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -324,10 +338,19 @@ class Course:
             stepped = protocol.Stepped(world=self.id, tick=self.world.tick)
             self.desk.answer(step.asker, stepped if status == "finished" else refusal)
         self.pace.steps.clear()
+        for waiting in self.waits.take_all():
+            self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
         closed = protocol.Closed(world=self.id, reason=reason, result=result)
         self.desk.push(closed)
         self._report_change()
         self._surroundings.ended(self, ended)
+
+    def _last_look(self, asker: Asker, message: messages.ObservePlayer, refusal: protocol.Error) -> None:
+        """Show the end to a player who waits; one who can see nothing any more is told that it has ended."""
+        seen = None if self.status == "faulted" else self.sight.beside(message.player, message.since, message.format)
+        if seen is not None:
+            seen.woke = "end"
+        self.desk.answer(asker, refusal if seen is None else seen)
 
     def _report_change(self) -> None:
         self.desk.report(self._change())

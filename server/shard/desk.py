@@ -56,8 +56,8 @@ class Desk:
         """Tell the supervisor of a change."""
         self._surroundings.report(message, self.ticket)
 
-    def refuse(self, asker: Asker, error: protocol.Error) -> None:
-        """A refusal reports no change of the world: it need not wait for the disk."""
+    def refuse(self, asker: Asker, error: protocol.Error | protocol.Outcome) -> None:
+        """A refusal, or a ``pending``, reports no change of the world: it need not wait for the disk."""
         asker.link.send(messages.Answer(request=asker.request, message=error))
 
     @property

@@ -10,6 +10,7 @@ are taken (admission), what players see (sight), how answers leave (desk) and lo
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -106,29 +107,42 @@ class WorldHost:
             case admission.Taken() if paused is not None:
                 self._desk.refuse(asker.asker, refusals.world_paused(self.id, paused))
             case admission.Taken(seq, args):
-                self._inbox.put(
-                    PendingInput(
-                        player=message.player,
-                        seq=seq,
-                        name=message.name,
-                        args=args,
-                        note=message.note,
-                        seen_tick=message.seen_tick,
-                        received_ms=_now_ms(),
-                        askers=[asker],
-                        size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
-                    )
+                pending = PendingInput(
+                    player=message.player,
+                    seq=seq,
+                    name=message.name,
+                    args=args,
+                    note=message.note,
+                    seen_tick=message.seen_tick,
+                    received_ms=_now_ms(),
+                    askers=[asker],
+                    size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
                 )
+                self._inbox.put(pending)
+                self._wait_at_most(message.wait_ms, pending, asker)
                 if not pace.realtime:
                     self.course.wake()
             case admission.Waiting(pending):
                 pending.askers.append(asker)
+                self._wait_at_most(message.wait_ms, pending, asker)
             case admission.Again(first):
                 self.course.telling.outcome(asker, first, message.seen_tick, duplicate=True)
                 if self._sight.fault is not None:
                     self.course.end_faulted(self._sight.fault)
             case error:
                 self._desk.refuse(asker.asker, error)
+
+    def _wait_at_most(self, wait_ms: int, pending: PendingInput, asker: InputAsker) -> None:
+        """Tell an asker that its input is pending, if its tick has not run by then. The input stays."""
+
+        def lose_patience() -> None:
+            if self._inbox.waiting(pending.player, pending.seq) is pending and asker in pending.askers:
+                pending.askers.remove(asker)
+                self._desk.refuse(asker.asker, replies.pending(self.world, pending))
+
+        # Where time makes the world tick, nobody who has not asked for it waits for as long as that.
+        if wait_ms < protocol.MAX_WAIT_MS or not self.course.pace.realtime:
+            asyncio.get_running_loop().call_later(wait_ms / 1000, lose_patience)
 
     def observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
         """Answer what a player sees now. Called in the slack between ticks."""
@@ -141,8 +155,19 @@ class WorldHost:
             return
         if message.named:
             self._drivers.heard(message.player).named(message.since)
+        if message.wait is not None:
+            refusal = replies.cannot_wait(message.wait, self.world)
+            if refusal is not None:
+                self._desk.refuse(asker, refusal)
+                return
+            if self.course.why_paused is None:
+                self.course.waits.put(link, message)
+                return
+            message.woke = "now"
         try:
-            self._desk.answer(asker, self._sight.observation(message.player, message.since, message.format))
+            seen = self._sight.observation(message.player, message.since, message.format)
+            seen.woke = message.woke
+            self._desk.answer(asker, seen)
         except ObservationFailed as failure:
             self._desk.refuse(asker, replies.observe_failed(failure, logged(failure)))
         except WorldFaulted as fault:
@@ -209,12 +234,14 @@ class WorldHost:
         """A gateway says whether it has a connection for this player."""
         if isinstance(message, messages.PlayerDetached):
             self._drivers.detached(link, message.player)
+            self.course.waits.wake(message.player, "now")  # nobody hears the answer, but every request gets one
         elif message.player in self.world.players:
             self._drivers.drive(message.player, link)
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""
         self._drivers.link_lost(link)
+        self.course.waits.forget(link)
 
     # --- housekeeping --------------------------------------------------------------------------------
 

@@ -11,9 +11,11 @@ from typing import Final
 import msgspec
 
 from games.errors import ArgumentProblem, ObservationFailed
+from games.nearest import by_nearness, did_you_mean
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
-from server import refusals
+from server import messages, refusals
+from server.shard.inbox import PendingInput
 from worldline import protocol
 
 _actions: Final = msgspec.msgpack.Decoder(list[protocol.OfferedAction])
@@ -53,6 +55,41 @@ def observation(
         ended=state.ended,
         result=state.result,
     )
+
+
+def pending(world: World, waiting: PendingInput) -> protocol.Outcome:
+    """What an agent gets whose input has been taken, but not applied for as long as it wanted to wait."""
+    return protocol.Outcome(
+        world=world.id,
+        player=waiting.player,
+        seq=waiting.seq,
+        status="pending",
+        tick=world.tick,
+        hint=f"it is taken, and waits for the next tick; send it again with seq = {waiting.seq} to wait on",
+    )
+
+
+def cannot_wait(wait: messages.Wait, world: World) -> protocol.Error | None:
+    """Why nothing of the kind can be waited for in this world; None if it can."""
+    manifest = world.code.manifest
+    if wait.until == "turn" and manifest.clock not in ("lockstep", "turn"):
+        return protocol.Error(
+            code="invalid_args",
+            message=f"until = turn: in {world.code.name} there are no turns, everybody acts at any time",
+            hint="wait with until = tick or event, or leave until out",
+            path="until",
+            valid=["tick", "event", "end"],
+        )
+    for kind in wait.kinds or ():
+        if kind not in manifest.events:
+            return protocol.Error(
+                code="invalid_args",
+                message=f"kinds: {world.code.name} has no event {kind!r}{did_you_mean(kind, manifest.events)}",
+                hint="take kinds from the list in valid, or leave kinds out",
+                path="kinds",
+                valid=by_nearness(kind, manifest.events),
+            )
+    return None
 
 
 def outcome(

@@ -57,7 +57,7 @@ class Sight:
         self._drivers.heard(player).shown(seen.tick, seen.cursor)
         return seen
 
-    def beside(self, player: str, since: int) -> protocol.Observation | None:
+    def beside(self, player: str, since: int, form: protocol.Format = "both") -> protocol.Observation | None:
         """An observation that goes along with something more important; None if there is none.
 
         A world that is broken by it is noted in ``fault``.
@@ -65,7 +65,7 @@ class Sight:
         if player not in self._world.players or self.fault is not None:
             return None
         try:
-            return self.observation(player, since, "both")
+            return self.observation(player, since, form)
         except ObservationFailed as failure:
             logged(failure)
         except WorldFaulted as fault:

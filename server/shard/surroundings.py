@@ -29,6 +29,9 @@ class Surroundings(Protocol):
     def report(self, message: messages.Message, after: Ticket | None) -> None:
         """Send to the supervisor once ``after`` is durable."""
 
+    def read(self, link: Link[Any], message: messages.ObservePlayer) -> None:
+        """Let a player look as soon as ticks leave time for it."""
+
     def started(self, course: Course) -> None:
         """The world wants to tick from now on, by the clock that it has now."""
 

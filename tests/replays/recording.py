@@ -83,6 +83,34 @@ class Recording:
         self._seqs[player] = seq + 1
         self._apply([Input(player=player, seq=seq, name=name, args=args)], ran=True)
 
+    def reload(self, code: GameCode) -> None:
+        """Go on with other code of the game, between two ticks."""
+        self._store.put_code(code.digest, code.files)
+        self.world.reload(code)
+        self._write_code(self.world.tick, code.digest)
+
+    def undo(self, player: str, name: str, args: dict[str, Any], code: GameCode) -> None:
+        """Write an input of the next tick down, run it, take it back, and go on with other code."""
+        entries = [Input(player=player, seq=self._seqs[player], name=name, args=args)]
+        self._write(entries, ran=True)
+        before = self.world.snapshot()
+        self.world.apply(entries, step=True)
+        self.world.go_back(before)
+        self._write_code(self.world.tick, self.world.code.digest)
+        self.reload(code)
+
+    def _write_code(self, tick: int, digest: str) -> None:
+        record = records.Tick(
+            tick=tick,
+            ran=False,
+            time_ms=TIME_MS,
+            entries=[records.CodeEntry(digest)],
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_notes(),
+        )
+        self._journal.append([self._log.append(record)])
+        self._until = tick
+
     def run(self, ticks: int) -> None:
         """Let ticks pass in which nobody does anything, with a beat every second."""
         for _ in range(ticks):
@@ -158,6 +186,14 @@ class Recording:
     # --- writing -------------------------------------------------------------------------------------
 
     def _apply(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
+        self._write(entries, ran=ran)
+        result = self.world.apply(entries, step=ran)
+        self._notes = [
+            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
+            for outcome in result.outcomes
+        ]
+
+    def _write(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
         record = records.Tick(
             tick=self.world.tick + 1 if ran else self.world.tick,
             ran=ran,
@@ -167,11 +203,6 @@ class Recording:
             outcomes=self._take_notes(),
         )
         self._journal.append([self._log.append(record)])
-        result = self.world.apply(entries, step=ran)
-        self._notes = [
-            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
-            for outcome in result.outcomes
-        ]
 
     def _next_fingerprint(self) -> bytes:
         self._fingerprint = self.world.fingerprint()

@@ -79,7 +79,9 @@ class RunningShard:
         """Make the world; ``fields`` are those of the order."""
         self.code = GameCode.load(GAMES / game)
         Store.attach(self.data).put_code(self.code.digest, self.code.files)
-        self.control.send(messages.OpenWorld(world=WORLD, game=game, digest=self.code.digest, seed=1, **fields))
+        self.control.send(
+            messages.OpenWorld(world=WORLD, game=self.code.name, digest=self.code.digest, seed=1, **fields)
+        )
         await self.report(messages.WorldOpened)
 
     async def join(self, agent: str = "a_1", **fields: Any) -> protocol.Joined:

@@ -57,6 +57,7 @@ class Script:
             max_message_bytes=65536,
             max_reply_bytes=2**20,
             max_note_bytes=16384,
+            max_wait_ms=25000,
             silence_s=180,
         )
         welcome = protocol.Welcome(
