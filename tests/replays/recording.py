@@ -52,7 +52,7 @@ class Recording:
             created_ms=TIME_MS,
         )
         self._log = WorldLog.create(genesis, shard=0, file_bytes=file_bytes)
-        self._journal.append([self._log.head])
+        self._last = self._journal.append([self._log.head])
         self._notes: list[records.OutcomeNote] = []
         self._seqs: dict[str, int] = {}
         self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
@@ -83,6 +83,34 @@ class Recording:
         self._seqs[player] = seq + 1
         self._apply([Input(player=player, seq=seq, name=name, args=args)], ran=True)
 
+    def reload(self, code: GameCode) -> None:
+        """Go on with other code of the game, between two ticks."""
+        self._store.put_code(code.digest, code.files)
+        self.world.reload(code)
+        self._write_code(self.world.tick, code.digest)
+
+    def undo(self, player: str, name: str, args: dict[str, Any], code: GameCode) -> None:
+        """Write an input of the next tick down, run it, take it back, and go on with other code."""
+        entries = [Input(player=player, seq=self._seqs[player], name=name, args=args)]
+        self._write(entries, ran=True)
+        before = self.world.snapshot()
+        self.world.apply(entries, step=True)
+        self.world.go_back(before)
+        self._write_code(self.world.tick, self.world.code.digest)
+        self.reload(code)
+
+    def _write_code(self, tick: int, digest: str) -> None:
+        record = records.Tick(
+            tick=tick,
+            ran=False,
+            time_ms=TIME_MS,
+            entries=[records.CodeEntry(digest)],
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_notes(),
+        )
+        self._last = self._journal.append([self._log.append(record)])
+        self._until = tick
+
     def run(self, ticks: int) -> None:
         """Let ticks pass in which nobody does anything, with a beat every second."""
         for _ in range(ticks):
@@ -104,7 +132,7 @@ class Recording:
                 fingerprint=self._fingerprint,
                 outcomes=self._take_notes(),
             )
-            self._journal.append([self._log.append(record)])
+            self._last = self._journal.append([self._log.append(record)])
             return fault
 
     def checkpoint(self, *, state_hash_lie: bytes | None = None, late_by: int = 0) -> int:
@@ -138,8 +166,12 @@ class Recording:
         name = snapshots.publish(draft)
         self.run(late_by)
         record = records.Checkpoint(tick, state_hash_lie or found, name, draft.size_bytes)
-        self._journal.append([log.append(record)])
+        self._last = self._journal.append([log.append(record)])
         return tick
+
+    async def synced(self) -> None:
+        """Wait until all that was written is durable in the journal."""
+        await self._last.wait()
 
     async def close(self, *, reason: str | None = "test") -> None:
         """Write the last record (None: the world has one already) and make everything durable."""
@@ -151,13 +183,21 @@ class Recording:
                 fingerprint=self._next_fingerprint(),
                 outcomes=self._take_notes(),
             )
-            self._journal.append([self._log.append(record)])
+            self._last = self._journal.append([self._log.append(record)])
         await self._journal.close()
         self._store.close()
 
     # --- writing -------------------------------------------------------------------------------------
 
     def _apply(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
+        self._write(entries, ran=ran)
+        result = self.world.apply(entries, step=ran)
+        self._notes = [
+            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
+            for outcome in result.outcomes
+        ]
+
+    def _write(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
         record = records.Tick(
             tick=self.world.tick + 1 if ran else self.world.tick,
             ran=ran,
@@ -166,12 +206,7 @@ class Recording:
             fingerprint=self._next_fingerprint(),
             outcomes=self._take_notes(),
         )
-        self._journal.append([self._log.append(record)])
-        result = self.world.apply(entries, step=ran)
-        self._notes = [
-            records.OutcomeNote(outcome.player, outcome.seq, outcome.status, outcome.code)
-            for outcome in result.outcomes
-        ]
+        self._last = self._journal.append([self._log.append(record)])
 
     def _next_fingerprint(self) -> bytes:
         self._fingerprint = self.world.fingerprint()
@@ -183,7 +218,7 @@ class Recording:
         record = records.Beat(
             tick=tick, until=self._until, fingerprint=self._next_fingerprint(), outcomes=self._take_notes()
         )
-        self._journal.append([self._log.append(record)])
+        self._last = self._journal.append([self._log.append(record)])
 
     def _log_entry(self, entry: Join | Leave | Input) -> records.Entry:
         match entry:
