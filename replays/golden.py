@@ -50,23 +50,23 @@ def check_golden(path: Path, code: GameCode, engine: Engine | None = None) -> Go
         with unpacked(path) as (data, world):
             running = replay(data, world, instead=(code, engine or Engine.current()))
             with contextlib.closing(running):
-                if running.genesis.game != code.name:
-                    return _cannot(path, f"it is a game of {running.genesis.game} → move it to that game's folder")
                 running.run()
     except Diverged as error:
+        game = "" if running is None or running.genesis.game == code.name else f", recorded of {running.genesis.game},"
         problem = (
-            f"{path}: with this code the game goes another way before tick {error.tick} → if that is meant, record it "
-            f"again"
+            f"{path}: with this code the game{game} goes another way before tick {error.tick} → if that is meant, play "
+            f"one again and export it in place of this one"
         )
         return Golden(path=str(path), status="differs", tick=error.tick, problem=problem)
     except (ReplayError, EventLogError, GameError) as error:
         return _cannot(path, str(error), 0 if running is None else running.world.tick)
     except ArgumentProblem as error:
-        return _cannot(path, f"its settings no longer fit: {error} → record it again")
+        return _cannot(path, f"its settings no longer fit: {error} → play one again and export it in place of this one")
     except OSError as error:
         return _cannot(path, f"it cannot be read: {error.strerror or error} → restore it from a copy")
     return Golden(path=str(path), status="same", tick=running.world.tick)
 
 
 def _cannot(path: Path, problem: str, tick: int = 0) -> Golden:
-    return Golden(path=str(path), status="cannot", tick=tick, problem=f"{path}: {problem}")
+    said = problem if problem.startswith(str(path)) else f"{path}: {problem}"
+    return Golden(path=str(path), status="cannot", tick=tick, problem=said)

@@ -84,13 +84,20 @@ def test_a_change_of_one_rule_is_noticed() -> None:
     verdict = check_golden(path, variant(("WAVE_SPEED = 35", "WAVE_SPEED = 36")))
     assert verdict.status == "differs"
     assert 0 < verdict.tick <= 60 * 60
-    assert "record it again" in (verdict.problem or "")
+    assert f"goes another way before tick {verdict.tick} → if that is meant" in (verdict.problem or "")
 
 
 def test_a_replay_of_another_game_is_named() -> None:
     verdict = check_golden(recorder.path_of("snakes", "game-1"), broken())
-    assert verdict.status == "cannot"
-    assert "it is a game of snakes" in (verdict.problem or "")
+    assert verdict.status == "differs"
+    assert "recorded of snakes" in (verdict.problem or "")
+
+
+def test_a_file_that_is_none_or_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "text.replay").write_text("hello")
+    for name, says in (("text.replay", "no replay file"), ("missing.replay", "it cannot be read")):
+        verdict = check_golden(tmp_path / name, broken())
+        assert (verdict.status, says in (verdict.problem or "")) == ("cannot", True)
 
 
 async def test_the_same_code_records_the_same_bytes(tmp_path: Path) -> None:
