@@ -201,7 +201,6 @@ function host.apply(entries, step)
   else
     send_away()
   end
-  limits.check_memory()
   return effects.take()
 end
 
@@ -209,7 +208,6 @@ end
 function host.tick()
   advance(tick + 1)
   run_tick()
-  limits.check_memory()
   return effects.take()
 end
 
@@ -219,9 +217,7 @@ function host.run(ticks)
   while run < ticks and not world.finished do
     run = run + 1
     advance(tick + 1)
-    local goes_on = run_tick()
-    limits.check_memory()
-    if not goes_on then
+    if not run_tick() then
       break
     end
   end
