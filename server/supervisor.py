@@ -481,9 +481,11 @@ class Supervisor:
         async def ask(child: Child, kind: type[Answer]) -> list[Answer]:
             try:
                 return [await self._ask(child, messages.AskStatistics(request=self._request()), kind)]
-            except (TimeoutError, ConnectionError) as error:
-                _log.warning("no statistics of %s: %s", child.name, error or "no answer in time")
-                return []
+            except TimeoutError:
+                _log.warning("no statistics of %s: no answer in time", child.name)
+            except ConnectionError:
+                pass  # it has died, which is told elsewhere
+            return []
 
         shards = asyncio.gather(*(ask(child, messages.ShardStatistics) for child in self._ready(self._shards)))
         gateways = asyncio.gather(*(ask(child, messages.GatewayStatistics) for child in self._ready(self._gateways)))
