@@ -195,9 +195,8 @@ def main() -> None:
     print(f"scene:within, 16 of {NODES:,} nodes          {within:8.2f} µs   (every node looked at: {brute:.1f})")
     ticks, nodes = tick_ms()
     p50, p99 = statistics.median(ticks), statistics.quantiles(ticks, n=100)[98]
-    print(
-        f"Tsunami tick, {PLAYERS} players, {nodes:,} nodes    {p50:8.3f} ms p50 (at most 0.15), {p99:.3f} ms p99 (at most 0.6)"
-    )
+    print(f"Tsunami tick, {PLAYERS} players, {nodes:,} nodes    {p50:8.3f} ms   (p50: at most 0.15)")
+    print(f"  the same, p99                          {p99:8.3f} ms   (at most 0.6)")
     compared, alone = look_ms()
     print(f"a look at it, state compared             {compared:8.3f} ms   (not compared {alone:.3f})")
 
