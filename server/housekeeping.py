@@ -113,6 +113,7 @@ class Housekeeper:
     # --- the loop ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             await self._do("compare the index with the worlds", None, self._compare_index())
             while not self._stopping:
@@ -126,13 +127,13 @@ class Housekeeper:
                 elif self._to_archive:
                     world = self._to_archive.popleft()
                     await self._do("archive", world, self._archive(world))
-                elif (sleep_s := self._decide()) > 0:
+                elif (sleep_s := await loop.run_in_executor(self._thread, self._decide)) > 0:
                     await self._sleep(sleep_s)
         except Exception:  # a mistake of ours: worlds are played on, and somebody must hear of it
             _log.exception("nothing is archived or removed any more until the next start")
 
     def _decide(self) -> float:
-        """Find out what is due; return for how many seconds nothing is."""
+        """Find out what is due; return for how many seconds nothing is. A step as well: there may be many worlds."""
         now_s, now_ms = time.monotonic(), int(time.time() * 1000)
         self._not_before_s = {world: until_s for world, until_s in self._not_before_s.items() if until_s > now_s}
         known = (world for world in self._worlds.values() if world.world not in self._not_before_s)
