@@ -5,8 +5,8 @@
 
 What became of an input stands in the log one record later, because a record is written before its tick runs; here it
 is joined to the input: ``status`` is ``applied``, ``rejected`` (with its ``code``), ``world_faulted`` if the world
-broke in that tick and the input was not applied, or null while it is unknown. Bytes are written as hexadecimal digits
-(inside args as base64); fields that are not set are left out.
+broke in that tick and the input was not applied, ``undone`` if the tick was taken back, or null while it is unknown.
+Bytes are written as hexadecimal digits (inside args as base64); fields that are not set are left out.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def record_form(record: Record, following: Tick | Beat | Fault | Close | None) -
         if field == "outcomes" or value is None or (field == "ticks" and value == 1):
             continue
         if field == "entries":
-            form[field] = [_entry_form(entry, following) for entry in value]
+            undone = isinstance(record, Tick) and following is not None and records.undoes(following, record)
+            form[field] = [_entry_form(entry, following, undone=undone) for entry in value]
         else:
             form[field] = value.hex() if isinstance(value, bytes) else msgspec.to_builtins(value)
     return form
@@ -70,14 +71,14 @@ def _forms(waiting: list[Record], following: Tick | Beat | Fault | Close | None)
         yield record_form(record, following)
 
 
-def _entry_form(entry: Entry, following: Tick | Beat | Fault | Close | None) -> dict[str, Any]:
+def _entry_form(entry: Entry, following: Tick | Beat | Fault | Close | None, *, undone: bool) -> dict[str, Any]:
     form: dict[str, Any] = {"kind": _ENTRY_KINDS[type(entry)]}
     for field in entry.__struct_fields__:
         value = getattr(entry, field)
         if value is not None:
             form[field] = msgspec.to_builtins(value)
     if isinstance(entry, InputEntry):
-        form["status"] = "world_faulted" if isinstance(following, Fault) else None
+        form["status"] = "undone" if undone else "world_faulted" if isinstance(following, Fault) else None
         for note in following.outcomes if following else ():
             if (note.player, note.seq) == (entry.player, entry.seq):
                 form["status"] = note.status

@@ -284,7 +284,8 @@ class Chain:
                 expected = self.tick
             case _:
                 expected = record.tick
-                if expected < self.tick and not isinstance(record, Checkpoint):
+                lowest = self.tick - 1 if records.goes_back_to(record) is not None else self.tick
+                if expected < lowest and not isinstance(record, Checkpoint):
                     raise BadBytes(f"tick {expected} comes after tick {self.tick}")
         if tick != expected:
             raise BadBytes(f"the frame says tick {tick}, its record {expected}")

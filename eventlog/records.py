@@ -30,7 +30,11 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class CodeEntry(_Stored, frozen=True, tag=1):
-    """From here on the world runs the game code with this digest. First in its tick."""
+    """From here on the world runs the game code with this digest. First in its tick.
+
+    In a record between ticks, of tick t, it also says that the world stands after t: a record of tick t + 1 right
+    before this one was undone, and what it holds never happened.
+    """
 
     digest: str
 
@@ -220,6 +224,19 @@ def decode(payload: bytes | memoryview) -> Record:
     """The record in ``payload``. Raises `msgspec.DecodeError` (also for values out of range) if there is none."""
     record: Record = _decoder.decode(payload)
     return record
+
+
+def goes_back_to(record: Record) -> int | None:
+    """The tick that a record takes the world back to, which may be the one before the last; None for most records."""
+    if isinstance(record, Tick) and not record.ran and record.entries and isinstance(record.entries[0], CodeEntry):
+        return record.tick
+    return None
+
+
+def undoes(record: Record, before: Tick) -> bool:
+    """Whether ``record``, which follows the tick record ``before``, takes its tick back."""
+    back_to = goes_back_to(record)
+    return back_to is not None and before.ran and back_to < before.tick
 
 
 def last_tick_of(record: Record, before: int) -> int:

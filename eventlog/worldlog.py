@@ -85,7 +85,8 @@ class WorldLog:
         kind = records.KIND_OF[type(record)]
         assert kind >= _TICK, "genesis and open are written by create and resume"
         tick = record.tick
-        assert tick >= self.last_tick or type(record) is Checkpoint, (self.world, tick, self.last_tick)
+        lowest = self.last_tick - 1 if records.goes_back_to(record) is not None else self.last_tick
+        assert tick >= lowest or type(record) is Checkpoint, (self.world, tick, self.last_tick)
         payload = self._encode(record, tick)
         if self.offset + frame.RECORD_HEADER_BYTES + len(payload) > self._file_bytes:
             header = self._begin_file(epoch_before=self.epoch)

@@ -27,6 +27,12 @@ SKILL: Final = "SKILL.md"
 MAX_CODE_BYTES: Final = 4 * 1024 * 1024
 """All files of a game together: every world log's store keeps a copy of each version."""
 
+KEPT: Final = (
+    "max_players", "min_players", "clock", "tick_hz", "deadline_ms", "max_ticks", "grace_s", "idle_s", "actions",
+    "seats_per_agent", "spectate", "settings",
+)  # fmt: skip
+"""What a world keeps of the game.toml that it began with, whatever code it goes on with later."""
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _PACKAGED: Final = Path(__file__).resolve().parent
 _PRELUDE: Final = _PACKAGED / "runtime" / "prelude"
@@ -88,6 +94,20 @@ class GameCode(msgspec.Struct, frozen=True, kw_only=True):
             skill=files.get(SKILL, b"").decode(errors="replace"),
             origin=origin,
         )
+
+    def going_on(self, began_with: Manifest) -> GameCode:
+        """Return this code as a world runs it that began with another manifest: `KEPT` is as it was then."""
+        kept = {name: getattr(began_with, name) for name in KEPT}
+        return msgspec.structs.replace(self, manifest=msgspec.structs.replace(self.manifest, **kept))
+
+    def changes_rules_of(self, other: GameCode) -> bool:
+        """Whether a world that runs ``other`` would go on otherwise with this code; texts alone change nothing."""
+        return _rules_of(self.going_on(other.manifest)) != _rules_of(other)
+
+
+def _rules_of(code: GameCode) -> tuple[dict[str, bytes], Manifest]:
+    lua = {name: source for name, source in code.files.items() if name != MANIFEST}
+    return lua, msgspec.structs.replace(code.manifest, title="", summary="")
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,9 @@ The rule, per record with a fingerprint: first run empty ticks up to the record'
 for a fault: up to the tick before), then compare, then apply the record's entries. The tick of a fault is never run:
 what it left behind in the middle cannot be reproduced, so a fault repeats the fingerprint of the record before it.
 
+A code entry goes on with other code, by the same way as a snapshot is restored (`World.reload`). In a record between
+ticks it may also undo the tick record right before it, which is then not run.
+
 A checkpoint record says what the hash of the whole state was after its tick: that is compared, too.
 
 A replay can begin with a snapshot on disk instead of the genesis, and go to any tick of its log (`Replay.seek`): by
@@ -32,8 +35,9 @@ from eventlog.snapshot_file import Snapshot
 from eventlog.snapshots import Snapshots
 from eventlog.store import Store
 from games.code import Engine, GameCode
-from games.errors import SnapshotUnreadable, StateNotSaveable, WorldFaulted
+from games.errors import GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
+from games.runtime.snapshots import decode_snapshot
 from games.runtime.world import World
 from replays.claims import Claims
 from replays.errors import CannotReplay, Diverged, ReplayError
@@ -68,7 +72,16 @@ class Replay:
     player came, ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared.
     """
 
-    def __init__(self, data: Path, world: str, *, start: Start = "genesis", not_run: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        world: str,
+        *,
+        start: Start = "genesis",
+        not_run: int | None = None,
+        instead: tuple[GameCode, Engine] | None = None,
+    ) -> None:
+        self._instead = instead
         self._data = data
         self._name = world
         self._store = Store.read_only(data)
@@ -102,7 +115,7 @@ class Replay:
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
-        self._code, self._engine = self._load(self.genesis, self.genesis.digest, self.genesis.engine)
+        code, engine = self._load(self.genesis, self.genesis.digest, self.genesis.engine)
         self._ahead = None
         self.records_done = 1
         self.position = LogEnd(
@@ -114,11 +127,11 @@ class Replay:
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.world = World.load(
-            self._code,
+            code,
             world_id=self._name,
             seed=self.genesis.seed,
             settings=self.genesis.settings,
-            engine=self._engine,
+            engine=engine,
             clock=self.genesis.clock,
         )
         self._claims.begin(self.world, whole=True)
@@ -145,7 +158,12 @@ class Replay:
         self._claims = Claims(claimed)
 
     def _load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
+        if self._instead is not None:
+            return self._instead
         code = GameCode.from_files(genesis.game, self._store.get_code(digest))
+        if digest != genesis.digest:
+            first = GameCode.from_files(genesis.game, self._store.get_code(genesis.digest))
+            code = code.going_on(first.manifest)
         return code, Engine.from_files(self._store.get_engine(engine))
 
     def step(self) -> StoredRecord | None:
@@ -253,7 +271,9 @@ class Replay:
         if any(nearest < kept <= tick for kept in self._snapshots.ticks()):
             self._go_to_first(each for each in self._snapshots.usable(at_or_before=tick) if each.tick > nearest)
         if self.world is before and frame is not None and not frame.tick <= before.tick <= tick:
-            self._go_to(frame.standing, frame.position, frame.records_done, self._code, self._engine)
+            saved = decode_snapshot(frame.standing.snapshot)
+            code, engine = self._load(self.genesis, saved.code, saved.engine)
+            self._go_to(frame.standing, frame.position, frame.records_done, code, engine)
         if self.world is before:
             return False
         before.close()
@@ -276,7 +296,6 @@ class Replay:
         """Raises PositionUnknown, SnapshotUnreadable; then nothing has changed."""
         stored = read_world_from(self._data, position)
         self.world = World.restore(code, standing.snapshot, engine=engine)
-        self._code, self._engine = code, engine
         self._stored = stored
         self._ahead = None
         self.position, self.records_done = position, records_done
@@ -332,9 +351,17 @@ class Replay:
         return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
 
     def _apply(self, record: records.Tick) -> None:
-        if record.ran and record.tick in self._faulted_ticks:
+        if record.ran and (record.tick in self._faulted_ticks or self._is_undone(record)):
             return
-        entries = [self._runnable(record.tick, entry) for entry in record.entries]
+        logged = record.entries
+        if logged and isinstance(logged[0], records.CodeEntry):
+            self._reload(record.tick, logged[0].digest)
+            logged = logged[1:]
+            if not record.ran:
+                self.until = record.tick
+            if not logged and not record.ran:
+                return
+        entries = [self._runnable(record.tick, entry) for entry in logged]
         try:
             if record.ticks > 1:
                 self._run_empty(self.world.tick + record.ticks)
@@ -353,6 +380,23 @@ class Replay:
                 ) from fault
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
+
+    def _is_undone(self, record: records.Tick) -> bool:
+        """Whether the next record takes the world back to before this one."""
+        following = self._peek()
+        return following is not None and records.undoes(following.record, record)
+
+    def _reload(self, tick: int, digest: str) -> None:
+        """Go on with other code."""
+        self.outcomes = []
+        try:
+            code, _ = self._load(self.genesis, digest, self.world.engine.digest)
+            self.world.reload(code)
+        except (GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted) as error:
+            raise CannotReplay(
+                self._name, tick, f"its code {digest} was reloaded then, but not now: {error}"
+            ) from error
+        self._claims.passed(self.world)
 
     def _runnable(self, tick: int, entry: records.Entry) -> AnyEntry:
         match entry:
@@ -374,7 +418,7 @@ class Replay:
 
     def _default_input(self, tick: int) -> tuple[str, dict[str, Any]]:
         try:
-            return self._code.manifest.default_input
+            return self.world.code.manifest.default_input
         except LookupError as error:
             raise CannotReplay(self.genesis.world, tick, f"a player was silent, but {error}") from error
 
@@ -391,7 +435,14 @@ def _behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
     )
 
 
-def replay(data: Path, world: str, *, start: Start = "genesis", not_run: int | None = None) -> Replay:
+def replay(
+    data: Path,
+    world: str,
+    *,
+    start: Start = "genesis",
+    not_run: int | None = None,
+    instead: tuple[GameCode, Engine] | None = None,
+) -> Replay:
     """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from ``start`` on.
 
     The log of a running world may be read: the replay ends with the last record that is there. Raises `CannotReplay`,
@@ -399,5 +450,6 @@ def replay(data: Path, world: str, *, start: Start = "genesis", not_run: int | N
     a warning.
 
     ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
+    ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges.
     """
-    return Replay(data, world, start=start, not_run=not_run)
+    return Replay(data, world, start=start, not_run=not_run, instead=instead)

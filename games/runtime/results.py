@@ -44,6 +44,8 @@ class TickResult(msgspec.Struct):
     """What the game ended the world with (never None then); None while it goes on."""
     debug: list[DebugLine] = []
     had_effects: bool = False
+    failed: bool = False
+    """game.tick, or a timer, raised; ``debug`` says where."""
 
 
 class Seen(msgspec.Struct, frozen=True):

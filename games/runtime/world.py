@@ -3,8 +3,9 @@
 `World` runs the game's Lua and keeps the engine's part of the state (players, scores, events, outcomes) beside it. It
 knows no clock, no socket and no log: whoever owns it says when a tick runs and what is applied in it.
 
-Invariants: one call of `apply` is one crossing into Lua; nothing but `apply` and `run_empty` changes a world; the
-fingerprint depends on what happened, not on how many calls it took.
+Invariants: one call of `apply` is one crossing into Lua; nothing but `apply` and `run_empty` changes a world (`reload`
+changes its code, `go_back` takes a change back); the fingerprint depends on what happened, not on how many calls it
+took.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ MAX_FAILED_TICKS: Final = 100
 """So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
 MAX_MEMORY_MIB: Final = 64
 """Of Lua memory in use: so a thousand small worlds fit on one machine, and one greedy one does no harm."""
+NEXT_LOOK_KIB: Final = 2048
+"""A world near its limit would otherwise have all its memory collected after each tick, which takes 0.1 s."""
 NIL: Final = b"\xc0"
 
 
@@ -66,6 +69,7 @@ class World:
         self.faulted: WorldFaulted | None = None
         self.setup_lines: list[DebugLine] = []
         self._joins = 0
+        self._look_at_kib = MAX_MEMORY_MIB * 1024
         self._chain = Chain()
         self._host = Host(compile_engine(engine.digest, engine.files))
         try:
@@ -164,7 +168,11 @@ class World:
 
         How much a world takes depends on the machine a little, so a replay does not ask: the log says where it ended.
         """
-        if self._host.memory(False) > MAX_MEMORY_MIB * 1024 and self._host.memory(True) > MAX_MEMORY_MIB * 1024:
+        if self._host.memory(False) <= self._look_at_kib:
+            return
+        held_kib = self._host.memory(True)
+        self._look_at_kib = max(MAX_MEMORY_MIB * 1024, held_kib + NEXT_LOOK_KIB)
+        if held_kib > MAX_MEMORY_MIB * 1024:
             raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
 
     def fingerprint(self) -> bytes:
@@ -241,6 +249,24 @@ class World:
         world._chain = Chain(saved.chain, saved.pending)
         return world
 
+    def reload(self, code: GameCode) -> None:
+        """Go on with other code of the same game, between two ticks: state kept, by the same way as `restore`.
+
+        What the world began with of game.toml stays (`games.code.KEPT`). Raises GameError if the code does not load,
+        SnapshotUnreadable, StateNotSaveable, WorldFaulted; then nothing has changed.
+        """
+        self._become(World.restore(code.going_on(self.code.manifest), self.snapshot(), engine=self.engine))
+
+    def go_back(self, snapshot: bytes) -> None:
+        """Be again as one of this world's own snapshots was, with the code of now. Raises SnapshotUnreadable."""
+        self._become(World.restore(self.code, snapshot, engine=self.engine))
+
+    def _become(self, other: World) -> None:
+        """Take over everything of another object: whoever holds this world holds that one's state from now on."""
+        always_compare = self._looks.always_compare
+        self.__dict__.update(other.__dict__)
+        self._looks.always_compare = always_compare
+
     def close(self) -> None:
         """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
         del self._host, self._looks
@@ -314,6 +340,11 @@ class World:
         except luajit21.LuaError as error:
             raise self._fault_of(error) from None
         return None if problem is None else problem.decode(errors="replace")
+
+    def packed_state(self) -> bytes | None:
+        """Return {state, nodes}, what the game keeps, as one value; None if it cannot be encoded. For checks."""
+        packed = self._host.state() if self._host.state is not None else None
+        return None if packed is None else bytes(packed)
 
     def events(self, player: str, since: int) -> Events:
         """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
@@ -421,6 +452,7 @@ class World:
                 value = msgspec.msgpack.decode(effect.result)
                 self._end(result, "terminated", {} if value is None else value)
             case effects.TickFailed():
+                result.failed = True
                 if effect.in_a_row >= MAX_FAILED_TICKS:
                     raise self._fault(
                         "tick_failed", f"game.tick raised {effect.in_a_row} times in a row: {_last(result)}"

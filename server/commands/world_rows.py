@@ -14,6 +14,7 @@ import click
 
 from eventlog.index import NAME, Index, IndexBroken
 from eventlog.listing import Listings, list_infos, list_worlds
+from eventlog.store import Store
 from eventlog.summary import WorldInfo
 from server.commands.output import Column, CommandError, human_bytes
 
@@ -34,7 +35,8 @@ def infos(data: Path) -> list[WorldInfo]:
 
 
 def listings(data: Path) -> Listings:
-    """All worlds of a data folder with their players. An index that is not right is put right, with a notice."""
+    """All worlds of a data folder with their players. An index that lacks ended worlds is brought up to date: a server
+    does that too, unless it was stopped or killed just when they ended."""
     found = _with_index(data, lambda index: list_worlds(data, index=index))
     ended = [world for world in found.outdated if world.listing.info.status != "open"]
     if (data / NAME).exists() and ended:
@@ -42,9 +44,7 @@ def listings(data: Path) -> Listings:
             with Index.create(data) as index:
                 index.put(*found.outdated)
         except (IndexBroken, OSError) as problem:
-            _notice(data, f"did not know {len(ended)} worlds and cannot be brought up to date: {problem}")
-        else:
-            _notice(data, f"did not know {len(ended)} worlds: they were read from their logs, and it is up to date now")
+            _notice(data, f"does not know {len(ended)} worlds and cannot be brought up to date: {problem}")
     return found
 
 
@@ -53,6 +53,18 @@ def existing(data: Path) -> Path:
     if not data.is_dir():
         raise CommandError(f"there is no data folder {data}", "start a server, or name another folder with --data")
     return data
+
+
+def one_world(data: Path, prefix: str | None) -> str:
+    """The id of the world that is meant: by the beginning of its id, or the newest. Raises CommandError."""
+    store = Store.read_only(existing(data))
+    if prefix is not None:
+        return store.resolve_world(prefix)
+    # Ids are made in the order of time.
+    worlds = store.world_ids()
+    if not worlds:
+        raise CommandError(f"there is no world in {data} yet", "let an agent join, or name another folder with --data")
+    return worlds[-1]
 
 
 def when(time_ms: int) -> str:
