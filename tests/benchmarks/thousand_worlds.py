@@ -88,6 +88,8 @@ class Figures(msgspec.Struct):
 
     def latency_ms(self, quantile: float) -> float:
         """From sending to outcome."""
+        if not self.latencies_s:  # a machine so busy that nothing came in time
+            return float("nan")
         ordered = sorted(self.latencies_s)
         return 1000 * ordered[int(quantile * (len(ordered) - 1))]
 
