@@ -31,10 +31,10 @@ def is_file_name(name: str) -> bool:
     metavar="FILE",
     help="Where to; default: WORLD.replay in this folder.",
 )
-@click.option("--keyframes/--no-keyframes", default=True, help="With the world's snapshots, or without.")
+@click.option("--no-keyframes", is_flag=True, help="Leave the world's snapshots out.")
 @data_option
 @json_option
-def export(world: str | None, target: Path | None, keyframes: bool, data: Path, as_json: bool) -> int:
+def export(world: str | None, target: Path | None, no_keyframes: bool, data: Path, as_json: bool) -> int:
     """Write WORLD (default: the newest) into one file: its log, the code and the engines that it names, its snapshots.
 
     The same world gives the same bytes. A world that is still running is written up to what is durable; such a file can
@@ -45,7 +45,7 @@ def export(world: str | None, target: Path | None, keyframes: bool, data: Path, 
     world_id = world_rows.one_world(data, world)
     path = Path(f"{world_id}{SUFFIX}") if target is None else target
     try:
-        done = export_world(data, world_id, path, keyframes=keyframes)
+        done = export_world(data, world_id, path, keyframes=not no_keyframes)
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}", "name another file with --to") from error
     return _report(done, as_json, "the same was there already" if done.there_already else "exported")
