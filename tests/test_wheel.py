@@ -107,3 +107,8 @@ for code in find_games().values():
 def test_the_sample_bot_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
     program = "from games.tsunami.bot import play; print(play.__name__)"
     assert run(str(installed / "bin/python"), "-c", program, cwd=tmp_path).strip() == "play"
+
+
+def test_a_new_game_can_be_written(installed: Path, tmp_path: Path) -> None:
+    run(str(installed / "bin/worldline"), "games", "new", "mine", "--clock", "turn", cwd=tmp_path)
+    assert "mine: good" in run(str(installed / "bin/worldline"), "games", "check", "games/mine", cwd=tmp_path)
