@@ -51,13 +51,11 @@ def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
 def _with_replays(report: Report, folder: Path) -> Report:
     """The report, and what has become of the game's golden replays."""
     from games.checking.report import Problem
-    from games.code import GameCode
-    from replays.golden import check_golden, golden_replays
+    from replays.golden import check_folder
 
     if any(problem.kind in ("does_not_load", "stuck") for problem in report.problems):
         return report  # there is nothing to play them with
-    code = GameCode.load(folder)
-    found = [check_golden(path, code) for path in golden_replays(folder)]
+    found = check_folder(folder)
     problems = [
         Problem(
             kind="replay_differs" if golden.status == "differs" else "replay_unusable",

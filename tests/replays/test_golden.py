@@ -3,6 +3,7 @@ change alters history unnoticed; and with the code in the file they always do.""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from eventlog.reader import read_world
 from eventlog.records import Checkpoint, Close, InputEntry, Tick, TimeoutEntry
 from games.code import GameCode, find_games
 from replays.bundle import unpacked
-from replays.golden import check_golden, golden_replays
+from replays.golden import check_folder, check_golden, golden_replays
 from replays.replay import replay
 from replays.verify import verify_bundle
 from tests import golden_replays as recorder
@@ -91,6 +92,19 @@ def test_a_replay_of_another_game_is_named() -> None:
     verdict = check_golden(recorder.path_of("snakes", "game-1"), broken())
     assert verdict.status == "differs"
     assert "recorded of snakes" in (verdict.problem or "")
+
+
+def test_a_game_that_loops_for_ever_now_ends_with_its_process(tmp_path: Path) -> None:
+    game = Path(shutil.copytree(find_games()["parley"].origin, tmp_path / "parley"))
+    assert [golden.status for golden in check_folder(game)] == ["same"] * 3
+    main_lua = game / "main.lua"
+    text = main_lua.read_text()
+    assert text.count("function game.inputs.offer(world, player, args)\n") == 1
+    endless = "function game.inputs.offer(world, player, args)\n  while true do end\n"
+    main_lua.write_text(text.replace("function game.inputs.offer(world, player, args)\n", endless))
+    (golden,) = check_folder(game, cpu_s=3)
+    assert (golden.status, golden.path) == ("cannot", str(game / "replays" / "game-1.replay"))
+    assert "was not done after 3 s of processor time" in (golden.problem or "")
 
 
 def test_a_file_that_is_none_or_missing_is_named(tmp_path: Path) -> None:
