@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from server.retention import Retention
+
 DEFAULT_PORT: Final = 8765
 MAX_SHARDS: Final = 256
 
@@ -53,6 +55,8 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """A single call into a world's Lua may use this much processor time; then its shard is killed."""
     max_worlds: int = 256
     """How many worlds may run at one time."""
+    retention: Retention = Retention()
+    """When ended worlds are archived, and how many are kept."""
     log: LogFormat = "text"
     log_level: LogLevel = "info"
     keep_worlds: bool = True

@@ -61,8 +61,9 @@ class Recovery:
             self._since_s.setdefault(world, now_s)
             self._homeless.append(world)
 
-    async def redo(self, shard: int, worlds: list[str]) -> None:
-        """A shard is dead and gone: redo its journal, then its worlds are to be restored."""
+    async def redo(self, shard: int, worlds: list[str]) -> bool:
+        """A shard is dead and gone: redo its journal, then its worlds are to be restored. Return whether it is redone:
+        if not, the journal stays, and its worlds with it."""
         self._redoing += 1
         try:
             report = await self._redone(shard)
@@ -70,9 +71,11 @@ class Recovery:
             _log.error("the journal of shard %d cannot be redone: %s", shard, error)
             for world in worlds:
                 self._give_up(world, "damaged", str(error))
+            return False
         else:
             _log.info("the journal of shard %d is redone: %d worlds had bytes in it", shard, len(report.worlds))
             self.begin(worlds)
+            return True
         finally:
             self._redoing -= 1
 

@@ -8,7 +8,7 @@ Order of a start: TLS files → games → port → data folder → shards → un
 shards → data folder. Either the start succeeds or everything it did is undone.
 
 Not here: who plays where (``server/lobby.py``), a single process (``server/children.py``), when to start it again
-(``server/slots.py``).
+(``server/slots.py``), what becomes of ended worlds (``server/housekeeping.py``).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
 from server.lobby import Lobby, LobbyGame
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
@@ -96,6 +97,7 @@ class Supervisor:
         self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
         self._reception = Reception(self._lobby, self._order)
         self._recovery = self._make_recovery()
+        self._housekeeper = Housekeeper(config.data, config.retention)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
         self._next_shard = 0
@@ -210,7 +212,9 @@ class Supervisor:
     async def _restore_worlds(self, store: Store, games: dict[str, GameCode]) -> None:
         """Have the shards go on with the worlds that an earlier server left unfinished, before anybody can join."""
         broken_off = []
-        for info in store.worlds():
+        infos = store.worlds()
+        self._housekeeper.begin(infos)
+        for info in infos:
             if info.status not in ("open", "damaged"):
                 continue
             if info.game not in games:
@@ -243,6 +247,7 @@ class Supervisor:
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
+        await self._housekeeper.stop()
         if self._listener is not None:
             self._listener.close()
         if self._sockets is not None:
@@ -356,7 +361,9 @@ class Supervisor:
         if call is not None:
             short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
             self._recovery.blame.died(call, _death(child, stuck, short_of_memory=short_of_memory))
-        await self._recovery.redo(child.number, self._lost_worlds.pop(child.number, []))
+        worlds = self._lost_worlds.pop(child.number, [])
+        if await self._recovery.redo(child.number, worlds):
+            self._housekeeper.journal_redone(child.number, worlds)
         self._house()
 
     def _house(self) -> None:
@@ -405,10 +412,16 @@ class Supervisor:
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)
+            if isinstance(message, messages.WorldOpened):
+                self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldRestored):
             self._recovery.restored(message, child.number)
+            self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldNotRestored):
             self._recovery.not_restored(message)
+            self._housekeeper.at_rest(message.world)
+        elif isinstance(message, messages.WorldReleased):
+            self._housekeeper.at_rest(message.world)
         elif isinstance(message, messages.ShardReady):
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
@@ -468,9 +481,11 @@ class Supervisor:
         async def ask(child: Child, kind: type[Answer]) -> list[Answer]:
             try:
                 return [await self._ask(child, messages.AskStatistics(request=self._request()), kind)]
-            except (TimeoutError, ConnectionError) as error:
-                _log.warning("no statistics of %s: %s", child.name, error or "no answer in time")
-                return []
+            except TimeoutError:
+                _log.warning("no statistics of %s: no answer in time", child.name)
+            except ConnectionError:
+                pass  # it has died, which is told elsewhere
+            return []
 
         shards = asyncio.gather(*(ask(child, messages.ShardStatistics) for child in self._ready(self._shards)))
         gateways = asyncio.gather(*(ask(child, messages.GatewayStatistics) for child in self._ready(self._gateways)))

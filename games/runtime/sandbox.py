@@ -161,6 +161,7 @@ class Host:
         self.view = host[b"view"]
         self.memory = host[b"memory"]
         self.misfit = host[b"misfit"]
+        self.state = host[b"state"]  # None in older engines
         self.marks = host[b"marks"]
         self.save = host[b"save"]
         self.restore = host[b"restore"]

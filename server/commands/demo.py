@@ -21,6 +21,13 @@ from server.config import DEFAULT_PORT, MAX_SHARDS
 )
 @data_option
 @click.option("--shards", type=click.IntRange(1, MAX_SHARDS), help="How many tick workers.  [default: one per core]")
+@click.option(
+    "--kill-after",
+    "kill_after_s",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Kill a tick worker after this time, as the key k does, and say what that has cost.",
+)
 @games_option
 def command(
     seconds: float | None,
@@ -29,12 +36,14 @@ def command(
     port: int,
     data: Path,
     shards: int | None,
+    kill_after_s: float | None,
     game_folders: tuple[Path, ...],
 ) -> int:
     """Run a server with sample bots and watch them play.
 
     Shows the address to connect to, all worlds with their tick times, a map of one of them and what its log says; plain
-    lines without a terminal. Ctrl-C stops everything. The logs are kept in the data folder.
+    lines without a terminal. Ctrl-C stops everything; the key k kills a tick worker with kill -9 and shows how soon its
+    worlds tick again, and that no acknowledged input is lost or doubled. The logs are kept in the data folder.
     """
     from server.botrunner import find_bot
     from server.config import default_shards
@@ -52,6 +61,7 @@ def command(
         data=data,
         shards=shards or default_shards(),
         game_folders=game_folders,
+        kill_after_s=kill_after_s,
         program=program_as_started(sys.argv[0], Path.cwd()),
     )
     try:

@@ -1,6 +1,7 @@
 """``worldline games``: tools for people who write games.
 
-``skill`` writes the tables of a game's SKILL.md from its manifest (``games/skill.py`` makes them).
+``check`` plays a game with random agents and says what is wrong (``games_check.py``). ``skill`` writes the tables of a
+game's SKILL.md from its manifest (``games/skill.py`` makes them).
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from pathlib import Path
 
 import click
 
+from server.commands.games_check import check
 from server.commands.output import CommandError, print_line
 
 
 @click.group("games")
 def command() -> None:
     """Tools for people who write games."""
+
+
+command.add_command(check)
 
 
 @command.command("skill")
@@ -31,7 +36,7 @@ def skill(game: str, check: bool) -> int:
     from games.errors import GameError
     from games.skill import SkillError, update_skill
 
-    folder = _folder(game)
+    folder = game_folder(game)
     path = folder / "SKILL.md"
     try:
         before = path.read_text(encoding="utf-8")
@@ -57,7 +62,7 @@ def skill(game: str, check: bool) -> int:
     return 0
 
 
-def _folder(game: str) -> Path:
+def game_folder(game: str) -> Path:
     """The folder of a packaged game, or of the game at a path. Raises `CommandError` if there is none."""
     from games.code import find_games
 

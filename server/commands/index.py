@@ -26,8 +26,8 @@ def command() -> None:
 def rebuild(data: Path) -> None:
     """Make index.sqlite in a data folder from the logs, whatever it holds now.
 
-    It is never needed: without it, or if it is wrong, listings read the logs. A server keeps it up to date and may be
-    running meanwhile.
+    It is never needed: without it, or if it is wrong, listings read the logs. A server keeps it up to date as worlds
+    end, and may be running meanwhile.
     """
     try:
         with progress("reading") as on_progress:

@@ -18,8 +18,10 @@ import uvloop
 
 from server import version
 from server.commands.output import CommandError, data_option, print_line
+from server.commands.sizes import size_bytes
 from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, Guests, LogFormat, LogLevel, ServeConfig, default_shards
 from server.logs import LEVELS, configure_logging
+from server.retention import Retention
 from server.supervisor import StartError, Supervisor
 
 
@@ -84,6 +86,34 @@ from server.supervisor import StartError, Supervisor
     help="A world that uses more processor time than this in one call is stuck: its shard is killed.",
 )
 @click.option(
+    "--archive-after-s",
+    type=click.FloatRange(min=0),
+    default=Retention().archive_after_s,
+    show_default=True,
+    help="A world is archived (compressed) so long after it has ended.",
+)
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(min=0),
+    show_default="for good",
+    metavar="N",
+    help="How long ended worlds are kept; then they are removed with their logs.",
+)
+@click.option(
+    "--keep-worlds",
+    type=click.IntRange(min=0),
+    show_default="all",
+    metavar="N",
+    help="How many ended worlds are kept: the oldest are removed.",
+)
+@click.option(
+    "--keep-bytes",
+    type=size_bytes,
+    show_default="all",
+    metavar="SIZE",
+    help="How much of the disk ended worlds may take, as 10GiB: the oldest are removed.",
+)
+@click.option(
     "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="The format of the logs."
 )
 @click.option("--log-level", type=click.Choice(list(LEVELS)), default="info", show_default=True)
@@ -101,6 +131,10 @@ def command(
     limits: str,
     max_worlds: int,
     tick_timeout_ms: int,
+    archive_after_s: float,
+    keep_days: float | None,
+    keep_worlds: int | None,
+    keep_bytes: int | None,
     log: LogFormat,
     log_level: LogLevel,
 ) -> int:
@@ -122,6 +156,9 @@ def command(
         limits=limits == "on",
         max_worlds=max_worlds,
         tick_timeout_ms=tick_timeout_ms,
+        retention=Retention(
+            archive_after_s=archive_after_s, keep_days=keep_days, keep_worlds=keep_worlds, keep_bytes=keep_bytes
+        ),
         log=log,
         log_level=log_level,
     )

@@ -34,7 +34,8 @@ def infos(data: Path) -> list[WorldInfo]:
 
 
 def listings(data: Path) -> Listings:
-    """All worlds of a data folder with their players. An index that is not right is put right, with a notice."""
+    """All worlds of a data folder with their players. An index that lacks ended worlds is brought up to date: a server
+    does that too, unless it was stopped or killed just when they ended."""
     found = _with_index(data, lambda index: list_worlds(data, index=index))
     ended = [world for world in found.outdated if world.listing.info.status != "open"]
     if (data / NAME).exists() and ended:
@@ -42,9 +43,7 @@ def listings(data: Path) -> Listings:
             with Index.create(data) as index:
                 index.put(*found.outdated)
         except (IndexBroken, OSError) as problem:
-            _notice(data, f"did not know {len(ended)} worlds and cannot be brought up to date: {problem}")
-        else:
-            _notice(data, f"did not know {len(ended)} worlds: they were read from their logs, and it is up to date now")
+            _notice(data, f"does not know {len(ended)} worlds and cannot be brought up to date: {problem}")
     return found
 
 

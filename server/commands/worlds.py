@@ -1,6 +1,7 @@
 """``worldline worlds``: the worlds of a data folder. ``ls`` lists them, ``rm`` removes ended ones for good.
 
-Not here: how a world is removed without a trace (``eventlog/removal.py``), retention (``server/housekeeping.py``).
+Not here: how a world is removed without a trace (``eventlog/removal.py``), and removing by age, count and size, which
+a running server does (``server/housekeeping.py``).
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ from typing import Final, Protocol
 from rich.console import Console
 from rich.live import Live
 
+from server.demo.killing import Kill
 from server.demo.model import Picture
-from server.demo.plain import event_line, status_line
+from server.demo.plain import event_line, kill_line, status_line
 from server.demo.view import draw
 
 FRAMES_PER_S: Final = 8
@@ -67,6 +68,7 @@ class PlainDisplay:
     def __init__(self) -> None:
         self._status_at_s = 0.0
         self._told = 0
+        self._kill: Kill | None = None
 
     def show(self, picture: Picture) -> None:
         """Print what has happened since the last picture, and the status when its time has come."""
@@ -74,6 +76,9 @@ class PlainDisplay:
         self._told = picture.lines_ever
         for line in [line for line in fresh if line.notable][-PLAIN_LINES_MOST:]:
             print(event_line(line), flush=True)
+        if picture.kill is not None and picture.kill.done and picture.kill != self._kill:
+            self._kill = picture.kill
+            print(kill_line(picture.kill), flush=True)
         if picture.up_s >= self._status_at_s:
             self._status_at_s = picture.up_s + STATUS_EVERY_S
             print(status_line(picture), flush=True)

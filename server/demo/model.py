@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from server.demo.killing import Kill
 from server.messages import WorldStatistics
 from server.supervisor import ServerStatistics
 from worldline.protocol import PlayerSummary, WorldSummary
@@ -62,6 +63,10 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     scene: Scene | None
     lines: Sequence[Line]
     lines_ever: int
+    kill: Kill | None = None
+    """The latest kill of a tick worker."""
+    keys: bool = False
+    """Whether keys can be pressed."""
 
 
 def world_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.demo.killing import Kill
 from server.demo.model import Line, Picture, WorldRow, best_players
 
 
@@ -21,6 +22,18 @@ def status_line(picture: Picture) -> str:
 def counted(count: int, what: str) -> str:
     """``1 world``, ``2 worlds``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def kill_line(kill: Kill) -> str:
+    """What a kill has cost, as far as it is known."""
+    worlds = counted(kill.worlds, "world")
+    if kill.back_s is None:
+        return f"kill -9 of tick worker {kill.shard} with {worlds}: " + (kill.failed or f"{kill.passed_s:.1f} s …")
+    back = f"kill -9: {worlds} back in {kill.back_s:.2f} s"
+    if kill.account is None:
+        return f"{back} · {kill.failed or 'counting …'}"
+    account = kill.account
+    return f"{back} · {account.acknowledged} acknowledged · {account.lost} lost · {account.doubled} doubled"
 
 
 def event_line(line: Line) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from pathlib import Path
@@ -25,6 +27,8 @@ from server import version
 from server.config import DEFAULT_PORT, ServeConfig
 from server.demo.display import Display, PlainDisplay, StandardErrorCatcher, TerminalDisplay
 from server.demo.feed import WORLDS_FOLLOWED, Feed
+from server.demo.keys import Keys
+from server.demo.killing import Killer
 from server.demo.model import Line, Picture, Scene, WorldRow, world_rows
 from server.demo.next_steps import next_steps, shown_folder
 from server.logs import configure_logging
@@ -49,6 +53,8 @@ class DemoOptions(msgspec.Struct, frozen=True, kw_only=True):
     data: Path
     shards: int
     game_folders: tuple[Path, ...]
+    kill_after_s: float | None = None
+    """Kill a tick worker after this time."""
     program: str
 
 
@@ -87,6 +93,7 @@ class _Demo:
         self._earlier: ServerStatistics | None = None
         self._later: ServerStatistics | None = None
         self._scene: Scene | None = None
+        self._killer: Killer | None = None
         self._worlds: list[str] = []
         self._stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -146,22 +153,34 @@ class _Demo:
     async def _play(self, stop: asyncio.Future[Any]) -> None:
         failed: asyncio.Future[Any] = asyncio.ensure_future(self._supervisor.failed())
         reading = asyncio.create_task(self._read())
-        bots = self._start_bots()
+        folder = Path(tempfile.mkdtemp(prefix="worldline-"))
+        told = folder / "told.jsonl"
+        told.touch()
+        killer = self._killer = Killer(self._supervisor, self._options.data, told)
+        bots = self._start_bots(told)
+        keys: Keys | None = None
         display: Display = TerminalDisplay() if self._terminal else PlainDisplay()
         try:
+            keys = Keys.listen(self._on_key) if self._terminal else None
             while not self._over():
                 await self._look()
-                display.show(self._picture())
+                self._kill_if_due()
+                display.show(self._picture(keys=keys is not None))
                 await asyncio.wait([stop, failed], timeout=display.every_s, return_when=asyncio.FIRST_COMPLETED)
                 if failed.done():
                     raise failed.result()
+            display.show(self._picture(keys=keys is not None))
         finally:
+            if keys is not None:
+                keys.close()
             display.close()
+            await killer.close()
             self._feed.close()
             reading.cancel()
             failed.cancel()
             await asyncio.gather(reading, failed, return_exceptions=True)
             await self._stop_bots(bots)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _on_signal(self) -> None:
         """The first one stops everything in order, the second one at once."""
@@ -171,7 +190,21 @@ class _Demo:
 
     def _over(self) -> bool:
         seconds = self._options.seconds
-        return self._stop.is_set() or (seconds is not None and time.monotonic() - self._started_s >= seconds)
+        if self._stop.is_set() or seconds is None:
+            return self._stop.is_set()
+        # A kill that was ordered is carried out, and its account shown.
+        kill_shown = self._options.kill_after_s is None or (self._killer is not None and self._killer.told)
+        return kill_shown and time.monotonic() - self._started_s >= seconds
+
+    def _on_key(self, key: str) -> None:
+        if key in "kK" and self._killer is not None:
+            self._killer.start()
+
+    def _kill_if_due(self) -> None:
+        after_s = self._options.kill_after_s
+        due = after_s is not None and time.monotonic() - self._started_s >= after_s
+        if due and self._killer is not None and self._killer.kill is None:
+            self._killer.start()  # nothing happens while no world ticks: then the next time
 
     # --- what is shown ---------------------------------------------------------------------------------
 
@@ -193,7 +226,7 @@ class _Demo:
             reply = await self._supervisor.view(row.world)
             self._scene = Scene(world=row.world, tick=reply.tick, view=reply.view, players=row.players)
 
-    def _picture(self) -> Picture:
+    def _picture(self, *, keys: bool) -> Picture:
         return Picture(
             title=self._title,
             up_s=time.monotonic() - self._started_s,
@@ -201,6 +234,8 @@ class _Demo:
             scene=self._scene,
             lines=[line for line in self._lines if self._scene is None or line.world in ("", self._scene.world)],
             lines_ever=self._lines_ever,
+            kill=None if self._killer is None else self._killer.kill,
+            keys=keys,
         )
 
     async def _read(self) -> None:
@@ -219,9 +254,10 @@ class _Demo:
 
     # --- bots ------------------------------------------------------------------------------------------
 
-    def _start_bots(self) -> subprocess.Popen[bytes]:
+    def _start_bots(self, told: Path) -> subprocess.Popen[bytes]:
         options = self._options
         words = ["bot", options.game, "--count", str(options.agents), "--think", THINK, "--url", self._supervisor.url]
+        words += ["--record", str(told)]
         folders = [word for folder in options.game_folders for word in ("--games", str(folder.resolve()))]
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "server.commands", *words, *folders, "--parent", str(os.getpid())],

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from server.demo.map import draw_map
 from server.demo.model import Line, Picture, Scene, WorldRow, best_players
+from server.demo.plain import kill_line
 
 WORLDS_SHOWN: Final = 6
 LEADERS_SHOWN: Final = 3
@@ -22,6 +23,7 @@ MAP_ROWS_MOST: Final = 14
 MAP_ROWS_LEAST: Final = 4
 MAP_COLUMNS_PER_ROW: Final = 9  # keeps a wide world from being drawn squashed
 LINES_LEAST: Final = 3
+KEYS: Final = "k kills a tick worker · Ctrl-C stops"
 
 LINE_STYLES: Final = {
     "applied": "green",
@@ -37,14 +39,18 @@ LINE_STYLES: Final = {
 def draw(picture: Picture, columns: int, rows: int) -> RenderableType:
     """The whole display, for a terminal of ``columns`` × ``rows`` characters."""
     table_rows = 2 + min(len(picture.worlds), WORLDS_SHOWN) + (len(picture.worlds) > WORLDS_SHOWN)
-    free = rows - 1 - table_rows - 2  # header, table, two rules
+    footer = _footer(picture)
+    free = rows - 1 - table_rows - 2 - len(footer)  # header, table, two rules, footer
     map_rows = max(MAP_ROWS_LEAST, min(MAP_ROWS_MOST, columns // MAP_COLUMNS_PER_ROW, free - 1 - LINES_LEAST))
     parts: list[RenderableType] = [_header(picture), _worlds(picture.worlds)]
     if picture.scene is not None:
         parts += [_scene_title(picture.scene), _map(picture.scene, columns, map_rows), _players(picture.scene)]
         free -= map_rows + 1
     parts.append(Rule(Text("log", style="bold"), align="left", style="bright_black"))
-    parts += [_line(line) for line in picture.lines[-max(LINES_LEAST, free) :]]
+    lines = picture.lines[-max(LINES_LEAST, free) :]
+    parts += [_line(line) for line in lines]
+    if footer:
+        parts += [Text()] * (free - len(lines)) + footer
     return Group(*parts)
 
 
@@ -52,6 +58,20 @@ def _header(picture: Picture) -> Text:
     minutes, seconds = divmod(int(picture.up_s), 60)
     text = Text(picture.title, style="bold", no_wrap=True, overflow="ellipsis")
     return text.append(f" · up {minutes}:{seconds:02} · Ctrl-C stops", style="not bold bright_black")
+
+
+def _footer(picture: Picture) -> list[Text]:
+    """The last lines: what a kill has cost, and the keys."""
+    parts = []
+    if picture.kill is not None:
+        account = picture.kill.account
+        good = account is None or not (account.lost or account.doubled)
+        parts.append(Text(kill_line(picture.kill), style="bold cyan" if good else "bold red"))
+    if picture.keys:
+        parts.append(Text(KEYS, style="bright_black"))
+    for part in parts:
+        part.no_wrap, part.overflow = True, "ellipsis"
+    return parts
 
 
 def _worlds(worlds: Sequence[WorldRow]) -> Table:

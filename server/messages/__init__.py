@@ -82,6 +82,7 @@ from server.messages.to_supervisor import (
     WorldNotRestored,
     WorldOpened,
     WorldPulse,
+    WorldReleased,
     WorldRestored,
     WorldStatistics,
 )
@@ -149,6 +150,7 @@ __all__ = [
     "WorldNotRestored",
     "WorldOpened",
     "WorldPulse",
+    "WorldReleased",
     "WorldRestored",
     "WorldStatistics",
     "WorldsFound",

@@ -162,6 +162,12 @@ class WorldChanged(Message, tag="world_changed"):
     reason: str | None = None
 
 
+class WorldReleased(Message, tag="world_released"):
+    """The world has ended, all of it is durable in its own files, and the shard and its journal are done with them."""
+
+    world: str
+
+
 class PlayerStanding(Message):
     """A player's part of a `WorldPulse`."""
 
@@ -266,6 +272,7 @@ ToSupervisor = (
     | JoinRefused
     | PlayerLeft
     | WorldChanged
+    | WorldReleased
     | WorldPulse
     | ViewReply
     | ShardStatistics

@@ -159,7 +159,8 @@ class Shard:
         self._ticker.remove(course.id)
 
     def ended(self, course: Course, after: Ticket) -> None:
-        """Tick this world no more, and let it go once its last record is durable and its last snapshot taken."""
+        """Tick this world no more, and let it go once its last record is durable and its last snapshot taken: then
+        others may have its files."""
         self._ticker.remove(course.id)
         del self._hosts[course.id]
         self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick)
@@ -167,8 +168,12 @@ class Shard:
             self._ended.popitem(last=False)
 
         def let_go(_: Ticket) -> None:
-            self._journal.retire_world(course.id)
+            # Not by the outbox: a departure's ticket bears the number of a group, which other messages wait for.
+            self._journal.release_world(course.id).add_done_callback(released)
             course.world.close()
+
+        def released(_: Ticket) -> None:
+            self._supervisor.send(messages.WorldReleased(world=course.id))
 
         self._checkpoints.ended(course, lambda: after.add_done_callback(let_go))
 

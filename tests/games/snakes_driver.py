@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from games.code import GameCode
-from games.runtime.effects import Input, Join, Silence
-from games.runtime.world import TickResult, World
+from games.driving import Driver
+from games.runtime.results import TickResult
 from games.snakes.bot import decide
 
 CODE = GameCode.load(Path(__file__).parents[2] / "games" / "snakes")
@@ -20,25 +20,15 @@ WAYS = ("up", "down", "left", "right")
 Strategy = Callable[[Mapping[str, Any]], str]
 
 
-class Board:
+class Board(Driver):
     """A world with so many snakes."""
 
     def __init__(self, snakes: int, seed: int) -> None:
-        self.world = World.load(CODE, world_id="w_snakes", seed=seed)
-        for _ in range(snakes):
-            self.join()
-
-    def join(self) -> str:
-        """Seat one more, and return its id."""
-        player, seat = self.world.next_player_id(), self.world.free_seat()
-        assert seat is not None
-        self.world.apply([Join(player, seat, f"a_{player}", f"name of {player}")], step=False)
-        return player
+        super().__init__(CODE, players=snakes, seed=seed)
 
     def seen(self, player: str = "p_1") -> dict[str, Any]:
         """What a player sees."""
-        data: dict[str, Any] = msgspec.msgpack.decode(self.world.observe(player, "data").data or b"")
-        return data
+        return self.observe(player)
 
     def head(self, player: str) -> tuple[int, int]:
         """Where a snake's head is."""
@@ -47,15 +37,7 @@ class Board:
 
     def turn(self, **moves: str) -> TickResult:
         """Play a turn: a move for each player named, silence for all others who live."""
-        name, args = CODE.manifest.default_input
-        entries: list[Any] = []
-        for player in self.world.to_act():
-            if player in moves:
-                seq = self.world.players[player].next_seq
-                entries.append(Input(player, seq, "move", {"direction": moves[player]}))
-            else:
-                entries.append(Silence(player, name, args))
-        return self.world.apply(entries, step=True)
+        return self.tick(1, **{player: ("move", {"direction": way}) for player, way in moves.items()})
 
     def died(self) -> dict[str, tuple[str, str | None]]:
         """Who has died of what, and by whom."""

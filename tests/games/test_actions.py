@@ -134,5 +134,5 @@ def test_all_that_tsunami_offers_is_accepted() -> None:
     for player in ("p_1", "p_2"):
         tried |= accepted(table, player)
     assert tried >= {"move", "deposit", "discard", "buy_speed"}
-    table.walk("p_2", to=table.see("p_2")["relics"][0]["id"])
+    table.walk("p_2", to=table.observe("p_2")["relics"][0]["id"])
     assert "collect" in accepted(table, "p_2")

@@ -18,8 +18,8 @@ def fingerprints() -> list[str]:
     table = Table(8, seed=77)
     found = [table.world.fingerprint().hex()]
     choosers = {f"p_{n}": sensibly if n % 2 else at_random(n) for n in range(1, 9)}
-    while table.tick < TICKS:
-        play(table, choosers, seconds=200 / 60, seed=table.tick)
+    while table.now < TICKS:
+        play(table, choosers, seconds=200 / 60, seed=table.now)
         found.append(table.world.fingerprint().hex())
     return [*found, table.text("p_1"), table.text("p_8")]
 

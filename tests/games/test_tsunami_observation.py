@@ -83,7 +83,7 @@ def fits(value: Any, schema: Facts, path: str = "data") -> list[str]:
     ],
 )
 def test_what_does_not_fit_the_declaration_is_noticed(broken: Facts) -> None:
-    seen = Table().see("p_1")
+    seen = Table().observe("p_1")
     schema = shipped().manifest.observation_schema()
     assert fits(seen, schema) == []
     assert len(fits(seen | broken, schema)) >= 1
@@ -100,7 +100,7 @@ class Gauge:
         self.most_characters = 0
 
     def look(self, player: str) -> Facts:
-        seen = self.table.see(player)
+        seen = self.table.observe(player)
         text = self.table.text(player)
         self.most_bytes = max(self.most_bytes, len(msgspec.json.encode(seen)))
         self.most_characters = max(self.most_characters, len(text))
@@ -133,7 +133,7 @@ def test_events_are_what_the_manifest_declares_and_each_of_them_happens() -> Non
         chooser = sensibly if number % 4 else at_random(number)
 
         def choose(facts: Facts) -> Any:
-            for kind, data in table.new_events(f"p_{number}"):
+            for kind, data in table.events(f"p_{number}"):
                 assert fits(data, schemas[kind], kind) == []
                 seen.add(kind)
             return chooser(facts)
@@ -162,7 +162,7 @@ def test_every_declared_field_is_used() -> None:
 
 def test_positions_are_relative_and_north_is_negative() -> None:
     table = Table(2)
-    seen = table.see("p_1")
+    seen = table.observe("p_1")
     places = {relic["name"]: relic for relic in table.nodes("relic")}
     for relic in seen["relics"]:
         assert relic["dx"] == places[relic["id"]]["x"] - 475
@@ -269,10 +269,10 @@ class Follower:
 
     def __init__(self, table: Table, player: str, relic: Facts) -> None:
         self.table, self.player, self.relic = table, player, relic
-        self.started_tick = table.tick
+        self.started_tick = table.now
         self.over = False
         self.hit_s: float | None = None
-        table.new_events(player)
+        table.events(player)
         place = next(node for node in table.nodes("relic") if node["name"] == relic["id"])
         table.do(player, "move", x=place["x"], z=place["z"])
 
@@ -280,9 +280,9 @@ class Follower:
         """What this player does after a tick."""
         if self.over:
             return
-        for kind, data in self.table.new_events(self.player):
+        for kind, data in self.table.events(self.player):
             if kind == "hit_by_wave":
-                self.over, self.hit_s = True, (self.table.tick - self.started_tick) / TICK_HZ
+                self.over, self.hit_s = True, (self.table.now - self.started_tick) / TICK_HZ
             elif kind == "arrived" and data.get("to") == "home":
                 self.over = True
             elif kind == "arrived":
@@ -324,7 +324,7 @@ def test_verdicts_come_true(seed: int) -> None:
         table.step(3 * TICK_HZ)
         followers = []
         for player in levels:
-            relics = table.see(player)["relics"]
+            relics = table.observe(player)["relics"]
             safe = [relic for relic in relics if relic["safe"]]
             doomed = [relic for relic in relics if "hit_s" in relic]
             # The tightest of the safe ones, or the farthest that the wave prevents.
@@ -338,10 +338,10 @@ def test_verdicts_come_true(seed: int) -> None:
                 follower.follow()
             return all(follower.over for follower in followers)
 
-        table.run_until(all_over, limit_s=200)
+        table.until(all_over, limit_s=200)
         for follower in followers:
             follower.check()
-            if "carrying" in table.see(follower.player):
+            if "carrying" in table.observe(follower.player):
                 table.walk(follower.player, to="home")
                 if table.act(follower.player, "deposit").code == "slots_full":
                     table.do(follower.player, "discard", slot=1)
@@ -355,13 +355,13 @@ def test_time_to_spare_is_time_to_spare() -> None:
     for extra_s, survives in ((-0.3, True), (+0.3, False)):
         table = Table(1, seed=5)
         table.step_to(1300)
-        seen = table.see("p_1")
+        seen = table.observe("p_1")
         relic = next(relic for relic in seen["relics"] if relic["safe"] and relic["spare_s"] > 2)
-        table.new_events("p_1")
+        table.events("p_1")
         table.walk("p_1", to=relic["id"])
         table.step(int((relic["spare_s"] + extra_s) * TICK_HZ))
         table.walk("p_1", to="home")
-        kinds = [kind for kind, _ in table.new_events("p_1")]
+        kinds = [kind for kind, _ in table.events("p_1")]
         assert ("hit_by_wave" not in kinds) is survives
 
 
@@ -370,10 +370,10 @@ def test_safe_after_waiting_is_safe_after_waiting() -> None:
     checked = 0
     for tick in range(1800 + 600, 9 * 1800, 1800):
         table.step_to(tick)
-        later = [relic for relic in table.see("p_1")["relics"] if "safe_in_s" in relic]
+        later = [relic for relic in table.observe("p_1")["relics"] if "safe_in_s" in relic]
         if later:
             table.step(math.ceil(later[0]["safe_in_s"] * TICK_HZ))
-            now = {relic["id"]: relic for relic in table.see("p_1")["relics"]}
+            now = {relic["id"]: relic for relic in table.observe("p_1")["relics"]}
             assert now[later[0]["id"]]["safe"]
             checked += 1
     assert checked >= 6
@@ -383,16 +383,16 @@ def test_the_way_home_has_the_same_verdict() -> None:
     table = Table(1, seed=4)
     table.step_to(1200)
     table.do("p_1", "move", x=200, z=0)
-    table.run_until(lambda: not table.see("p_1")["home"]["safe"])
-    seen = table.see("p_1")
+    table.until(lambda: not table.observe("p_1")["home"]["safe"])
+    seen = table.observe("p_1")
     assert seen["home"].get("spare_s") is None
     table.step(4 * TICK_HZ)
-    table.new_events("p_1")
-    promised = table.see("p_1")["home"]["hit_s"]
-    started = table.tick
+    table.events("p_1")
+    promised = table.observe("p_1")["home"]["hit_s"]
+    started = table.now
     table.walk("p_1", to="home")
-    assert dict(table.new_events("p_1")).get("hit_by_wave") is not None
-    assert (table.tick - started) / TICK_HZ == pytest.approx(promised, abs=0.2)
+    assert dict(table.events("p_1")).get("hit_by_wave") is not None
+    assert (table.now - started) / TICK_HZ == pytest.approx(promised, abs=0.2)
 
 
 # --- what spectators get -----------------------------------------------------------------------------
@@ -419,7 +419,7 @@ def test_looking_changes_nothing() -> None:
         for table in (watched, alone):
             table.step(60)
         for player in ("p_1", "p_4"):
-            watched.see(player)
+            watched.observe(player)
             watched.text(player)
         watched.view()
     assert watched.world.fingerprint() == alone.world.fingerprint()

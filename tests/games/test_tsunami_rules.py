@@ -44,7 +44,7 @@ def some_relic(table: Table, zone: str = "common") -> Facts:
 def test_each_seat_has_its_home_and_starts_there() -> None:
     table = Table(8)
     for seat in range(1, 9):
-        seen = table.see(f"p_{seat}")
+        seen = table.observe(f"p_{seat}")
         assert (seen["x"], seen["z"]) == (475, -84 + 24 * (seat - 1))
         assert seen["at_home"]
     assert len(table.nodes("base")) == 8
@@ -59,14 +59,14 @@ def test_who_leaves_gives_the_home_back_empty_and_drops_the_relic_for_anyone() -
     nodes = table.world.statistics().nodes - len(table.nodes("relic"))
     table.own("p_1")
     taken = table.fetch("p_1")
-    x, z = table.see("p_1")["x"], table.see("p_1")["z"]
+    x, z = table.observe("p_1")["x"], table.observe("p_1")["z"]
     table.leave("p_1")
     dropped = [relic for relic in table.nodes("relic") if relic["name"] == taken["relic"]]
     assert [(relic["x"], relic["z"]) for relic in dropped] == [(x, z)]
     left_over = table.world.statistics().nodes - len(table.nodes("relic"))
     assert left_over == nodes - 1, "all that stood for the player is gone"
     newcomer = table.join()
-    seen = table.see(newcomer)
+    seen = table.observe(newcomer)
     assert (newcomer, seen["x"], seen["z"]) == ("p_3", 475, -84)
     assert (seen["coins"], seen["income"], seen["slots"], seen["speed"]) == (0, 0, [], 16)
 
@@ -79,10 +79,10 @@ def test_a_walk_takes_as_long_as_its_outcome_says_and_ends_with_an_event() -> No
     result = table.do("p_1", "move", x=355, z=-124 + 40)
     assert result == {"x": 355, "z": -84, "walk_s": 7.5, "safe": True}
     table.step(int(7.5 * TICK_HZ) - 1)
-    assert table.new_events("p_1") == []
+    assert table.events("p_1") == []
     table.step(1)
-    assert table.new_events("p_1") == [("arrived", {"x": 355, "z": -84})]
-    assert (table.see("p_1")["x"], table.see("p_1")["z"]) == (355, -84)
+    assert table.events("p_1") == [("arrived", {"x": 355, "z": -84})]
+    assert (table.observe("p_1")["x"], table.observe("p_1")["z"]) == (355, -84)
 
 
 def test_a_walk_is_straight_and_even() -> None:
@@ -91,7 +91,7 @@ def test_a_walk_is_straight_and_even() -> None:
     length = math.hypot(75, 184)
     for second in range(1, 8):
         table.step(TICK_HZ)
-        seen = table.see("p_1")
+        seen = table.observe("p_1")
         assert seen["x"] == pytest.approx(475 - 75 * 16 * second / length, abs=0.06)
         assert seen["z"] == pytest.approx(-84 + 184 * 16 * second / length, abs=0.06)
 
@@ -102,14 +102,14 @@ def test_a_new_move_replaces_the_walk() -> None:
     table.step(TICK_HZ)
     table.do("p_1", "move", to="home")
     table.step(3 * TICK_HZ)
-    assert table.new_events("p_1") == [("arrived", {"x": 475, "z": -84, "to": "home"})]
+    assert table.events("p_1") == [("arrived", {"x": 475, "z": -84, "to": "home"})]
 
 
 def test_a_move_names_a_relic_or_home() -> None:
     table = Table()
     relic = some_relic(table)
     assert table.do("p_1", "move", to=relic["name"])["x"] == relic["x"]
-    assert table.see("p_1")["walking"]["to"] == relic["name"]
+    assert table.observe("p_1")["walking"]["to"] == relic["name"]
     assert table.do("p_1", "move", to="home")["x"] == 475
 
 
@@ -119,11 +119,11 @@ def test_whoever_walks_to_a_relic_that_is_taken_is_told_and_stops() -> None:
     table.do("p_1", "move", x=relic["x"], z=relic["z"])
     table.step(TICK_HZ)
     table.do("p_2", "move", to=relic["name"])
-    table.run_until(lambda: "walking" not in table.see("p_1"))
-    table.new_events("p_2")
+    table.until(lambda: "walking" not in table.observe("p_1"))
+    table.events("p_2")
     table.do("p_1", "collect")
-    assert table.new_events("p_2") == [("missed", {"relic": relic["name"], "by": "p_1"})]
-    assert "walking" not in table.see("p_2")
+    assert table.events("p_2") == [("missed", {"relic": relic["name"], "by": "p_1"})]
+    assert "walking" not in table.observe("p_2")
 
 
 # --- collect, deposit, discard -----------------------------------------------------------------------
@@ -133,15 +133,15 @@ def test_a_relic_goes_from_the_land_into_the_hands_into_a_slot() -> None:
     table = Table()
     taken = table.fetch("p_1")
     assert (taken["zone"], taken["value"]) == ("common", 10)
-    assert table.see("p_1")["carrying"] == {"id": taken["relic"], "zone": "common", "value": 10}
+    assert table.observe("p_1")["carrying"] == {"id": taken["relic"], "zone": "common", "value": 10}
     assert taken["relic"] not in [relic["name"] for relic in table.nodes("relic")]
     table.walk("p_1", to="home")
     assert table.do("p_1", "deposit") == {"slot": 1, "value": 10, "income": 1}
-    seen = table.see("p_1")
+    seen = table.observe("p_1")
     assert "carrying" not in seen
     assert seen["slots"] == [{"slot": 1, "zone": "common", "income": 1}]
     assert (seen["slots_free"], seen["income"]) == (9, 1)
-    kinds = [kind for kind, _ in table.new_events("p_1")]
+    kinds = [kind for kind, _ in table.events("p_1")]
     assert kinds == ["arrived", "collected", "arrived", "deposited"]
 
 
@@ -174,13 +174,13 @@ def test_a_deposit_works_anywhere_in_the_home_and_nowhere_else() -> None:
 def test_a_discarded_slot_is_free_again_and_pays_no_more() -> None:
     table = Table()
     table.own("p_1")
-    before = table.see("p_1")["coins"]
+    before = table.observe("p_1")["coins"]
     nodes = table.world.statistics().nodes
     assert table.do("p_1", "discard", slot=1) == {"slot": 1, "value": 10, "income": 0}
     assert table.world.statistics().nodes == nodes - 1
-    assert table.see("p_1")["slots_free"] == 10
+    assert table.observe("p_1")["slots_free"] == 10
     table.step(5 * TICK_HZ)
-    assert table.see("p_1")["coins"] == before
+    assert table.observe("p_1")["coins"] == before
     assert table.world.players["p_1"].score == 0
 
 
@@ -236,13 +236,13 @@ def test_what_is_rejected_says_why_and_what_to_do_next(code: str, name: str, arg
     if args.get("relic") == "FREE":
         args = {"relic": some_relic(table)["name"]}
     elif args.get("relic") == "TAKEN":
-        args = {"relic": table.see("p_2")["carrying"]["id"]}
-    before = table.see("p_1")
+        args = {"relic": table.observe("p_2")["carrying"]["id"]}
+    before = table.observe("p_1")
     outcome = table.act("p_1", name, **args)
     assert (outcome.status, outcome.code) == ("rejected", code)
     assert outcome.message
     assert hint in str(outcome.hint)
-    assert table.see("p_1") == before, "a rejection changes nothing"
+    assert table.observe("p_1") == before, "a rejection changes nothing"
 
 
 def test_every_code_in_the_source_is_tested_and_in_the_skill() -> None:
@@ -260,7 +260,7 @@ def skill() -> str:
 def test_the_skill_names_what_each_result_holds() -> None:
     table = Table(code=rich())
     results = {"move": table.do("p_1", "move", x=400, z=0)}
-    table.run_until(lambda: any(relic["safe"] for relic in table.see("p_1")["relics"]))
+    table.until(lambda: any(relic["safe"] for relic in table.observe("p_1")["relics"]))
     results["collect"] = table.fetch("p_1")
     table.walk("p_1", to="home")
     results["deposit"] = table.do("p_1", "deposit")
@@ -315,18 +315,18 @@ def test_what_the_manifest_does_not_allow_never_reaches_the_game(name: str, args
 
 def test_the_ladder_of_speeds() -> None:
     table = Table(code=rich())
-    assert table.see("p_1")["speed"] == SPEEDS[0][1]
+    assert table.observe("p_1")["speed"] == SPEEDS[0][1]
     table.own("p_1")
     table.step(12 * TICK_HZ)
     for level, (cost, speed) in enumerate(SPEEDS[1:], start=2):
-        before = table.see("p_1")
+        before = table.observe("p_1")
         assert (before["next_speed"], before["next_speed_cost"]) == (speed, cost)
         result = table.do("p_1", "buy_speed")
         assert (result["level"], result["speed"], result["paid"]) == (level, speed, cost)
         assert result["coins"] == before["coins"] - cost
-        table.do("p_1", "move", x=table.see("p_1")["x"] - 8, z=-84)
-        assert table.see("p_1")["speed"] == speed
-    assert "next_speed" not in table.see("p_1")
+        table.do("p_1", "move", x=table.observe("p_1")["x"] - 8, z=-84)
+        assert table.observe("p_1")["speed"] == speed
+    assert "next_speed" not in table.observe("p_1")
 
 
 def test_a_bought_speed_counts_at_once() -> None:
@@ -336,13 +336,13 @@ def test_a_bought_speed_counts_at_once() -> None:
     table.do("p_1", "move", x=400, z=-84)
     table.do("p_1", "buy_speed")
     table.step(TICK_HZ)
-    assert table.see("p_1")["x"] == pytest.approx(475 - 22, abs=0.06)
+    assert table.observe("p_1")["x"] == pytest.approx(475 - 22, abs=0.06)
 
 
 def test_too_few_coins_says_how_long_it_takes() -> None:
     table = Table()
     table.own("p_1")
-    coins = table.see("p_1")["coins"]
+    coins = table.observe("p_1")["coins"]
     outcome = table.act("p_1", "buy_speed")
     assert outcome.code == "too_few_coins"
     assert f"{100 - coins} seconds" in str(outcome.hint)
@@ -354,19 +354,19 @@ def test_too_few_coins_says_how_long_it_takes() -> None:
 def test_a_relic_pays_a_tenth_of_its_value_each_second_and_counts_as_score() -> None:
     table = Table()
     table.own("p_1", "common")
-    start = table.see("p_1")["coins"]
+    start = table.observe("p_1")["coins"]
     table.step(30 * TICK_HZ)
-    assert table.see("p_1")["coins"] == start + 30
+    assert table.observe("p_1")["coins"] == start + 30
     assert table.world.players["p_1"].score == 1
 
 
 def test_income_is_told_every_ten_seconds_with_the_sum() -> None:
     table = Table()
     table.own("p_1", "common")
-    table.new_events("p_1")
-    start = table.see("p_1")["coins"]
+    table.events("p_1")
+    start = table.observe("p_1")["coins"]
     table.step(60 * TICK_HZ)
-    paid = [data for kind, data in table.new_events("p_1") if kind == "income"]
+    paid = [data for kind, data in table.events("p_1") if kind == "income"]
     assert len(paid) == 6
     assert start + 50 <= paid[-1]["total"] <= start + 60
     assert [event["coins"] for event in paid[1:]] == [10] * 5

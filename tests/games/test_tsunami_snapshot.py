@@ -39,22 +39,22 @@ class Recorder:
         self.fingerprints: dict[int, bytes] = {}
         self._choosers = {f"p_{n}": sensibly if n % 2 else at_random(n) for n in range(1, 9)}
         self._chance = random.Random(seed)
-        while self.table.tick < TICKS:
-            if self.table.tick % EVERY == 0:
+        while self.table.now < TICKS:
+            if self.table.now % EVERY == 0:
                 snapshot = self.table.world.snapshot()
-                self.points.append((self.table.tick, snapshot, state_hash(snapshot)))
+                self.points.append((self.table.now, snapshot, state_hash(snapshot)))
             self._decide()
             self.table.step()
-            if self.table.tick % EVERY == 0:
-                self.fingerprints[self.table.tick] = self.table.world.fingerprint()
+            if self.table.now % EVERY == 0:
+                self.fingerprints[self.table.now] = self.table.world.fingerprint()
 
     def _decide(self) -> None:
         for player, choose in self._choosers.items():
             if self._chance.random() < 1 / DECIDES_EVERY:
-                decision = choose(self.table.see(player))
+                decision = choose(self.table.observe(player))
                 if decision.name is not None:
                     entry = self.table.entry(player, decision.name, decision.args)
-                    self.entries.setdefault(self.table.tick, []).append(entry)
+                    self.entries.setdefault(self.table.now, []).append(entry)
                     self.table.world.apply([entry], step=False)
 
     def go_on(self, world: World) -> list[tuple[bytes, bytes]]:

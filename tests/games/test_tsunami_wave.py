@@ -45,16 +45,16 @@ def test_waves_start_every_thirty_seconds_and_are_announced() -> None:
 def test_the_front_runs_from_the_far_west_to_the_edge_of_the_homes_at_its_speed() -> None:
     table = Table()
     table.step_to(1799)
-    assert not table.see("p_1")["wave"]["running"]
-    assert table.see("p_1")["wave"]["starts_in_s"] == pytest.approx(0, abs=0.02)
+    assert not table.observe("p_1")["wave"]["running"]
+    assert table.observe("p_1")["wave"]["starts_in_s"] == pytest.approx(0, abs=0.02)
     for second in range(25):
         table.step_to(1800 + second * TICK_HZ)
-        assert table.see("p_1")["wave"]["x"] == -500 + 35 * second
+        assert table.observe("p_1")["wave"]["x"] == -500 + 35 * second
         assert table.nodes("wave")[0]["x"] == -500 + 35 * second
     table.step_to(1800 + WAVE_TICKS - 1)
-    assert table.see("p_1")["wave"]["running"]
+    assert table.observe("p_1")["wave"]["running"]
     table.step()
-    assert not table.see("p_1")["wave"]["running"]
+    assert not table.observe("p_1")["wave"]["running"]
     assert table.nodes("wave") == []
 
 
@@ -76,22 +76,22 @@ def test_a_wave_hits_within_five_units_of_its_front(x: float, hit: bool) -> None
     table = Table()
     table.step_to(1700)
     table.walk("p_1", x=x, z=-84)
-    table.new_events("p_1")
+    table.events("p_1")
     table.step_to(1800 + WAVE_TICKS)
-    kinds = [kind for kind, _ in table.new_events("p_1")]
+    kinds = [kind for kind, _ in table.events("p_1")]
     assert ("hit_by_wave" in kinds) is hit
-    assert table.see("p_1")["x"] == (475 if hit else x)
+    assert table.observe("p_1")["x"] == (475 if hit else x)
 
 
 def test_a_hit_comes_in_the_tick_in_which_the_front_is_within_reach() -> None:
     table = Table()
     table.step_to(1800 - 11 * TICK_HZ)
     table.walk("p_1", x=300, z=-84)
-    table.new_events("p_1")
-    table.run_until(lambda: table.see("p_1")["at_home"])
-    front = min(350.0, -500 + 35 * (table.tick - 1800) / TICK_HZ)
+    table.events("p_1")
+    table.until(lambda: table.observe("p_1")["at_home"])
+    front = min(350.0, -500 + 35 * (table.now - 1800) / TICK_HZ)
     assert 300 - 5 <= front < 300 - 5 + 35 / TICK_HZ
-    hit = dict(table.new_events("p_1"))["hit_by_wave"]
+    hit = dict(table.events("p_1"))["hit_by_wave"]
     assert hit == {"x": 300, "z": -84}
 
 
@@ -100,12 +100,12 @@ def test_a_hit_ends_the_walk_drops_the_relic_there_and_costs_nothing_else() -> N
     table.own("p_1")
     table.step_to(3600 + 8 * TICK_HZ)
     taken = table.fetch("p_1")
-    lost = table.see("p_1")
+    lost = table.observe("p_1")
     table.do("p_1", "move", x=lost["x"] - 60, z=lost["z"])
-    table.new_events("p_1")
-    table.run_until(lambda: table.see("p_1")["at_home"])
-    now = table.see("p_1")
-    events = dict(table.new_events("p_1"))
+    table.events("p_1")
+    table.until(lambda: table.observe("p_1")["at_home"])
+    now = table.observe("p_1")
+    events = dict(table.events("p_1"))
     assert "walking" not in now
     assert "carrying" not in now
     assert (now["x"], now["z"]) == (475, -84)
@@ -121,7 +121,7 @@ def test_what_was_dropped_is_free_for_anyone() -> None:
     table = Table(2)
     table.step_to(1800 + 3 * TICK_HZ)
     taken = table.fetch("p_1")
-    table.run_until(lambda: table.see("p_1")["at_home"])
+    table.until(lambda: table.observe("p_1")["at_home"])
     table.step_to(1800 + WAVE_TICKS + 2)
     table.walk("p_2", to=taken["relic"])
     assert table.do("p_2", "collect", relic=taken["relic"])["value"] == 10

@@ -14,15 +14,12 @@ from typing import Any
 import msgspec
 
 from games.code import GameCode
-from games.runtime.effects import Input, Join, Leave
-from games.runtime.players import InputOutcome
-from games.runtime.world import World
+from games.driving import Driver, Outcome
+from games.driving import Facts as Facts
 from games.tsunami.bot import Decision, decide
 
 FOLDER = Path(__file__).resolve().parents[2] / "games" / "tsunami"
 TICK_HZ = 60
-
-Facts = dict[str, Any]
 
 
 def shipped() -> GameCode:
@@ -55,7 +52,7 @@ def laid_out(*relics: tuple[str, str, int, float, float]) -> GameCode:
     return variant((at_first, lay), file="relics.lua")
 
 
-class Table:
+class Table(Driver):
     """A world with players p_1 … p_n on seats 1 … n, and what tests do with it."""
 
     def __init__(
@@ -66,81 +63,35 @@ class Table:
         code: GameCode | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.world = World.load(code or shipped(), world_id="w_test", seed=seed, settings=settings)
-        self._seqs: dict[str, int] = {}
-        self._cursors: dict[str, int] = {}
-        self.outcomes: list[InputOutcome] = []
-        for _ in range(players):
-            self.join()
+        self.outcomes: list[Outcome] = []
+        super().__init__(code or shipped(), players=players, seed=seed, settings=settings)
 
     @property
-    def tick(self) -> int:
+    def now(self) -> int:
         return self.world.tick
 
-    def join(self, name: str | None = None) -> str:
-        player, seat = self.world.next_player_id(), self.world.free_seat()
-        assert seat is not None
-        self.world.apply(
-            [Join(player=player, seat=seat, agent=f"a_{player}", name=name or f"agent {player}")], step=False
-        )
-        self._seqs[player] = 0
-        self._cursors[player] = 1
-        return player
-
-    def leave(self, player: str) -> None:
-        self.world.apply([Leave(player=player, reason="left")], step=False)
-
-    def entry(self, player: str, name: str, args: Mapping[str, Any]) -> Input:
-        self._seqs[player] += 1
-        checked = self.world.code.manifest.check_input(name, dict(args))
-        return Input(player=player, seq=self._seqs[player], name=name, args=checked)
-
-    def act(self, player: str, name: str, **args: Any) -> InputOutcome:
+    def act(self, player: str, name: str, **args: Any) -> Outcome:
         """Apply one input without a step of the clock."""
-        result = self.world.apply([self.entry(player, name, args)], step=False)
-        assert len(result.outcomes) == 1
-        self.outcomes += result.outcomes
-        return result.outcomes[0]
+        outcome = self.input(player, name, **args)
+        self.outcomes.append(outcome)
+        return outcome
 
     def do(self, player: str, name: str, **args: Any) -> Facts:
         """Apply one input that must be accepted; returns its result."""
         outcome = self.act(player, name, **args)
         assert outcome.status == "applied", outcome
-        return dict(decode(outcome.result))
+        return dict(outcome.result)
 
     def step(self, ticks: int = 1) -> None:
         if ticks > 0:
-            self.world.run_empty(ticks)
+            self.tick(ticks)
 
-    def run_until(self, done: Callable[[], bool], limit_s: float = 120) -> None:
+    def until(self, done: Callable[[], bool], limit_s: float = 120) -> None:
         """Step tick by tick until ``done()``."""
-        for _ in range(int(limit_s * TICK_HZ)):
-            if done():
-                return
-            self.step()
-        raise AssertionError(f"not so within {limit_s} s")
+        self.run_until(done, limit=int(limit_s * TICK_HZ))
 
     def step_to(self, tick: int) -> None:
-        self.step(tick - self.tick)
-
-    def see(self, player: str) -> Facts:
-        data = self.world.observe(player, "data").data
-        assert data is not None
-        return dict(msgspec.msgpack.decode(data))
-
-    def text(self, player: str) -> str:
-        text = self.world.observe(player, "text").text
-        assert text is not None
-        return text
-
-    def new_events(self, player: str) -> list[tuple[str, Facts]]:
-        """What happened to this player since the last call."""
-        events = self.world.events(player, self._cursors[player])
-        self._cursors[player] = events.cursor
-        return [(event.kind, dict(decode(event.data) or {})) for event in events.items]
-
-    def view(self) -> Facts:
-        return dict(msgspec.msgpack.decode(self.world.view()))
+        self.step(tick - self.now)
 
     def nodes(self, kind: str) -> list[Facts]:
         return [node for node in self.view()["nodes"] if node["kind"] == kind]
@@ -148,7 +99,7 @@ class Table:
     def walk(self, player: str, **target: Any) -> None:
         """Walk there and wait until the walk is over (at its end, or by a wave)."""
         self.do(player, "move", **target)
-        self.run_until(lambda: self.see(player).get("walking") is None)
+        self.until(lambda: self.observe(player).get("walking") is None)
 
     def own(self, player: str, zone: str = "common", *, before: float = 0) -> Facts:
         """Have this player fetch a relic of ``zone`` and put it into a slot, between two waves."""
@@ -161,10 +112,10 @@ class Table:
         found: list[Facts] = []
 
         def there_is_one() -> bool:
-            found[:] = [relic for relic in self.see(player)["relics"] if relic["zone"] == zone and relic["safe"]]
+            found[:] = [relic for relic in self.observe(player)["relics"] if relic["zone"] == zone and relic["safe"]]
             return bool(found)
 
-        self.run_until(there_is_one)
+        self.until(there_is_one)
         self.walk(player, to=found[0]["id"])
         return self.do(player, "collect", relic=found[0]["id"])
 
@@ -180,13 +131,13 @@ Chooser = Callable[[Facts], Decision]
 def play(table: Table, choosers: Mapping[str, Chooser], seconds: float, seed: int = 0) -> None:
     """Let each player decide every 2-5 s of game time, as `games.tsunami.bot.play` would, for so many seconds."""
     chance = random.Random(seed)
-    due = {player: table.tick + chance.randint(120, 300) for player in choosers}
-    end = table.tick + int(seconds * TICK_HZ)
-    while table.tick < end:
+    due = {player: table.now + chance.randint(120, 300) for player in choosers}
+    end = table.now + int(seconds * TICK_HZ)
+    while table.now < end:
         now = min(min(due.values()), end)
         table.step_to(now)
         for player in [player for player, tick in due.items() if tick <= now]:
-            decision = choosers[player](table.see(player))
+            decision = choosers[player](table.observe(player))
             if decision.name is not None:
                 table.act(player, decision.name, **decision.args)
             due[player] = now + chance.randint(120, 300)

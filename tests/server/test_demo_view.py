@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
+from server.audit import Audit
+from server.demo.killing import Kill
 from server.demo.model import Line, Picture, Scene, WorldRow, world_rows
 from server.demo.next_steps import next_steps, program_as_started
 from server.demo.plain import event_line, status_line
@@ -31,14 +34,16 @@ def row(number: int, **more: Any) -> WorldRow:
     return WorldRow(world=f"w_{number:010}", game="tsunami", tick=812 + number, players=players, **more)
 
 
-def picture(worlds: int = 1, lines: list[Line] | None = None) -> Picture:
+def picture(worlds: int = 1, lines: list[Line] | None = None, **more: Any) -> Picture:
     rows = [row(number, hz=60.0, tick_p50_ms=0.12, tick_p99_ms=0.5, late_p99_ms=1.0) for number in range(worlds)]
     view = {
         "nodes": [{"kind": "player", "name": "bot-2", "x": 0, "z": 0}, {"kind": "wave", "x": -300, "z": 0}],
         "size": {"x": 1000, "z": 228},
     }
     scene = Scene(world=rows[0].world, tick=999, view=view, players=rows[0].players) if rows else None
-    return Picture(title=TITLE, up_s=63.4, worlds=rows, scene=scene, lines=lines or [], lines_ever=len(lines or []))
+    return Picture(
+        title=TITLE, up_s=63.4, worlds=rows, scene=scene, lines=lines or [], lines_ever=len(lines or []), **more
+    )
 
 
 def shown(picture: Picture, columns: int = 100, rows: int = 36) -> str:
@@ -69,6 +74,46 @@ def test_the_view_fits_the_terminal(columns: int, rows: int, worlds: int) -> Non
     assert len(text.splitlines()) <= rows
     assert all(len(line) <= columns for line in text.splitlines())
     assert "line 79" in text, "the newest line is shown"
+
+
+KILL = Kill(shard=0, worlds=7, passed_s=0.4)
+ACCOUNT = Audit(acknowledged=312, found=312, doubled=0, logged=315, worlds_read=7, problems=[])
+
+
+@pytest.mark.parametrize(
+    ("kill", "said"),
+    [
+        (KILL, "kill -9 of tick worker 0 with 7 worlds: 0.4 s …"),
+        (replace(KILL, failed="not all of them are back after 60 s"), "7 worlds: not all of them are back after 60 s"),
+        (replace(KILL, back_s=0.42), "kill -9: 7 worlds back in 0.42 s · counting …"),
+        (
+            replace(KILL, back_s=0.42, account=ACCOUNT),
+            "kill -9: 7 worlds back in 0.42 s · 312 acknowledged · 0 lost · 0 doubled",
+        ),
+        (
+            replace(KILL, back_s=0.42, account=replace(ACCOUNT, found=310, doubled=1)),
+            "312 acknowledged · 2 lost · 1 doubled",
+        ),
+    ],
+)
+def test_a_kill_and_what_it_has_cost_are_told(kill: Kill, said: str) -> None:
+    text = shown(picture(kill=kill, keys=True), rows=30).rstrip("\n").splitlines()
+    assert said in text[-2]
+    assert "k kills a tick worker" in text[-1]
+    assert len(text) in (29, 30), "at the bottom, however little there is above"
+
+
+def test_without_keys_none_is_named() -> None:
+    assert "k kills" not in shown(picture())
+
+
+@pytest.mark.parametrize("rows", [20, 36])
+def test_the_view_fits_with_a_footer(rows: int) -> None:
+    lines = [Line(text=f"line {number}") for number in range(80)]
+    text = shown(picture(3, lines, kill=replace(KILL, back_s=0.42, account=ACCOUNT), keys=True), 80, rows)
+    assert len(text.rstrip("\n").splitlines()) in (rows - 1, rows)
+    assert "line 79" in text
+    assert "312 acknowledged · 0 lost · 0 doubled" in text
 
 
 def test_many_worlds_are_counted() -> None:

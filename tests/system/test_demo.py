@@ -103,8 +103,19 @@ class Terminal:
             stderr=inner,
             env={**family.environment, "TERM": "xterm-256color"},
             start_new_session=True,
+            # It is the terminal of the session: Ctrl-C in it reaches the whole group.
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(inner)
+
+    @property
+    def ways(self) -> list[object]:
+        """How the terminal treats what is typed: echo, lines …"""
+        return list(termios.tcgetattr(self._side))
+
+    def press(self, key: str) -> None:
+        """Type something."""
+        os.write(self._side, key.encode())
 
     def read_until(self, pattern: str) -> re.Match[str]:
         """Read what is drawn until ``pattern`` is in it."""
@@ -160,6 +171,53 @@ def test_on_a_terminal_the_map_is_shown_until_it_is_stopped(tmp_path: Path, endi
             assert "Traceback" not in terminal.text
         finally:
             terminal.close()
+
+
+KILLED = r"kill -9: 1 world back in \d+\.\d\d s · (\d+) acknowledged · 0 lost · 0 doubled"
+
+
+def test_the_key_k_kills_a_tick_worker_and_nothing_is_lost(tmp_path: Path) -> None:
+    with nobody_left_behind() as family:
+        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        try:
+            ways = terminal.ways
+            terminal.read_until(r"k kills a tick worker")
+            assert terminal.ways != ways, "keys come one by one, and are not shown"
+            terminal.read_until(r"move to=\S+ applied")
+            terminal.press("xk")
+            told = int(terminal.read_until(KILLED)[1])
+            assert told > 0
+            terminal.press("k")
+            assert int(terminal.read_until(KILLED + r".*(?s:.*)" + KILLED)[2]) >= told
+            terminal.press("\x03")
+            assert terminal.read_to_the_end() == 0
+            assert terminal.ways == ways, "the terminal is as it was"
+            assert "Traceback" not in terminal.text
+        finally:
+            terminal.close()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_terminal_is_as_it_was_however_it_ends(tmp_path: Path, ending: signal.Signals) -> None:
+    with nobody_left_behind() as family:
+        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "1", "--shards", "1")
+        try:
+            ways = terminal.ways
+            terminal.read_until(r"k kills a tick worker")
+            terminal.process.send_signal(ending)
+            assert terminal.read_to_the_end() == 0
+            assert terminal.ways == ways
+        finally:
+            terminal.close()
+
+
+def test_without_a_terminal_a_kill_can_be_ordered(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path, "demo", "--port", "0", "--seconds", "4", "--kill-after", "3", "--agents", "4", "--shards", "2"
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(re.findall(KILLED, ended.stdout)) == 1, ended.stdout
+    assert "k kills" not in ended.stdout
 
 
 def test_ctrl_c_ends_the_whole_group_cleanly(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ local random = import("random")
 local reading = import("reading")
 local sandbox = import("sandbox")
 local snapshot = import("snapshot")
+local state = import("state")
 local store = import("store")
 local timers = import("timers")
 local world = import("world")
@@ -200,7 +201,6 @@ function host.apply(entries, step)
   else
     send_away()
   end
-  limits.check_memory()
   return effects.take()
 end
 
@@ -208,7 +208,6 @@ end
 function host.tick()
   advance(tick + 1)
   run_tick()
-  limits.check_memory()
   return effects.take()
 end
 
@@ -218,9 +217,7 @@ function host.run(ticks)
   while run < ticks and not world.finished do
     run = run + 1
     advance(tick + 1)
-    local goes_on = run_tick()
-    limits.check_memory()
-    if not goes_on then
+    if not run_tick() then
       break
     end
   end
@@ -236,6 +233,9 @@ host.to_act = reading.to_act
 function host.misfit(id, fields)
   return reading.misfit(decode(fields), id)
 end
+
+-- For checks: world.state and what the nodes carry, as one blob; nil if something in them cannot be written.
+host.state = state.encode
 
 -- The whole world between two ticks: returns engine, values (blobs), or nil, path, reason: what cannot be saved.
 function host.save()

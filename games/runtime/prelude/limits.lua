@@ -9,12 +9,8 @@ local limits = {}
 
 local error, pcall, type, xpcall = error, pcall, type, xpcall
 local create, resume = coroutine.create, coroutine.resume
-local collectgarbage, max = collectgarbage, math.max
 
 local MAX_NESTED = 50
-local MAX_MEMORY_KIB = 65536
-
-local look_at_kib = MAX_MEMORY_KIB
 
 -- How deep the nest is now, and how deep it was where the running coroutine was resumed. Within a coroutine only the
 -- difference counts: it may be resumed at another depth than the one at which it was left.
@@ -35,20 +31,6 @@ end
 -- Forgets what an error left behind. Called at every entry from Python.
 function limits.reset()
   depth, base = 0, 0
-end
-
--- Raises if the world holds too much when all garbage is collected. Called between two calls of the game. How much it
--- holds differs a little between runs: whoever runs the world writes the fault into its log.
-function limits.check_memory()
-  if collectgarbage("count") > look_at_kib then
-    collectgarbage()
-    local held = collectgarbage("count")
-    if held > MAX_MEMORY_KIB then
-      error("resource: the world holds more than " .. MAX_MEMORY_KIB / 1024 .. " MiB", 0)
-    end
-    -- The collector lets memory grow by a third between two cycles: do not collect all each time near the limit.
-    look_at_kib = max(MAX_MEMORY_KIB, held * 1.35)
-  end
 end
 
 local function settled(nested, ok, ...)

@@ -1,0 +1,84 @@
+"""``worldline games check``: plays games with random agents and says what is wrong (``games/checking`` does it)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from server.commands.output import clean, fail, human_bytes, json_option, print_json, print_line
+
+if TYPE_CHECKING:
+    from games.checking.report import Problem, Report, Spread
+
+
+@click.command("check")
+@click.argument("names", metavar="[NAME|PATH]...", nargs=-1)
+@click.option("--seed", default=1, show_default=True, help="Play other games with another one.")
+@click.option("--ticks", default=5000, show_default=True, type=click.IntRange(1, 1_000_000), help="How much is played.")
+@json_option
+def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
+    """Play games with random agents, and say what is wrong with them.
+
+    NAME is a packaged game, PATH the folder of a game; without either all packaged games are checked. Exit code 1 if
+    something must be mended.
+    """
+    from games.checking.check import check_game
+    from games.code import find_games
+    from server.commands.games import game_folder
+
+    folders = [game_folder(name) for name in names] or [Path(code.origin) for code in find_games().values()]
+    reports = []
+    for folder in folders:
+        report = check_game(folder, seed=seed, ticks=ticks)
+        reports.append(report)
+        if as_json:
+            print_json(report)
+        else:
+            _print_report(report)
+    failed = [report for report in reports if report.problems]
+    if not failed:
+        return 0
+    what = ", ".join(f"{report.game} ({_first(report)})" for report in failed)
+    return fail(f"something is wrong with {what}", "mend what is listed, then check again")
+
+
+def _first(report: Report) -> str:
+    problem = report.problems[0]
+    more = len(report.problems) - 1
+    return _place(report, problem) + (f" and {more} more" if more else "")
+
+
+def _place(report: Report, problem: Problem) -> str:
+    origin = Path(report.origin)
+    shown = origin.relative_to(Path.cwd()) if origin.is_relative_to(Path.cwd()) else origin
+    return str(shown / problem.file) + (f":{problem.line}" if problem.line is not None else "")
+
+
+def _print_report(report: Report) -> None:
+    figures = report.figures
+    print_line(f"{report.game}: " + ("not good" if report.problems else "good") + f" ({report.seconds:.1f} s)")
+    if figures is not None:
+        ended = f" ({figures.finished} to the end)" if figures.finished else ""
+        print_line(
+            f"  played      {figures.worlds} worlds{ended}, {figures.ticks:,} ticks, {figures.players} players; "
+            f"inputs: {figures.applied} applied, {figures.rejected} rejected, {figures.refused} refused as undeclared"
+        )
+        print_line(f"  tick        {_times(figures.tick_ms)}")
+        print_line(f"  observation {_times(figures.observation_ms)}; {_sizes(figures.observation_bytes)}")
+        print_line(f"  snapshot    {human_bytes(figures.snapshot_bytes)}; Lua memory {figures.lua_kib / 1024:.1f} MiB")
+    for note in report.notes:
+        print_line(f"  note: {note}")
+    for problem in report.problems:
+        times = f", {problem.times} times" if problem.times > 1 else ""
+        first = f" (first in {problem.first}{times})" if problem.first else ""
+        print_line(f"  {_place(report, problem)}: {problem.kind}: {clean(problem.message)}{first}")
+
+
+def _times(times_ms: Spread) -> str:
+    return f"p50 {times_ms.p50:.3f} ms, p99 {times_ms.p99:.3f} ms, most {times_ms.most:.3f} ms"
+
+
+def _sizes(sizes: Spread) -> str:
+    return f"{human_bytes(int(sizes.p50))}, at most {human_bytes(int(sizes.most))}"
