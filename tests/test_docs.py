@@ -191,7 +191,7 @@ class Reader:
 
     def _command(self, block: Block, command: str, expected: str) -> None:
         done = self._run(["bash", "-c", command])
-        failed = expected.startswith("error:")
+        failed = re.search("^error:", expected, re.MULTILINE) is not None
         assert (done.returncode != 0) == failed, (
             f"{block.where}: `{command}` ended with {done.returncode}:\n{done.stdout}"
         )

@@ -107,7 +107,8 @@ def _run(task: Task, hash_seed: str) -> bytes:
         (Path(scratch) / "task").write_bytes(msgspec.msgpack.encode(task))
         with (Path(scratch) / "task").open("rb") as stdin, answer.open("wb") as out, said.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "games.checking", str(progress)],
+                # -P: a folder of games in the working directory may be called games, too.
+                [sys.executable, "-P", "-m", "games.checking", str(progress)],
                 stdin=stdin,
                 stdout=out,
                 stderr=errors,

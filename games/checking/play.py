@@ -233,6 +233,7 @@ class Playing:
         if step:
             self._tally.tick_ms.append((time.perf_counter() - started) * 1000)
             self._tally.ticks += 1
+        self.world.check_memory()
         self._findings.add_lines(result.debug)
         names = {(entry.player, entry.seq): entry.name for entry in entries if isinstance(entry, Input)}
         for outcome in result.outcomes:
@@ -307,7 +308,6 @@ class Playing:
         mark = Mark(len(self._course.steps), self.world.tick, fingerprint, state_hash(snapshot))
         self._course.marks.append(mark)
         self._tally.snapshot_bytes = max(self._tally.snapshot_bytes, len(snapshot))
-        self.world.check_memory()
         self._with_twin(lambda twin: twin.compare(mark))
         self._drop_twin()
         if self.world.finished is None and self._agrees:

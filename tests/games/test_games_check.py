@@ -145,7 +145,7 @@ MUTANTS = {
     "a loop without an end": ((TICK, "  while true do end\n"), "stuck", 13, "has not come back"),
     "a setup that raises": (("  world.state.n = 0\n", "  world.state.n = nil + 1\n"), "does_not_load", 4, "arithmetic"),
     "memory without end": (
-        (TICK, "  world.state[#world.state + 1] = string.rep('x', 1048576) .. world.tick\n"),
+        (TICK, "  for i = 1, 8 do world.state['t' .. world.tick .. i] = string.rep(i, 1048576) .. world.tick end\n"),
         "faulted",
         13,
         "64 MiB",
