@@ -165,6 +165,23 @@ async def test_what_cannot_be_done_is_said_and_tried_again(
     await until(lambda: names(tmp_path, "w_one") == {"0001.wlogz"})
 
 
+async def test_a_world_that_cannot_be_archived_now_counts_for_the_limits(
+    tmp_path: Path, keep: Callable[..., Housekeeper], caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = Recording(tmp_path)
+    for world in ("w_one", "w_two"):
+        append_life(recording, world)
+    await recording.journal.close()
+    (tmp_path / "worlds" / "w_two" / "0001.wlogz.new").mkdir()
+    infos = [info for info in Store.read_only(tmp_path).worlds() if info.world == "w_two"]
+    with caplog.at_level(logging.WARNING, "worldline.housekeeping"):
+        keeper = keep(Retention(archive_after_s=0, keep_worlds=1), infos=infos)
+        await until(lambda: "cannot archive w_two" in caplog.text)
+        keeper.at_rest("w_one")
+        await until(lambda: names(tmp_path, "w_one") != {"0001.wlog"})
+    assert names(tmp_path, "w_one") == set(), "one is kept, and that is w_two"
+
+
 async def test_the_index_is_put_right_at_the_start_and_kept_right(
     tmp_path: Path, keep: Callable[..., Housekeeper]
 ) -> None:
