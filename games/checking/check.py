@@ -27,7 +27,7 @@ from games.skill import SkillError, update_skill
 TICKS: Final = 5000
 STUCK_CPU_S: Final = 2.0
 """A call that takes more processor time than this is taken for an endless loop, as a server does."""
-LONGEST_S: Final = 60.0
+LONGEST_S: Final = 90.0
 """Of one process, whatever it does: a machine may be busy."""
 _POLL_S: Final = 0.05
 
