@@ -105,6 +105,12 @@ async def test_a_flipped_bit_anywhere_is_reported_with_the_place(tmp_path: Path)
     assert verify(tmp_path).problems == []
 
 
+def a_folder_instead(path: Path) -> None:
+    """Put a folder in the place of a file."""
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str, int]] = {
     "cut": (lambda path: path.write_bytes(path.read_bytes()[:1000]), "ends too early", 1000),
     "empty": (lambda path: path.write_bytes(b""), "ends too early", 0),
@@ -116,7 +122,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str, int]] = {
         0,
     ),
     "no snapshot": (lambda path: shutil.copy(path.parents[1] / "0001.wlog", path), "not a snapshot", 0),
-    "no file": (lambda path: (path.unlink(), path.mkdir()), "cannot be read", 0),
+    "no file": (a_folder_instead, "cannot be read", 0),
     "gone": (lambda path: path.unlink(), "the snapshot is missing: the checkpoint in 00", 0),
 }
 
