@@ -127,7 +127,7 @@ async def test_a_world_keeps_what_it_began_with(tmp_path: Path) -> None:
     recording.checkpoint()
     await recording.close()
     for start in ("genesis", "latest"):
-        walk = replay(tmp_path, WORLD, start=start).run()  # type: ignore[arg-type]
+        walk = replay(tmp_path, WORLD, start=start).run()
         assert walk.world.code.manifest.tick_hz == 60
     assert verify_world(tmp_path, WORLD).status == "verified"
 
