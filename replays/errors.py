@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class ReplayError(Exception):
     """The base of what goes wrong with a replay."""
@@ -39,3 +41,67 @@ class CannotReplay(ReplayError):
         super().__init__(f"{world}@{tick} cannot be re-executed: {reason} → use the version of Worldline that wrote it")
         self.world = world
         self.tick = tick
+
+
+class BundleError(ReplayError):
+    """The base of what goes wrong with replay files."""
+
+
+class NotABundle(BundleError):
+    """The file is something else."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is no replay file: it does not begin with WRPL (byte 0) → make one with `worldline replay export`"
+        )
+        self.path = path
+
+
+class BundleDamaged(BundleError):
+    """A replay file is not as it was written. ``offset`` is the byte where the damaged piece begins."""
+
+    def __init__(self, path: Path, offset: int, reason: str) -> None:
+        super().__init__(f"{path} is damaged at byte {offset}: {reason} → copy it again, or export the world again")
+        self.path = path
+        self.offset = offset
+        self.reason = reason
+
+
+class BundleUnfinished(BundleError):
+    """The world in a replay file had not ended when it was exported."""
+
+    def __init__(self, path: Path, world: str, tick: int) -> None:
+        super().__init__(
+            f"{path} holds {world} up to tick {tick}, when it had not ended: in a data folder a server would go on "
+            f"with it → export it again when it has ended; `worldline replay verify {path}` works as it is"
+        )
+        self.path = path
+        self.world = world
+
+
+class BundleExists(BundleError):
+    """There is a file already where a replay file should be written."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is there already and holds something else → remove it, or name another with --to")
+        self.path = path
+
+
+class WorldDiffers(BundleError):
+    """The data folder has a world of this id with another log."""
+
+    def __init__(self, path: Path, world: str, data: Path, file: str) -> None:
+        super().__init__(
+            f"{world} is in {data} already, with another log than in {path} ({file} differs) → import it into another "
+            f"folder with --data"
+        )
+        self.path = path
+        self.world = world
+
+
+class CodeChanged(BundleError):
+    """A folder that is named by a digest holds something else."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} does not hold what its digest says → restore it from a copy")
+        self.folder = folder

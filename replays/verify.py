@@ -8,6 +8,7 @@ Not here: how a log is re-executed (``replay.py``), and damage that can be seen 
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import time
@@ -21,6 +22,8 @@ import msgspec
 from eventlog.errors import EventLogError, LogDamaged
 from eventlog.reader import WorldBytes
 from games.errors import GameError
+from replays.bundle import unpacked
+from replays.errors import BundleDamaged
 from replays.replay import Diverged, Replay, ReplayError, Start, replay
 
 
@@ -39,6 +42,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     file: str | None = None
     offset: int | None = None
     problem: str | None = None
+    bundle: str | None = None
+    """The replay file that holds the world, if it was verified there; damage names its byte."""
     from_tick: int = 0
     """Above 0: the first files of the log are gone, and it was executed from the earliest snapshot on."""
 
@@ -71,19 +76,45 @@ def verify_world(data: Path, world: str) -> Verdict:
     )
 
 
+def verify_bundle(path: Path) -> Verdict:
+    """As `verify_world`, for the world in a replay file, with the code and the engine that are in it."""
+    began_s = time.monotonic()
+    failed = functools.partial(Verdict, world="", records=0, tick=0, bundle=str(path))
+    try:
+        with unpacked(path) as (data, world):
+            found = verify_world(data, world)
+    except BundleDamaged as error:
+        seconds = round(time.monotonic() - began_s, 3)
+        return failed(status="damaged", seconds=seconds, file=path.name, offset=error.offset, problem=str(error))
+    except (ReplayError, EventLogError) as error:
+        return failed(status="cannot", seconds=round(time.monotonic() - began_s, 3), problem=str(error))
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror or error} → name a file from `worldline replay export`"
+        return failed(status="cannot", seconds=round(time.monotonic() - began_s, 3), problem=problem)
+    if found.problem is None:
+        return msgspec.structs.replace(found, bundle=str(path))
+    what, _, remedy = found.problem.partition(" → ")
+    explained = f"{path}: {what} → import it with `worldline replay import {path}`, then {remedy}"
+    return msgspec.structs.replace(found, bundle=str(path), problem=explained)
+
+
 def _start(data: Path, world: str) -> Start:
     """The genesis, if its file is still there."""
     return "genesis" if WorldBytes.look(data, world).size(1) else "earliest"
 
 
-def verify_worlds(data: Path, worlds: Sequence[str]) -> Iterator[Verdict]:
-    """Verify many worlds on all cores, and give each verdict as soon as it is there."""
+def verify_worlds(data: Path, worlds: Sequence[str | Path]) -> Iterator[Verdict]:
+    """Verify many worlds, and replay files (paths), on all cores; give each verdict as soon as it is there."""
     processes = min(len(worlds), len(os.sched_getaffinity(0)))
     if processes <= 1:
-        yield from (verify_world(data, world) for world in worlds)
+        yield from (_verify(data, each) for each in worlds)
         return
     # Fresh interpreters: a forked one would share our open files and threads.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        for done in as_completed([pool.submit(verify_world, data, world) for world in worlds]):
+        for done in as_completed([pool.submit(_verify, data, each) for each in worlds]):
             yield done.result()
+
+
+def _verify(data: Path, world: str | Path) -> Verdict:
+    return verify_bundle(world) if isinstance(world, Path) else verify_world(data, world)

@@ -20,14 +20,12 @@ import click
 from eventlog.errors import EventLogError
 from eventlog.json_form import json_form
 from eventlog.reader import StoredRecord, follow_world, read_world
-from eventlog.store import Store
 from eventlog.summary import WorldInfo
 from server.commands import world_rows
 from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, one_line
 from server.commands.log_repair import repair_logs
 from server.commands.log_verify import verify_logs
 from server.commands.output import (
-    CommandError,
     data_option,
     json_option,
     print_json,
@@ -84,7 +82,7 @@ def show(world: str | None, with_beats: bool, data: Path, as_json: bool) -> None
     damaged: what comes before the damage is printed.
     """
     name, from_tick = _address(world)
-    world_id = _resolve(data, name)
+    world_id = world_rows.one_world(data, name)
     stored = _Intact(read_world(data, world_id, from_tick=from_tick or 0))
     if as_json:
         for form in json_form(stored):
@@ -106,7 +104,7 @@ def tail(world: str | None, rows: int, follow: bool, with_beats: bool, data: Pat
     name, tick = _address(world)
     if tick is not None:
         raise click.UsageError(f"tail shows the end of a log: leave out @{tick}, or use `worldline log show`")
-    world_id = _resolve(data, name)
+    world_id = world_rows.one_world(data, name)
     printer = _TailPrinter(rows, Narrator(with_beats=with_beats), as_json=as_json)
     stored = _Intact(follow_world(data, world_id, wait=printer.wait) if follow else read_world(data, world_id))
     try:
@@ -175,18 +173,6 @@ class _TailPrinter:
             print_line(one_line(item))
         else:
             print_json(item)
-
-
-def _resolve(data: Path, prefix: str | None) -> str:
-    """The id of the world that is meant: by the beginning of its id, or the newest."""
-    store = Store.read_only(world_rows.existing(data))
-    if prefix is not None:
-        return store.resolve_world(prefix)
-    # Ids are made in the order of time.
-    worlds = store.world_ids()
-    if not worlds:
-        raise CommandError(f"there is no world in {data} yet", "let an agent join, or name another folder with --data")
-    return worlds[-1]
 
 
 def _address(world: str | None) -> tuple[str | None, int | None]:

@@ -2,7 +2,7 @@
 
 ``verify`` re-executes logs with the code and engine they were played with and compares every fingerprint.
 
-Not here: re-execution itself (``replays/``).
+Not here: re-execution itself (``replays/``), and ``export`` and ``import`` (``replay_files.py``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import click
 from eventlog.errors import EventLogError
 from eventlog.store import Store
 from server.commands.output import Column, CommandError, data_option, json_option, print_json, print_table
+from server.commands.replay_files import export, import_, is_file_name
 
 if TYPE_CHECKING:
     from replays.verify import Verdict
@@ -37,12 +38,16 @@ def command() -> None:
     """Compute recorded worlds again. Needs no server."""
 
 
+command.add_command(export)
+command.add_command(import_)
+
+
 @command.command("verify")
-@click.argument("worlds", nargs=-1, metavar="[WORLD]...")
+@click.argument("worlds", nargs=-1, metavar="[WORLD|FILE]...")
 @data_option
 @json_option
 def verify(worlds: tuple[str, ...], data: Path, as_json: bool) -> int:
-    """Re-execute WORLDs (default: all) and compare every fingerprint with the log.
+    """Re-execute WORLDs (default: all), or those in replay FILEs, and compare every fingerprint with the log.
 
     Exit code 1 if one is not the same world any more: its line names the first record that differs.
     """
@@ -54,7 +59,7 @@ def verify(worlds: tuple[str, ...], data: Path, as_json: bool) -> int:
         for verdict in verify_worlds(data, names):
             verdicts.append(verdict)
             advance()
-    verdicts.sort(key=lambda verdict: names.index(verdict.world))
+    verdicts.sort(key=lambda verdict: names.index(Path(verdict.bundle) if verdict.bundle else verdict.world))
     if as_json:
         for verdict in verdicts:
             print_json(verdict)
@@ -66,11 +71,14 @@ def verify(worlds: tuple[str, ...], data: Path, as_json: bool) -> int:
     return 1 if bad else 0
 
 
-def _worlds(data: Path, named: tuple[str, ...]) -> list[str]:
-    """The ids of the worlds to verify. Raises `CommandError`."""
+def _worlds(data: Path, named: tuple[str, ...]) -> list[str | Path]:
+    """What is to be verified: ids of worlds, and replay files. Raises `CommandError`."""
     try:
         store = Store.read_only(data)
-        return [store.resolve_world(name) for name in dict.fromkeys(named)] or store.world_ids()
+        found: list[str | Path] = [
+            Path(name) if is_file_name(name) else store.resolve_world(name) for name in dict.fromkeys(named)
+        ]
+        return list(dict.fromkeys(found)) or list(store.world_ids())
     except EventLogError as error:
         what, _, remedy = str(error).partition(" → ")
         raise CommandError(what, remedy or "see `worldline log ls`") from error
@@ -78,7 +86,7 @@ def _worlds(data: Path, named: tuple[str, ...]) -> list[str]:
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
     return (
-        verdict.world,
+        verdict.bundle or verdict.world,
         verdict.status,
         str(verdict.tick),
         str(verdict.records),

@@ -14,6 +14,7 @@ import click
 
 from eventlog.index import NAME, Index, IndexBroken
 from eventlog.listing import Listings, list_infos, list_worlds
+from eventlog.store import Store
 from eventlog.summary import WorldInfo
 from server.commands.output import Column, CommandError, human_bytes
 
@@ -52,6 +53,18 @@ def existing(data: Path) -> Path:
     if not data.is_dir():
         raise CommandError(f"there is no data folder {data}", "start a server, or name another folder with --data")
     return data
+
+
+def one_world(data: Path, prefix: str | None) -> str:
+    """The id of the world that is meant: by the beginning of its id, or the newest. Raises CommandError."""
+    store = Store.read_only(existing(data))
+    if prefix is not None:
+        return store.resolve_world(prefix)
+    # Ids are made in the order of time.
+    worlds = store.world_ids()
+    if not worlds:
+        raise CommandError(f"there is no world in {data} yet", "let an agent join, or name another folder with --data")
+    return worlds[-1]
 
 
 def when(time_ms: int) -> str:

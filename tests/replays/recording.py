@@ -52,7 +52,7 @@ class Recording:
             created_ms=TIME_MS,
         )
         self._log = WorldLog.create(genesis, shard=0, file_bytes=file_bytes)
-        self._journal.append([self._log.head])
+        self._last = self._journal.append([self._log.head])
         self._notes: list[records.OutcomeNote] = []
         self._seqs: dict[str, int] = {}
         self._fingerprint = b"\0" * records.FINGERPRINT_BYTES
@@ -108,7 +108,7 @@ class Recording:
             fingerprint=self._next_fingerprint(),
             outcomes=self._take_notes(),
         )
-        self._journal.append([self._log.append(record)])
+        self._last = self._journal.append([self._log.append(record)])
         self._until = tick
 
     def run(self, ticks: int) -> None:
@@ -132,7 +132,7 @@ class Recording:
                 fingerprint=self._fingerprint,
                 outcomes=self._take_notes(),
             )
-            self._journal.append([self._log.append(record)])
+            self._last = self._journal.append([self._log.append(record)])
             return fault
 
     def checkpoint(self, *, state_hash_lie: bytes | None = None, late_by: int = 0) -> int:
@@ -166,8 +166,12 @@ class Recording:
         name = snapshots.publish(draft)
         self.run(late_by)
         record = records.Checkpoint(tick, state_hash_lie or found, name, draft.size_bytes)
-        self._journal.append([log.append(record)])
+        self._last = self._journal.append([log.append(record)])
         return tick
+
+    async def synced(self) -> None:
+        """Wait until all that was written is durable in the journal."""
+        await self._last.wait()
 
     async def close(self, *, reason: str | None = "test") -> None:
         """Write the last record (None: the world has one already) and make everything durable."""
@@ -179,7 +183,7 @@ class Recording:
                 fingerprint=self._next_fingerprint(),
                 outcomes=self._take_notes(),
             )
-            self._journal.append([self._log.append(record)])
+            self._last = self._journal.append([self._log.append(record)])
         await self._journal.close()
         self._store.close()
 
@@ -202,7 +206,7 @@ class Recording:
             fingerprint=self._next_fingerprint(),
             outcomes=self._take_notes(),
         )
-        self._journal.append([self._log.append(record)])
+        self._last = self._journal.append([self._log.append(record)])
 
     def _next_fingerprint(self) -> bytes:
         self._fingerprint = self.world.fingerprint()
@@ -214,7 +218,7 @@ class Recording:
         record = records.Beat(
             tick=tick, until=self._until, fingerprint=self._next_fingerprint(), outcomes=self._take_notes()
         )
-        self._journal.append([self._log.append(record)])
+        self._last = self._journal.append([self._log.append(record)])
 
     def _log_entry(self, entry: Join | Leave | Input) -> records.Entry:
         match entry:
