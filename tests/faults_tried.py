@@ -1,8 +1,7 @@
 """How many faults the tests have made, by kind: counted where they fire, told at the end of a run.
 
 A test that makes faults takes the fixture `tried` and calls it for each fault, or once with their number. Each of these
-tests fails if anything that was acknowledged is lost or doubled, so a run that passes has lost and doubled nothing in all
-of them.
+tests fails if anything acknowledged is lost or doubled: a run that passes has lost and doubled nothing in all of them.
 """
 
 from __future__ import annotations
