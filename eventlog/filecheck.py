@@ -36,6 +36,23 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class CheckpointSeen(msgspec.Struct, frozen=True):
+    """A checkpoint record, what it says of its snapshot, and its place."""
+
+    tick: int
+    hash: bytes
+    snapshot: str
+    bytes: int
+    number: int
+    """Of the world file."""
+    offset: int
+
+    @property
+    def file(self) -> str:
+        """The name of the world file."""
+        return frame.file_name(self.number)
+
+
 class Summary(msgspec.Struct):
     """What the check of one file found."""
 
@@ -51,6 +68,7 @@ class Summary(msgspec.Struct):
     """Kind and byte of its first record that is no checkpoint."""
     digests: set[tuple[str, str]] = set()
     """The folders that it names: ("code" or "engine", digest)."""
+    checkpoints: list[CheckpointSeen] = []
     problem: Problem | None = None
 
 
@@ -90,6 +108,15 @@ class FileCheck:
         if again.problem is not None and again.problem.offset > first.problem.offset and file == source.last_file:
             again.problem = None  # whole where it was cut off before: it is growing, and this is its end for now
         return again
+
+    def look_again(self, world: str) -> tuple[WorldBytes, list[CheckpointSeen]] | None:
+        """A running server's world as it is now, journals and all, with its checkpoints; None if it cannot be read."""
+        try:
+            source = WorldBytes.look(self.data, world)
+        except (JournalDamaged, FormatTooNew, UnknownWorld):
+            return None
+        summaries = (self._look(source, file) for file in range(1, source.last_file + 1))
+        return source, [seen for summary in summaries for seen in summary.checkpoints]
 
     def _look(self, source: WorldBytes, file: int) -> Summary:
         path = source.path(file)
@@ -190,6 +217,11 @@ def _note(stored: Iterable[StoredRecord], path: Path, summary: Summary) -> None:
                 summary.digests |= {("code", record.digest), ("engine", record.engine)}
             elif isinstance(record, Open):
                 summary.digests.add(("engine", record.engine))
+            elif isinstance(record, Checkpoint):
+                seen = CheckpointSeen(
+                    record.tick, record.hash, record.snapshot, record.bytes, summary.file, each.offset
+                )
+                summary.checkpoints.append(seen)
             elif isinstance(record, Close | Fault):
                 summary.ended = kind
                 reached = records.last_tick_of(record, 0)

@@ -310,14 +310,14 @@ def read_world_from(data: Path, position: LogEnd) -> Iterator[StoredRecord]:
     that place; while reading `LogDamaged`.
     """
     source = WorldBytes.look(data, position.world)
-    if not _stands_in(source, position):
+    if not stands_in(source, position):
         raise PositionUnknown(position.world, source.path(position.file), position.offset)
     chain = Chain(position.world)
     chain.begin_at(position)
     return _read(data, source, chain, position.file)
 
 
-def _stands_in(source: WorldBytes, position: LogEnd) -> bool:
+def stands_in(source: WorldBytes, position: LogEnd) -> bool:
     """Whether the log has this place: the next record follows from it, or else what stands before it leads there."""
     if position.file > source.last_file:
         return False

@@ -2,7 +2,8 @@
 
 A log is intact up to its first damage: so far it can be executed again. Behind that, a record can still be read by
 itself, as its checksum covers its header and its body; only what it follows cannot be checked, and what lies between is
-gone. Nothing is changed here.
+gone. A snapshot that was taken behind it holds the world as it was then, but not how it came to that. Nothing is
+changed here.
 
 Not here: finding out which worlds are damaged (``verify.py``).
 """
@@ -17,7 +18,7 @@ from zlib import crc32
 
 import msgspec
 
-from eventlog import archivefile, frame, groups, limits, records
+from eventlog import archivefile, frame, groups, limits, records, snapshots
 from eventlog.errors import FormatTooNew, LogDamaged
 from eventlog.filecheck import FOLLOWERS, Problem
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
@@ -25,6 +26,7 @@ from eventlog.overlay import JournalContent, journal_folders, overlay_of, read_j
 from eventlog.piece import Piece
 from eventlog.reader import Chain, StoredRecord, WorldBytes
 from eventlog.records import Checkpoint, Close, Fault, Genesis, InputEntry, Open, Record, Tick
+from eventlog.snapshots import Snapshots
 from eventlog.verify import OnProgress, verify
 
 _KIND: Final = re.compile(rb"[\x01-\x07]\0\0\0", re.DOTALL)
@@ -51,6 +53,14 @@ class Part(msgspec.Struct, kw_only=True):
             self.last_tick = last if self.last_tick is None else max(self.last_tick, last)
 
 
+class SnapshotBeyond(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot that holds more than the intact part of its world's log."""
+
+    tick: int
+    file: str
+    """Relative to the data folder."""
+
+
 class Salvage(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of one damaged world, and what a repair would keep and lose."""
 
@@ -67,6 +77,8 @@ class Salvage(msgspec.Struct, frozen=True, kw_only=True):
     """The intact part."""
     readable: Part
     """What can be read by itself behind it. It cannot be executed again: something before it is missing."""
+    snapshot: SnapshotBeyond | None
+    """The latest intact snapshot of the world as it was behind the intact part, if there is one."""
     unreadable_bytes: int
     """Of the files behind the intact part: what belongs to no record that can be read."""
 
@@ -79,7 +91,8 @@ def salvage(data: Path, *, world: str | None = None, on_progress: OnProgress | N
     found = verify(data, world=world, on_progress=on_progress)
     problems: dict[str, Problem] = {}
     for problem in found.problems:
-        if problem.world is not None and problem.file.startswith(("worlds/", "journal/")):
+        is_snapshot = f"/{snapshots.FOLDER}/" in problem.file  # without it the log is as whole as with it
+        if problem.world is not None and problem.file.startswith(("worlds/", "journal/")) and not is_snapshot:
             problems.setdefault(problem.world, problem)
     if not problems:
         return []
@@ -157,8 +170,18 @@ def _salvage(data: Path, world: str, journals: _Journals, problem: Problem) -> S
         tick=chain.tick,
         kept=kept,
         readable=readable,
+        snapshot=_beyond(data, world, (chain.file, chain.offset)),
         unreadable_bytes=unreadable,
     )
+
+
+def _beyond(data: Path, world: str, intact: tuple[int, int]) -> SnapshotBeyond | None:
+    """The latest intact snapshot of a place in the log behind file and byte ``intact``."""
+    store = Snapshots(data, world)
+    for snapshot in store.usable():
+        if (snapshot.position.file, snapshot.position.offset) > intact:
+            return SnapshotBeyond(tick=snapshot.tick, file=store.path(snapshot.tick).relative_to(data).as_posix())
+    return None
 
 
 def _up_to_the_end(stored: Iterable[StoredRecord], path: Path) -> Iterator[StoredRecord]:

@@ -33,6 +33,7 @@ from eventlog.snapshot_file import Snapshot, decode_snapshot, encode_snapshot
 
 FOLDER: Final = "snapshots"
 _NAME: Final = re.compile(r"(\d{10,})\.snap", re.ASCII)
+_DRAFT_NAME: Final = re.compile(r"\.\d{10,}\.snap\.new", re.ASCII)
 
 _log = logging.getLogger("worldline.snapshots")
 
@@ -62,10 +63,10 @@ class Snapshots:
     def ticks(self) -> list[int]:
         """The ticks of which there are files, ascending; nothing is known of what is in them."""
         try:
-            found = [_NAME.fullmatch(path.name) for path in self.folder.iterdir()]
+            found = [tick_of(path.name) for path in self.folder.iterdir()]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(int(match[1]) for match in found if match)
+        return sorted(tick for tick in found if tick is not None)
 
     def read(self, tick: int) -> Snapshot:
         """The snapshot of ``tick``. Raises `SnapshotDamaged` (also if there is none), `FormatTooNew`."""
@@ -154,6 +155,18 @@ class Snapshots:
 def snapshot_name(tick: int) -> str:
     """The name of a snapshot's file: ``0000003600.snap``."""
     return f"{tick:010d}.snap"
+
+
+def tick_of(name: str) -> int | None:
+    """The tick whose snapshot a file of this name is, or None for names that no snapshot has."""
+    match = _NAME.fullmatch(name)
+    tick = int(match[1]) if match else None
+    return tick if tick is not None and snapshot_name(tick) == name else None
+
+
+def is_draft(name: str) -> bool:
+    """Whether this is the name of a snapshot that is not complete, or not yet to be believed."""
+    return _DRAFT_NAME.fullmatch(name) is not None
 
 
 def kept_ticks(ticks: Sequence[int], spacing_ticks: int) -> list[int]:

@@ -1,8 +1,9 @@
 """Checking everything that a data folder keeps, without a server and beside one: `verify`.
 
 Every byte of all world files (headers, chain, records, ticks, epochs, that nothing follows the end), of all journals
-(segment headers and links, groups, entries against world files) and of the code and engine folders. World files are
-checked each by itself, by all cores, and then linked to each other; so damage in one hides none in another.
+(segment headers and links, groups, entries against world files), of snapshots (header, digest, what the log says of
+them) and of the code and engine folders. World files are checked each by itself, by all cores, and then linked to each
+other; so damage in one hides none in another.
 
 Nothing is changed, and nothing is repaired. A record that a running server is just writing is no damage, nor is a group
 that a crash has torn.
@@ -29,6 +30,7 @@ from eventlog import frame
 from eventlog.errors import FormatTooNew, JournalDamaged, UnknownWorld
 from eventlog.filecheck import FileCheck, Problem, Summary, link_problem
 from eventlog.overlay import JournalContent, journal_folders, overlay_of, read_journal
+from eventlog.snapshot_check import SnapshotsFound, check_snapshots
 
 _ALONE_BYTES: Final = 4 * 1024 * 1024
 """Fewer bytes than this are not worth starting processes for."""
@@ -50,10 +52,13 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """Of world files and segments."""
     journals: int
     groups: int
+    snapshots: int
     code_folders: int
     """Of code and engines."""
     seconds: float
     processes: int
+    leftovers: list[str]
+    """Snapshots that a crash left unfinished, as files relative to the data folder: no damage."""
     problems: list[Problem]
 
 
@@ -83,8 +88,13 @@ def verify(
         done += sizes[job]
         if on_progress is not None:
             on_progress(done, total)
+    snapshots: list[SnapshotsFound] = []
     for name in worlds:
-        problems.extend(_problems_of(check, name, [found[name, file] for file in _files(check, name)]))
+        summaries = [found[name, file] for file in _files(check, name)]
+        in_log = list(_problems_of(check, name, summaries))
+        seen = [checkpoint for summary in summaries for checkpoint in summary.checkpoints]
+        snapshots.append(check_snapshots(check, name, seen, log_is_good=not in_log))
+        problems += [*in_log, *snapshots[-1].problems]
     named = {digest: job[0] for job, summary in sorted(found.items(), reverse=True) for digest in summary.digests}
     digests = sorted(set(named) if world is not None else set(named) | set(_kept(data)))
     problems.extend(_problems_of_folders(data, digests, named))
@@ -95,9 +105,11 @@ def verify(
         bytes=total + sum(len(segment.data) for content in contents for segment in content.segments),
         journals=len(contents),
         groups=sum(content.group_count for content in contents),
+        snapshots=sum(each.count for each in snapshots),
         code_folders=len(digests),
         seconds=time.perf_counter() - began_s,
         processes=processes,
+        leftovers=[file for each in snapshots for file in each.leftovers],
         problems=problems,
     )
 

@@ -48,6 +48,12 @@ def digest_of(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
+def check_name(name: str, origin: str) -> None:
+    """Raise GameError unless a game may have this name."""
+    if not _NAME.fullmatch(name):
+        raise GameError(origin, None, f"{name!r} is no name for a game: a-z first, then a-z, 0-9 and _, at most 32")
+
+
 class GameCode(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a game. ``files`` are game.toml and all ``*.lua``, ``origin`` says where they came from."""
 
@@ -78,8 +84,7 @@ class GameCode(msgspec.Struct, frozen=True, kw_only=True):
         Raises GameError if the name or the manifest is not valid. Lua is looked at by `load_check`.
         """
         origin = origin or name
-        if not _NAME.fullmatch(name):
-            raise GameError(origin, None, f"{name!r} is no name for a game: a-z first, then a-z, 0-9 and _, at most 32")
+        check_name(name, origin)
         code = {file: data for file, data in files.items() if file == MANIFEST or file.endswith(".lua")}
         for needed in (MANIFEST, MAIN):
             if needed not in code:

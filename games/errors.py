@@ -62,11 +62,12 @@ class ArgumentProblem(Exception):
 class ObservationFailed(Exception):
     """The game's own code failed while it said what somebody sees. Nothing of the world has changed."""
 
-    def __init__(self, world: str, tick: int, message: str, traceback: str) -> None:
+    def __init__(self, world: str, tick: int, message: str, traceback: str, function: str = "game.observe") -> None:
         self.world = world
         self.tick = tick
         self.message = message
         self.traceback = traceback
+        self.function = function
         super().__init__(f"{world}@{tick}: {message}")
 
 

@@ -159,8 +159,8 @@ def import_bundle(path: Path, data: Path, *, disk: Disk | None = None) -> Conten
 
     No lock is needed, also beside a running server: code and engines are kept by digest, the world is new to everybody
     and appears with one rename, and having ended it is nobody's to go on with. Raises `BundleUnfinished`,
-    `WorldDiffers`, `StoreNotWritable`, and what `BundleReader` and reading raise; then the folder has no more worlds
-    than before.
+    `WorldDiffers`, `StoreNotWritable`, and what `BundleReader` and reading raise. Whatever happens, the
+    world is there whole or not at all; trying again does no harm.
     """
     disk = disk or RealDisk()
     with BundleReader(path) as bundle:

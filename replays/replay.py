@@ -72,7 +72,16 @@ class Replay:
     player came, ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared.
     """
 
-    def __init__(self, data: Path, world: str, *, start: Start = "genesis", not_run: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        world: str,
+        *,
+        start: Start = "genesis",
+        not_run: int | None = None,
+        instead: tuple[GameCode, Engine] | None = None,
+    ) -> None:
+        self._instead = instead
         self._data = data
         self._name = world
         self._store = Store.read_only(data)
@@ -149,6 +158,8 @@ class Replay:
         self._claims = Claims(claimed)
 
     def _load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
+        if self._instead is not None:
+            return self._instead
         code = GameCode.from_files(genesis.game, self._store.get_code(digest))
         if digest != genesis.digest:
             first = GameCode.from_files(genesis.game, self._store.get_code(genesis.digest))
@@ -424,7 +435,14 @@ def _behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
     )
 
 
-def replay(data: Path, world: str, *, start: Start = "genesis", not_run: int | None = None) -> Replay:
+def replay(
+    data: Path,
+    world: str,
+    *,
+    start: Start = "genesis",
+    not_run: int | None = None,
+    instead: tuple[GameCode, Engine] | None = None,
+) -> Replay:
     """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from ``start`` on.
 
     The log of a running world may be read: the replay ends with the last record that is there. Raises `CannotReplay`,
@@ -432,5 +450,6 @@ def replay(data: Path, world: str, *, start: Start = "genesis", not_run: int | N
     a warning.
 
     ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
+    ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges.
     """
-    return Replay(data, world, start=start, not_run=not_run)
+    return Replay(data, world, start=start, not_run=not_run, instead=instead)

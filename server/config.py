@@ -62,5 +62,7 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     keep_worlds: bool = True
     """Whether the worlds that are there at a stop wait for the next server on this data folder; else they are closed,
     as after a demo or a bench."""
+    dev: bool = False
+    """Worlds go on with the code of a game whenever it is saved, and stand still where it raises."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``."""

@@ -113,6 +113,7 @@ class Housekeeper:
     # --- the loop ------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             await self._do("compare the index with the worlds", None, self._compare_index())
             while not self._stopping:
@@ -126,20 +127,19 @@ class Housekeeper:
                 elif self._to_archive:
                     world = self._to_archive.popleft()
                     await self._do("archive", world, self._archive(world))
-                elif (sleep_s := self._decide()) > 0:
+                elif (sleep_s := await loop.run_in_executor(self._thread, self._decide)) > 0:
                     await self._sleep(sleep_s)
         except Exception:  # a mistake of ours: worlds are played on, and somebody must hear of it
             _log.exception("nothing is archived or removed any more until the next start")
 
     def _decide(self) -> float:
-        """Find out what is due; return for how many seconds nothing is."""
+        """Find out what is due; return for how many seconds nothing is. A step as well: there may be many worlds."""
         now_s, now_ms = time.monotonic(), int(time.time() * 1000)
         self._not_before_s = {world: until_s for world, until_s in self._not_before_s.items() if until_s > now_s}
-        known = (world for world in self._worlds.values() if world.world not in self._not_before_s)
-        todo = what_to_do(known, now_ms, self._wanted)
-        self._to_remove.extend(todo.remove)
-        self._to_archive.extend(todo.archive)
-        if todo.remove or todo.archive:
+        todo = what_to_do(self._worlds.values(), now_ms, self._wanted)
+        self._to_remove.extend((world, why) for world, why in todo.remove if world not in self._not_before_s)
+        self._to_archive.extend(world for world in todo.archive if world not in self._not_before_s)
+        if self._to_remove or self._to_archive:
             return 0.0
         return LOOK_EVERY_S if todo.next_ms is None else min(LOOK_EVERY_S, max(0.05, (todo.next_ms - now_ms) / 1000))
 

@@ -348,6 +348,16 @@ class Lobby:
         if entry is not None:
             entry.players.pop(player, None)
 
+    def saved(self, game: LobbyGame) -> None:
+        """A game has been saved anew: its next worlds are like this."""
+        self._games[game.name] = game
+
+    def reloaded(self, world: str, digest: str) -> None:
+        """A world goes on with other code."""
+        entry = self._unfinished.get(world)
+        if entry is not None:
+            entry.game = msgspec.structs.replace(entry.game, digest=digest)
+
     def changed(self, world: str, status: protocol.WorldStatus, tick: int, reason: str | None) -> None:
         """A world has another status. An ended one never comes back; its players stay listed as they were."""
         entry = self._unfinished.get(world)

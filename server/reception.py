@@ -43,6 +43,7 @@ Report = (
     | messages.JoinRefused
     | messages.PlayerLeft
     | messages.WorldChanged
+    | messages.WorldReloaded
     | messages.WorldPulse
 )
 REPORTS: Final = (
@@ -52,6 +53,7 @@ REPORTS: Final = (
     messages.JoinRefused,
     messages.PlayerLeft,
     messages.WorldChanged,
+    messages.WorldReloaded,
     messages.WorldPulse,
 )
 
@@ -124,6 +126,8 @@ class Reception:
                 self._lobby.player_left(report.world, report.player, report.reason, report.tick)
             case messages.WorldChanged():
                 self._lobby.changed(report.world, report.status, report.tick, report.reason)
+            case messages.WorldReloaded():
+                self._lobby.reloaded(report.world, report.digest)
             case messages.WorldPulse():
                 self._lobby.pulse(report)
 

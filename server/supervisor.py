@@ -55,6 +55,7 @@ from server.startup import (
     remove_socket_folder,
     served_hosts,
 )
+from server.workshop import Workshop, served
 from worldline import protocol
 
 __all__ = ["ServerStatistics", "StartError", "Supervisor"]
@@ -100,6 +101,8 @@ class Supervisor:
         self._housekeeper = Housekeeper(config.data, config.retention)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
+        self._games: dict[str, GameCode] = {}
+        self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
         self._watching: set[asyncio.Task[None]] = set()
         self._lost_worlds: dict[int, list[str]] = {}  # by dead shard, until its journal is redone
@@ -145,11 +148,14 @@ class Supervisor:
             self._secret = open_secret(self.config.data)
             check_tokens(self.config.data)
             self._keep_code(self._store, games)
+            self._games = games
             self._sockets = make_socket_folder()
             self._open_lobby(games, self._store)
             await self._start_shards()
             await self._restore_worlds(self._store, games)
             await self._start_gateways()
+            if self.config.dev:
+                self._open_workshop(games, self._store)
         except BaseException:
             await self.stop()
             raise
@@ -184,20 +190,27 @@ class Supervisor:
 
     def _open_lobby(self, games: dict[str, GameCode], store: Store) -> None:
         self._lobby = Lobby(
-            {
-                name: LobbyGame(
-                    name=name,
-                    max_players=code.manifest.max_players,
-                    clock=code.manifest.clock,
-                    digest=code.digest,
-                )
-                for name, code in games.items()
-            },
+            {name: lobby_game(code) for name, code in games.items()},
             max_worlds=self.config.max_worlds,
             name_world=WorldNames(store.world_ids()).next,
         )
         self._reception = Reception(self._lobby, self._order)
         self._recovery = self._make_recovery()
+
+    def _open_workshop(self, games: dict[str, GameCode], store: Store) -> None:
+        """Watch the games' folders from now on."""
+        workshop = Workshop(games, store, saved=self._game_saved, broken=self._to_gateways)
+        self._watching_games = asyncio.create_task(workshop.watch(), name="watch the games")
+        self._watching_games.add_done_callback(_raise)
+
+    def _game_saved(self, code: GameCode) -> None:
+        """The game is this from now on: for its next worlds, for agents who ask, for the worlds that run."""
+        self._games[code.name] = code
+        self._lobby.saved(lobby_game(code))
+        reload = messages.ReloadGame(game=served(code))
+        self._to_gateways(reload)  # first: whoever hears that the rules have changed may ask for them
+        for child in self._ready(self._shards):
+            child.send(reload)
 
     def _make_recovery(self) -> Recovery:
         return Recovery(self.config.data, self._reception, self._order, self._to_gateways)
@@ -244,6 +257,9 @@ class Supervisor:
         if self._failed is not None and not self._failed.done():
             self._failed.cancel()
         self._reception.draining = self._recovery.ending = True
+        if self._watching_games is not None:
+            self._watching_games.cancel()
+            await asyncio.wait([self._watching_games])
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
@@ -278,6 +294,7 @@ class Supervisor:
                 log_format=self.config.log,
                 log_level=self.config.log_level,
                 keep_worlds=self.config.keep_worlds,
+                dev=self.config.dev,
                 eager=self.config.eager,
             )
         )
@@ -291,7 +308,7 @@ class Supervisor:
             messages.ConfigureGateway(
                 gateway=number,
                 listen_fd=listen_fd,
-                game_folders=self._game_folders(),
+                games=[served(code) for code in self._games.values()],
                 durability=self.config.durability,
                 limits=self.config.limits,
                 guests=self.config.guests or default_guests(self._listener, self.config.allow_hosts),
@@ -317,9 +334,6 @@ class Supervisor:
         assert self._sockets is not None
         return str(self._sockets / f"shard-{shard:02}.sock")
 
-    def _game_folders(self) -> list[str]:
-        return [str(folder.resolve()) for folder in self.config.games]
-
     def _ready(self, slots: Sequence[Slot]) -> list[Child]:
         return [slot.ready_child for slot in slots if slot.ready_child is not None]
 
@@ -336,6 +350,9 @@ class Supervisor:
 
     def _shard_ready(self, child: Child) -> None:
         child.mark_ready()
+        if self.config.dev:  # its worlds may come back with code from before
+            for code in self._games.values():
+                child.send(messages.ReloadGame(game=served(code)))
         self._reception.shard_up(child.number)
         self._to_gateways(messages.ShardUp(shard=child.number, socket_path=self._socket_path(child.number)))
         self._house()
@@ -506,3 +523,15 @@ def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death
     if child.exit_code != -signal.SIGKILL:
         return Death("crashed", why)
     return Death("unclear" if short_of_memory else "killed", why)
+
+
+def lobby_game(code: GameCode) -> LobbyGame:
+    """What the lobby knows of a game."""
+    manifest = code.manifest
+    return LobbyGame(name=code.name, max_players=manifest.max_players, clock=manifest.clock, digest=code.digest)
+
+
+def _raise(task: asyncio.Task[None]) -> None:
+    """A mistake in there must not stay unheard."""
+    if not task.cancelled():
+        task.result()

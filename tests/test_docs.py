@@ -196,7 +196,7 @@ class Reader:
 
     def _command(self, block: Block, command: str, expected: str) -> None:
         done = self._run(["bash", "-c", command])
-        failed = expected.startswith("error:")
+        failed = re.search("^error:", expected, re.MULTILINE) is not None
         assert (done.returncode != 0) == failed, (
             f"{block.where}: `{command}` ended with {done.returncode}:\n{done.stdout}"
         )
@@ -323,3 +323,15 @@ def test_the_index_lists_every_page() -> None:
     for page in (ROOT / "docs").rglob("*.md"):
         if page != ROOT / "docs/README.md":
             assert f"]({page.relative_to(ROOT / 'docs')})" in index, f"docs/README.md does not list {page.name}"
+
+
+def test_the_tests_that_the_journals_rules_name_exist() -> None:
+    page = (ROOT / "docs/reference/journal-rules.md").read_text()
+    named = re.findall(r"`(tests/[^`:]+\.py)(?:::(test_\w+))?`", page)
+    assert len(named) == page.count("`tests/") > 30
+    for path, test in named:
+        assert re.search(
+            rf"^(?:async )?def {test + '[(]' if test else 'test_'}", (ROOT / path).read_text(), re.MULTILINE
+        ), (path, test)
+    rules = {line.split("|")[1].strip() for line in page.splitlines() if "`tests/" in line}
+    assert rules >= set("123456789")

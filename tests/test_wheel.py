@@ -92,6 +92,23 @@ print(world.tick)
     assert run(str(installed / "bin/python"), "-c", program, cwd=tmp_path).strip() == "1"
 
 
+def test_the_golden_replays_are_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    program = """
+from pathlib import Path
+from games.code import find_games
+from replays.golden import check_golden, golden_replays
+for code in find_games().values():
+    print(code.name, {check_golden(path, code).status for path in golden_replays(Path(code.origin))})
+"""
+    shown = run(str(installed / "bin/python"), "-c", program, cwd=tmp_path).splitlines()
+    assert shown == ["parley {'same'}", "snakes {'same'}", "tsunami {'same'}"]
+
+
 def test_the_sample_bot_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
     program = "from games.tsunami.bot import play; print(play.__name__)"
     assert run(str(installed / "bin/python"), "-c", program, cwd=tmp_path).strip() == "play"
+
+
+def test_a_new_game_can_be_written(installed: Path, tmp_path: Path) -> None:
+    run(str(installed / "bin/worldline"), "games", "new", "mine", "--clock", "turn", cwd=tmp_path)
+    assert "mine: good" in run(str(installed / "bin/worldline"), "games", "check", "games/mine", cwd=tmp_path)

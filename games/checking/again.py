@@ -12,7 +12,7 @@ from games.errors import WorldFaulted
 from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 
-AGAIN_CPU_S: Final = 5.0
+AGAIN_CPU_S: Final = 4.0
 """Interpreted Lua is slow: what is not done by then is left."""
 
 

@@ -27,7 +27,7 @@ from games.skill import SkillError, update_skill
 TICKS: Final = 5000
 STUCK_CPU_S: Final = 2.0
 """A call that takes more processor time than this is taken for an endless loop, as a server does."""
-LONGEST_S: Final = 60.0
+LONGEST_S: Final = 90.0
 """Of one process, whatever it does: a machine may be busy."""
 _POLL_S: Final = 0.05
 
@@ -107,7 +107,8 @@ def _run(task: Task, hash_seed: str) -> bytes:
         (Path(scratch) / "task").write_bytes(msgspec.msgpack.encode(task))
         with (Path(scratch) / "task").open("rb") as stdin, answer.open("wb") as out, said.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "games.checking", str(progress)],
+                # -P: a folder of games in the working directory may be called games, too.
+                [sys.executable, "-P", "-m", "games.checking", str(progress)],
                 stdin=stdin,
                 stdout=out,
                 stderr=errors,

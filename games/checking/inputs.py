@@ -24,9 +24,9 @@ WRONG: Final[tuple[Any, ...]] = (None, True, -1e300, math.nan, "wrong", [], {}, 
 class Seen:
     """Values that a player has seen, to be used in inputs."""
 
-    def __init__(self, data: Any = None, offered: list[str] | None = None) -> None:
+    def __init__(self, data: Any = None, offered: list[dict[str, Any]] | None = None) -> None:
         self.offered = offered or []
-        """Names of inputs that the game says it would accept."""
+        """What the game says that it would accept, as {name, args?, why?}."""
         self.texts: list[str] = []
         self.ids: list[str] = []
         """Texts that stand in a field named ``id``: what inputs name most of the time."""

@@ -31,7 +31,7 @@ T = TypeVar("T")
 MAX_WORLDS: Final = 60
 MAX_PLAYERS: Final = 8
 """More seats than this are not filled."""
-PLAY_CPU_S: Final = 6.0
+PLAY_CPU_S: Final = 5.0
 """A game that needs more than this is played for fewer ticks: a check stays quick."""
 WORLD_TICKS: Final = 4000
 """After so many ticks the next world begins, with another seed."""
@@ -182,7 +182,7 @@ class Playing:
         """What the next tick applies."""
         entries: list[AnyEntry] = []
         here = list(self.world.players)
-        often = 0.05 if self._waits else 0.01
+        often = 0.05 if self._waits else min(0.05, 0.6 / self.manifest.tick_hz)
         if len(here) < min(self.manifest.max_players, MAX_PLAYERS) and self._chance.random() < often * 2:
             entries.append(self._join())
         elif len(here) > self.manifest.min_players and self._chance.random() < often / 5:
@@ -212,12 +212,12 @@ class Playing:
         if not self.manifest.inputs:
             return []
         seen = self._seen.get(player) or Seen()
-        likely = seen.offered if seen.offered and self._chance.random() < 0.7 else list(self.manifest.inputs)
-        name = self._chance.choice(likely)
+        offered = self._chance.choice(seen.offered) if seen.offered and self._chance.random() < 0.7 else {}
+        name = offered.get("name") or self._chance.choice(list(self.manifest.inputs))
         if self._chance.random() < 0.15:
             self._tally.refused += wrong_args(self._chance, self.manifest, name, seen) is not None
             return []
-        args = right_args(self._chance, self.manifest.inputs[name].args, seen)
+        args = offered.get("args") or right_args(self._chance, self.manifest.inputs[name].args, seen)
         try:
             checked = self.manifest.check_input(name, args)
         except ArgumentProblem as problem:
@@ -233,6 +233,7 @@ class Playing:
         if step:
             self._tally.tick_ms.append((time.perf_counter() - started) * 1000)
             self._tally.ticks += 1
+        self.world.check_memory()
         self._findings.add_lines(result.debug)
         names = {(entry.player, entry.seq): entry.name for entry in entries if isinstance(entry, Input)}
         for outcome in result.outcomes:
@@ -261,7 +262,7 @@ class Playing:
         if looked is None or data is None:
             return
         offered = msgspec.msgpack.decode(looked.actions) if looked.actions is not None else []
-        self._seen[player] = Seen(msgspec.msgpack.decode(data), [action["name"] for action in offered])
+        self._seen[player] = Seen(msgspec.msgpack.decode(data), offered)
         self._tally.observation_bytes.append(len(data))
         self._reading("describe", lambda: self.world.observe(player, "text"))
         misfit = self.world.misfit(player) if self.manifest.observation else None
@@ -282,9 +283,11 @@ class Playing:
             return look()
         except ObservationFailed as failure:
             told = failure.message.partition("\n")[0]
-            self._findings.add_raised("looking_raises", read_error(function, failure.traceback or told))
+            # "game.observe or game.describe" is whichever was asked for; others are named.
+            named = function if " or " in failure.function else failure.function.removeprefix("game.")
+            self._findings.add_raised("looking_raises", read_error(named, failure.traceback or told))
         except WorldFaulted as fault:
-            self._findings.add_fault(fault, function if fault.kind == "observe_writes" else None)
+            self._findings.add_fault(fault, function if " or game." in fault.message else None)
             raise
         return None
 
@@ -307,7 +310,6 @@ class Playing:
         mark = Mark(len(self._course.steps), self.world.tick, fingerprint, state_hash(snapshot))
         self._course.marks.append(mark)
         self._tally.snapshot_bytes = max(self._tally.snapshot_bytes, len(snapshot))
-        self.world.check_memory()
         self._with_twin(lambda twin: twin.compare(mark))
         self._drop_twin()
         if self.world.finished is None and self._agrees:

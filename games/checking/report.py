@@ -22,6 +22,8 @@ Kind = Literal[
     "not_deterministic",
     "rejection_dropped",
     "skill_outdated",
+    "replay_differs",
+    "replay_unusable",
     "stuck",
     "faulted",
 ]
@@ -77,6 +79,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     figures: Figures | None
     seconds: float = 0.0
+    replays: int = 0
+    """Golden replays that went the same way again."""
 
 
 class Step(msgspec.Struct, array_like=True, frozen=True):

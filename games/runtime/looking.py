@@ -123,7 +123,7 @@ class Looks:
         rest: Sequence[Any] = answer[1:]
         if not ok:
             message, traceback = (part.decode(errors="replace") for part in rest)
-            raise ObservationFailed(self._world, tick, message, traceback)
+            raise ObservationFailed(self._world, tick, message, traceback, function)
         if len(rest) > values:
             raise StateChanged(function, first_difference(rest[values], rest[values + 1]))
         return rest

@@ -45,6 +45,7 @@ return true, string.dump(chunk)
 """
 _JIT_OFF: Final = b"jit.off()"
 _MESSAGE: Final = re.compile(r"\A(?P<file>[^:\n]+\.lua):(?P<line>\d+): (?P<reason>.*)\Z", re.DOTALL)
+_PLACE: Final = re.compile(r"(?<![\w/])(?P<file>[A-Za-z0-9_]+\.lua):(?P<line>\d+)")
 
 # What runs in each new state before the engine is loaded.
 _first: list[bytes] = []
@@ -78,6 +79,12 @@ def locate(message: str, origin: str, default_file: str = "main.lua") -> GameErr
     if found is None:
         return GameError(f"{origin}/{default_file}", None, message)
     return GameError(f"{origin}/{found['file']}", int(found["line"]), found["reason"])
+
+
+def place_of(traceback: str) -> tuple[str, int] | None:
+    """Return file and line of the game that a traceback begins with, if it names one."""
+    found = _PLACE.search(traceback)
+    return None if found is None else (found["file"], int(found["line"]))
 
 
 def compile_engine(digest: str, files: Mapping[str, bytes]) -> dict[str, bytes]:

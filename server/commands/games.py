@@ -1,7 +1,8 @@
 """``worldline games``: tools for people who write games.
 
-``check`` plays a game with random agents and says what is wrong (``games_check.py``). ``skill`` writes the tables of a
-game's SKILL.md from its manifest (``games/skill.py`` makes them).
+``new`` writes a small game to begin with, ``ls`` lists games (``games_new.py``). ``check`` plays a game with random
+agents and says what is wrong (``games_check.py``). ``skill`` writes the tables of a game's SKILL.md from its manifest
+(``games/skill.py`` makes them).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from server.commands.games_check import check
+from server.commands.games_new import ls, new
 from server.commands.output import CommandError, print_line
 
 
@@ -20,6 +22,8 @@ def command() -> None:
     """Tools for people who write games."""
 
 
+command.add_command(new)
+command.add_command(ls)
 command.add_command(check)
 
 

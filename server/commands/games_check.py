@@ -1,4 +1,7 @@
-"""``worldline games check``: plays games with random agents and says what is wrong (``games/checking`` does it)."""
+"""``worldline games check``: plays games with random agents and says what is wrong (``games/checking`` does it).
+
+Golden replays (``replays/golden.py``) are played again, too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from server.commands.output import clean, fail, human_bytes, json_option, print_json, print_line
 
@@ -31,7 +35,7 @@ def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
     folders = [game_folder(name) for name in names] or [Path(code.origin) for code in find_games().values()]
     reports = []
     for folder in folders:
-        report = check_game(folder, seed=seed, ticks=ticks)
+        report = _with_replays(check_game(folder, seed=seed, ticks=ticks), folder)
         reports.append(report)
         if as_json:
             print_json(report)
@@ -42,6 +46,27 @@ def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
         return 0
     what = ", ".join(f"{report.game} ({_first(report)})" for report in failed)
     return fail(f"something is wrong with {what}", "mend what is listed, then check again")
+
+
+def _with_replays(report: Report, folder: Path) -> Report:
+    """The report, and what has become of the game's golden replays."""
+    from games.checking.report import Problem
+    from replays.golden import check_folder
+
+    if any(problem.kind in ("does_not_load", "stuck") for problem in report.problems):
+        return report  # there is nothing to play them with
+    found = check_folder(folder)
+    problems = [
+        Problem(
+            kind="replay_differs" if golden.status == "differs" else "replay_unusable",
+            file=str(Path(golden.path).relative_to(folder)),
+            line=None,
+            message=golden.problem.removeprefix(golden.path).removeprefix(": ").strip(),
+        )
+        for golden in found
+        if golden.problem is not None
+    ]
+    return msgspec.structs.replace(report, problems=[*report.problems, *problems], replays=len(found) - len(problems))
 
 
 def _first(report: Report) -> str:
@@ -68,6 +93,8 @@ def _print_report(report: Report) -> None:
         print_line(f"  tick        {_times(figures.tick_ms)}")
         print_line(f"  observation {_times(figures.observation_ms)}; {_sizes(figures.observation_bytes)}")
         print_line(f"  snapshot    {human_bytes(figures.snapshot_bytes)}; Lua memory {figures.lua_kib / 1024:.1f} MiB")
+    if report.replays:
+        print_line(f"  replays     {report.replays} went the same way again")
     for note in report.notes:
         print_line(f"  note: {note}")
     for problem in report.problems:

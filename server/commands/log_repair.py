@@ -35,6 +35,7 @@ COLUMNS: Final = (
     Column("LOST INPUTS", number=True),
     Column("LOST TICKS"),
     Column("UNREADABLE", number=True),
+    Column("SNAPSHOT", number=True),
     Column("REASON", wrap=True),
 )
 
@@ -49,7 +50,8 @@ def repair_logs(world: str | None, dry_run: bool, data: Path, as_json: bool) -> 
 
     One row for each damaged world: up to which tick, record, file and byte its log is intact, which is what a repair
     would keep; then what it would lose: records and inputs behind the damage that can still be read by themselves, and
-    bytes that cannot. Exit code 0 if nothing is damaged, else 1. A server may be running on the folder.
+    bytes that cannot; and the tick of the latest snapshot from behind the damage, if there is one. Exit code 0 if
+    nothing is damaged, else 1. A server may be running on the folder.
     """
     if not dry_run:
         raise click.UsageError("repair cannot change logs, it only says what could be salvaged: add --dry-run")
@@ -85,6 +87,7 @@ def _row(each: Salvage) -> tuple[str, ...]:
         str(each.readable.inputs),
         _ticks(each.readable),
         str(each.unreadable_bytes),
+        "" if each.snapshot is None else str(each.snapshot.tick),
         each.reason,
     )
 

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from eventlog.filecheck import Problem
+from eventlog.snapshot_check import LOG_IS_ENOUGH
 from eventlog.store import Store
 from eventlog.verify import Verification, verify
 from server.commands.output import (
@@ -40,7 +41,7 @@ COLUMNS: Final = (
 @data_option
 @json_option
 def verify_logs(world: str | None, data: Path, as_json: bool) -> int:
-    """Check every byte of all logs, journals and game code in a data folder, or of WORLD alone.
+    """Check every byte of all logs, journals, snapshots and game code in a data folder, or of WORLD alone.
 
     Exit code 0 and a summary if all is as it was written; else 1 and a list of what is not: world, last good tick,
     file, byte, reason. Uses all cores. A server may be running on the folder.
@@ -58,11 +59,19 @@ def verify_logs(world: str | None, data: Path, as_json: bool) -> int:
         worlds = {problem.world for problem in found.problems} - {None}
         return fail(
             f"{_count(len(found.problems), 'problem')} in {len(worlds)} of {_count(found.worlds, 'world')} in {data}",
-            "keep these files as they are and restore them from a copy; what is not listed is intact",
+            _remedy(found),
         )
     if not as_json:
         print_line(summary(found))
+        for file in found.leftovers:
+            print_line(f"{file} was left unfinished by a crash; it means nothing and may be removed.")
     return 0
+
+
+def _remedy(found: Verification) -> str:
+    if all(problem.reason.endswith(LOG_IS_ENOUGH) for problem in found.problems):
+        return "all logs are intact: worlds come back from them without these snapshots, only more slowly"
+    return "keep these files as they are and restore them from a copy; what is not listed is intact"
 
 
 def summary(found: Verification) -> str:
@@ -71,8 +80,8 @@ def summary(found: Verification) -> str:
     return (
         f"{_count(found.worlds, 'world')} checked: {_count(found.records, 'record')}, {human_bytes(found.bytes)} in "
         f"{_count(found.files, 'file')}, {_count(found.journals, 'journal')}, "
-        f"{_count(found.code_folders, 'folder')} of code; {found.seconds:.2f} s with "
-        f"{_count(found.processes, 'process')}, {rate:,.0f} records/s. Nothing is damaged."
+        f"{_count(found.snapshots, 'snapshot')}, {_count(found.code_folders, 'folder')} of code; "
+        f"{found.seconds:.2f} s with {_count(found.processes, 'process')}, {rate:,.0f} records/s. Nothing is damaged."
     )
 
 

@@ -86,6 +86,11 @@ from server.supervisor import StartError, Supervisor
     help="A world that uses more processor time than this in one call is stuck: its shard is killed.",
 )
 @click.option(
+    "--dev",
+    is_flag=True,
+    help="For who writes games: running worlds go on with a game's code whenever a file of it is saved.",
+)
+@click.option(
     "--archive-after-s",
     type=click.FloatRange(min=0),
     default=Retention().archive_after_s,
@@ -131,6 +136,7 @@ def command(
     limits: str,
     max_worlds: int,
     tick_timeout_ms: int,
+    dev: bool,
     archive_after_s: float,
     keep_days: float | None,
     keep_worlds: int | None,
@@ -156,6 +162,7 @@ def command(
         limits=limits == "on",
         max_worlds=max_worlds,
         tick_timeout_ms=tick_timeout_ms,
+        dev=dev,
         retention=Retention(
             archive_after_s=archive_after_s, keep_days=keep_days, keep_worlds=keep_worlds, keep_bytes=keep_bytes
         ),

@@ -10,9 +10,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from games.code import find_games
+from eventlog.store import Store
 from server import messages
-from server.gateway.catalogue import Catalogue
+from server.gateway.catalogue import Catalogue, read_game
 from server.gateway.entrance import affordable_connections
 from server.gateway.gateway import Gateway
 from server.gateway.limits import GatewayLimits
@@ -47,7 +47,8 @@ async def main(control_fd: int) -> None:
     control: Link[Any] = await attach(socket.socket(fileno=control_fd), messages.FromSupervisor, on_message, on_lost)
     config = await configured
     configure_logging(config.log_format, config.log_level, f"gateway-{config.gateway}")
-    games = find_games([Path(folder) for folder in config.game_folders])
+    store = Store.read_only(Path(config.data))
+    games = {game.name: read_game(store, game) for game in config.games}
     most = affordable_connections(GatewayLimits().max_connections)
     limits = GatewayLimits(rate_limited=config.limits, max_connections=most)
     ready = Gateway(config, control, Catalogue(games), limits)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from games.code import GameCode
+from eventlog.store import Store
+from games.code import SKILL, GameCode
 from games.errors import ArgumentProblem
 from server import messages
 from server.gateway import refusals
@@ -20,13 +21,18 @@ class Catalogue:
     """The games by name."""
 
     def __init__(self, games: Mapping[str, GameCode]) -> None:
-        self._games = dict(sorted(games.items()))
+        self._games: dict[str, GameCode] = {}
         self._rules: dict[str, protocol.RulesReply] = {}
-        self.working_inputs = {
-            name: {known: _working_args(code, known) for known in code.manifest.inputs}
-            for name, code in self._games.items()
-        }
+        self.working_inputs: dict[str, dict[str, dict[str, Any]]] = {}
         """By game: each input with args that fit its declaration, for hints."""
+        for _, code in sorted(games.items()):
+            self.put(code)
+
+    def put(self, code: GameCode) -> None:
+        """From now on the game is this version of it."""
+        self._games[code.name] = code
+        self._rules.pop(code.name, None)
+        self.working_inputs[code.name] = {known: _working_args(code, known) for known in code.manifest.inputs}
 
     def __contains__(self, game: str) -> bool:
         return game in self._games
@@ -151,3 +157,9 @@ def _rules(name: str, code: GameCode) -> protocol.RulesReply:
 
 def _whole(number: float) -> float:
     return int(number) if float(number).is_integer() else number
+
+
+def read_game(store: Store, game: messages.ServedGame) -> GameCode:
+    """A game as the data folder has it. Raises GameError, EventLogError."""
+    files = store.get_code(game.digest) | {SKILL: game.skill.encode()}
+    return GameCode.from_files(game.name, files, origin=game.origin)

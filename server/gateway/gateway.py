@@ -24,11 +24,12 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from eventlog.store import Store
 from server import messages, version
 from server.gateway import http, refusals, requests, sweeper
 from server.gateway.admission import Agents
 from server.gateway.backends import Backends, Waiting
-from server.gateway.catalogue import Catalogue
+from server.gateway.catalogue import Catalogue, read_game
 from server.gateway.connection import GatewayConnection, close_reason
 from server.gateway.decoding import decode
 from server.gateway.drain import come_back_ms, drain
@@ -333,6 +334,10 @@ class Gateway:
                 for _, waiting in self._held.take(message.world):
                     self._answer_gone(waiting, message)
                 self._world_closed(protocol.Closed(world=message.world, reason=message.reason))
+            case messages.ReloadGame():
+                self._catalogue.put(read_game(Store.read_only(Path(self._config.data)), message.game))
+            case messages.CodeBroken():
+                self._code_broken(message)
             case messages.AskStatistics():
                 self._control.send(self._statistics(message.request))
             case messages.Drain():
@@ -373,6 +378,9 @@ class Gateway:
     def _on_shard_message(self, shard: int, message: messages.ShardToGateway) -> None:
         if isinstance(message, messages.Push):
             self._push(message)
+            return
+        if isinstance(message, messages.CodeBroken):
+            self._code_broken(message)
             return
         waiting = self._backends.take(message.request)
         if waiting is None:
@@ -452,6 +460,17 @@ class Gateway:
             session.drop_seat(push.world, push.player)
             self._fanout.remove(push.world, push.player)
         spread([session], message)
+
+    def _code_broken(self, broken: messages.CodeBroken) -> None:
+        """Tell the developers who are connected."""
+        notice = protocol.Notice(
+            code="code_broken",
+            message=f"{broken.game}: {broken.message}",
+            world=broken.world,
+            file=broken.file,
+            line=broken.line,
+        )
+        spread([session for session in self.sessions if session.role == "developer"], notice)
 
     def _world_closed(self, closed: protocol.Closed) -> None:
         """Tell everyone who plays there, and free their seats. Told once, however many sources say so."""

@@ -33,7 +33,9 @@ from server.messages.from_supervisor import (
     OpenWorld,
     Placed,
     Refused,
+    ReloadGame,
     RestoreWorld,
+    ServedGame,
     SessionFound,
     SessionPlayer,
     ShardDown,
@@ -45,7 +47,7 @@ from server.messages.from_supervisor import (
     WorldMoved,
     WorldsFound,
 )
-from server.messages.to_gateway import Answer, AnyAnswer, PlayerAbsent, PlayerAttached, Push, ShardToGateway
+from server.messages.to_gateway import Answer, AnyAnswer, CodeBroken, PlayerAbsent, PlayerAttached, Push, ShardToGateway
 from server.messages.to_shard import (
     AttachPlayer,
     GatewayToShard,
@@ -83,6 +85,7 @@ from server.messages.to_supervisor import (
     WorldOpened,
     WorldPulse,
     WorldReleased,
+    WorldReloaded,
     WorldRestored,
     WorldStatistics,
 )
@@ -101,6 +104,7 @@ __all__ = [
     "AskWorlds",
     "AttachPlayer",
     "CloseWorld",
+    "CodeBroken",
     "ConfigureGateway",
     "ConfigureShard",
     "Drain",
@@ -127,8 +131,10 @@ __all__ = [
     "PlayerStanding",
     "Push",
     "Refused",
+    "ReloadGame",
     "RestoreWorld",
     "RestoredPlayer",
+    "ServedGame",
     "SessionFound",
     "SessionPlayer",
     "ShardDown",
@@ -151,6 +157,7 @@ __all__ = [
     "WorldOpened",
     "WorldPulse",
     "WorldReleased",
+    "WorldReloaded",
     "WorldRestored",
     "WorldStatistics",
     "WorldsFound",

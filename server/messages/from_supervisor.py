@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from server.messages.base import Message
+from server.messages.to_gateway import CodeBroken
 from worldline import protocol
 
 NO_SHARD: Final = -2
@@ -20,12 +21,23 @@ class Tls(Message):
     key: str
 
 
+class ServedGame(Message):
+    """A part of `ConfigureGateway` and of `ReloadGame`: one version of a game. Its code is in the data folder."""
+
+    name: str
+    digest: str
+    skill: str
+    """SKILL.md, which is no part of the code."""
+    origin: str
+    """The folder it was read from, for messages to people."""
+
+
 class ConfigureGateway(Message, tag="configure_gateway"):
     """The first message a gateway gets. ``listen_fd`` is the listening socket, inherited."""
 
     gateway: int
     listen_fd: int
-    game_folders: list[str]
+    games: list[ServedGame]
     durability: Literal["durable", "written"]
     limits: bool
     guests: Literal["none", "spectator", "agent", "developer"]
@@ -57,6 +69,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     log_level: str
     keep_worlds: bool = True
     """When it drains: leave the worlds for another shard to go on with; else close them."""
+    dev: bool = False
+    """Worlds go on with the code of `ReloadGame`, stand still when it raises, and are compared around every look."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 
@@ -188,6 +202,13 @@ class RestoreWorld(Message, tag="restore_world"):
     reason: str = ""
 
 
+class ReloadGame(Message, tag="reload_game"):
+    """To gateways and shards of ``serve --dev``: the game has been saved. Its rules are these from now on, and its
+    worlds go on with them, those that are still to come here, too."""
+
+    game: ServedGame
+
+
 class CloseWorld(Message, tag="close_world"):
     """To a shard: end a world."""
 
@@ -228,6 +249,8 @@ FromSupervisor = (
     | SessionFound
     | OpenWorld
     | RestoreWorld
+    | ReloadGame
+    | CodeBroken
     | CloseWorld
     | AskView
     | AskStatistics

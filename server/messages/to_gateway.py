@@ -27,7 +27,7 @@ class Push(Message, tag="push"):
     """For all connections with a player in ``world``, or only for the one that drives ``player``."""
 
     world: str
-    message: protocol.Started | protocol.Closed | protocol.Notice
+    message: protocol.Started | protocol.Closed | protocol.RulesChanged | protocol.Notice
     player: str | None = None
 
 
@@ -48,4 +48,15 @@ class PlayerAbsent(Message, tag="absent"):
     tick: int
 
 
-ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent
+class CodeBroken(Message, tag="code_broken"):
+    """For the developers who are connected: code of a game cannot be used, or raised in ``world``. From a shard, or
+    from the supervisor."""
+
+    game: str
+    message: str
+    file: str
+    line: int | None = None
+    world: str | None = None
+
+
+ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | CodeBroken

@@ -176,6 +176,13 @@ class PlayerStanding(Message):
     connected: bool
 
 
+class WorldReloaded(Message, tag="world_reloaded"):
+    """The world goes on with the code of this digest."""
+
+    world: str
+    digest: str
+
+
 class WorldPulse(Message, tag="world_pulse"):
     """How a world is doing, once a second."""
 
@@ -272,6 +279,7 @@ ToSupervisor = (
     | JoinRefused
     | PlayerLeft
     | WorldChanged
+    | WorldReloaded
     | WorldReleased
     | WorldPulse
     | ViewReply

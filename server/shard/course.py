@@ -25,10 +25,12 @@ from typing import Any, Final
 from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
-from games.errors import WorldFaulted
+from games.code import GameCode
+from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.shard import clocks, replies
+from server.shard.breakage import Breakage, breakage
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
@@ -56,8 +58,8 @@ _log: Final = logging.getLogger("worldline.shard")
 class Course:
     """One world on its way, with what waits for it and who speaks for its players."""
 
-    def __init__(self, world: World, history: History, surroundings: Surroundings, *, eager: bool) -> None:
-        """``eager``: compute every player's observation in every tick."""
+    def __init__(self, world: World, history: History, surroundings: Surroundings, *, eager: bool, dev: bool) -> None:
+        """``eager``: compute every player's observation in every tick. ``dev``: stand still where the game raises."""
         self.world = world
         self.id = world.id
         self.game = world.code.name
@@ -69,11 +71,14 @@ class Course:
         self.pace = Pace(world, self.inbox)
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
-        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight)
+        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, dev=dev)
         self.waits = Waits(world, self.pace, surroundings.read)
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
+        self._dev = dev
+        self._broken: Breakage | None = None
+        """In ``dev``: why the world stands before a tick that raised."""
         self._pause: tuple[protocol.WorldStatus, str] | None = None
         """While the world is paused: its status before, and why."""
         self._drained: list[Pending] = []
@@ -127,6 +132,11 @@ class Course:
         """Why the world stands still, for people; None if it does not."""
         return None if self._pause is None else self._pause[1]
 
+    @property
+    def waits_for_author(self) -> bool:
+        """Whether it stands before a tick that raised."""
+        return self._broken is not None
+
     def pause(self, reason: str) -> None:
         """Stand still until `resume`; ``reason`` is for people. Nothing happens if the world has ended or is paused."""
         if self.ended or self._pause is not None:
@@ -147,13 +157,57 @@ class Course:
         self.desk.tell_now(replies.paused(self.id, reason), self._change())
 
     def resume(self) -> None:
-        """Go on as before, with whole deadlines. Nothing happens if the world is not paused."""
-        if self._pause is None or self.ended:
+        """Go on as before, with whole deadlines. Not for a world that is not paused, or waits for its author."""
+        if self._pause is None or self._broken is not None or self.ended:
             return
         (self.sight.status, _), self._pause = self._pause, None
         self.desk.tell_now(replies.goes_on(self.id), self._change())
         if self.status == "running":
             self._begin()
+
+    # --- other code ----------------------------------------------------------------------------------
+
+    def reload(self, code: GameCode) -> None:
+        """Go on with other code of the game, state kept; a world that stood still before a tick that raised goes on.
+
+        Raises GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted: then nothing has changed.
+        """
+        self.world.reload(code)
+        self.desk.journal(self._history.code(_now_ms()))
+        self.desk.push(protocol.RulesChanged(world=self.id, game=self.game, digest=code.digest, tick=self.world.tick))
+        self.desk.report(messages.WorldReloaded(world=self.id, digest=code.digest))
+        for pending, problem in self.inbox.unfit(code.manifest):
+            expected = self.world.players[pending.player].next_seq
+            refusal = replies.seq_gap(pending.seq, expected) if problem is None else replies.bad_arguments(problem)
+            self.desk.turn_away(pending, refusal)
+        if self._broken is not None:
+            self._broken = None
+            self.resume()
+        elif self.status == "running" and not self.pace.realtime:
+            self._count(anew=False)  # whom it waits for is the game's to say, and this is another
+            if self.sight.fault is not None:
+                self.end_faulted(self.sight.fault)
+            else:
+                self.wake()
+
+    def _take_back(self, result: TickResult, before: bytes) -> None:
+        """The tick raised: the world is again what it was before it."""
+        self.world.go_back(before)
+        self._broken = breakage(self.game, result.debug)
+        self.telling.debug(result.debug)
+
+    def _stand_before(self, broken: Breakage, drained: list[Pending]) -> None:
+        """Undo in the log the tick that was taken back, and wait for the author."""
+        self.desk.journal(self._history.code(_now_ms()))
+        reason = f"{broken.what}, {broken.place}; it goes on when its author has saved the game"
+        for pending in drained:
+            if isinstance(pending, PendingLeave) and pending.asker is None:
+                self.inbox.put(pending)
+            else:
+                self.desk.refuse_pending(pending, refusals.world_paused(self.id, reason))
+        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason)
+        self.desk.tell_developers(broken.told(self.game, self.id))
+        self.pause(reason)
 
     # --- the tick ------------------------------------------------------------------------------------
 
@@ -194,7 +248,11 @@ class Course:
         """Apply what was written ahead and run the tick."""
         self._next_tick = self.world.tick + 1
         try:
+            before = self._saved() if self._dev else None
             result = self.world.apply(self._entries, step=True)
+            if result.failed and before is not None:
+                self._take_back(result, before)
+                return
             self.world.check_memory()
             self._result = result
             if self._eager:
@@ -204,6 +262,13 @@ class Course:
             self.sight.fault = fault
         else:
             self._next_tick += 1
+
+    def _saved(self) -> bytes | None:
+        """The world as it is now; None if the game keeps what cannot be saved, which its next checkpoint tells."""
+        try:
+            return self.world.snapshot()
+        except StateNotSaveable:
+            return None
 
     def answer(self) -> None:
         """Tell what came of the tick that has just run."""
@@ -219,6 +284,8 @@ class Course:
                 self.wake()
         elif self.sight.fault is not None:
             self.end_faulted(self.sight.fault, also_refuse=drained)
+        elif self._broken is not None:
+            self._stand_before(self._broken, drained)
 
     def _stepped(self) -> None:
         """One of the ticks that the owner asked for has run."""

@@ -48,7 +48,11 @@ class Desk:
         """Send a gateway something that the world's last record must stand behind."""
         self._surroundings.send(asker.link, message, self.ticket)
 
-    def push(self, message: protocol.Started | protocol.Closed | protocol.Notice, player: str | None = None) -> None:
+    def push(
+        self,
+        message: protocol.Started | protocol.Closed | protocol.RulesChanged | protocol.Notice,
+        player: str | None = None,
+    ) -> None:
         """Push to the world's players, or only to ``player``."""
         self._surroundings.push(messages.Push(world=self._world, player=player, message=message), self.ticket)
 
@@ -69,6 +73,10 @@ class Desk:
         """Tell players and supervisor of something that changes nothing in the world: it does not wait for the disk."""
         self._surroundings.push(messages.Push(world=self._world, message=message), None)
         self._surroundings.report(report, None)
+
+    def tell_developers(self, message: messages.CodeBroken) -> None:
+        """Tell developers what is wrong with a game's code, at once."""
+        self._surroundings.push(message, None)
 
     def turn_away(self, pending: Pending, error: protocol.Error) -> None:
         """Refuse what waited for a tick, of which nothing was written down."""

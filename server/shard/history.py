@@ -116,6 +116,24 @@ class History:
         )
         return self._log.append(record), to_apply
 
+    def code(self, time_ms: int) -> Piece:
+        """The record that the world runs the code that it has now, and stands where it stands now.
+
+        A tick that was written ahead and taken back is undone by it, and so is what beats have promised.
+        """
+        tick = self._world.tick
+        self._shown_until = tick
+        return self._log.append(
+            records.Tick(
+                tick=tick,
+                ran=False,
+                time_ms=time_ms,
+                entries=[records.CodeEntry(self._world.code.digest)],
+                fingerprint=self._next_fingerprint(),
+                outcomes=self._take_outcomes(),
+            )
+        )
+
     def close(self, reason: str, result: Any) -> Piece:
         """The last record of a world that has ended in order."""
         record = records.Close(

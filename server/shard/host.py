@@ -50,9 +50,9 @@ class WorldHost:
     """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual."""
 
     def __init__(
-        self, world: World, history: History, surroundings: Surroundings, genesis: Genesis, *, eager: bool
+        self, world: World, history: History, surroundings: Surroundings, genesis: Genesis, *, eager: bool, dev: bool
     ) -> None:
-        self.course = Course(world, history, surroundings, eager=eager)
+        self.course = Course(world, history, surroundings, eager=eager, dev=dev)
         self.world = world
         self.id = world.id
         self._genesis = genesis
@@ -150,8 +150,9 @@ class WorldHost:
         if message.player not in self.world.players:
             self._desk.refuse(asker, replies.not_joined(message.player, self.id))
             return
-        if self.course.why_paused is not None and self._desk.is_behind:  # what it would see may stay undone for long
-            self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
+        paused = None if self.course.waits_for_author else self.course.why_paused
+        if paused is not None and self._desk.is_behind:  # what it would see may stay undone for long
+            self._desk.refuse(asker, refusals.world_paused(self.id, paused))
             return
         if message.named:
             self._drivers.heard(message.player).named(message.since)

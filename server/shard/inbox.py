@@ -13,6 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from games.errors import ArgumentProblem
+from games.manifest import Manifest
 from server.link import Link
 
 INBOX_LIMIT: Final = 256  # entries per world and tick: more than 8 players at 10 inputs/s can need in a long pause
@@ -143,6 +145,25 @@ class Inbox:
         for pending in self._inputs.pop(player, {}).values():
             self._bytes -= pending.size_bytes
         return dropped
+
+    def unfit(self, manifest: Manifest) -> list[tuple[PendingInput, ArgumentProblem | None]]:
+        """Take out the inputs that this manifest does not declare so, each with what is wrong with it; and those behind
+        them of the same player, whose seq is too high then, with None."""
+        taken: dict[str, PendingInput] = {}
+        unfit: list[tuple[PendingInput, ArgumentProblem | None]] = []
+        for pending in self.drain():
+            problem = None
+            if isinstance(pending, PendingInput):
+                try:
+                    pending.args = manifest.check_input(pending.name, pending.args)
+                except ArgumentProblem as found:
+                    problem = found
+                if problem is not None or pending.player in taken:
+                    taken.setdefault(pending.player, pending)
+                    unfit.append((pending, problem))
+                    continue
+            self.put(pending)
+        return unfit
 
     def expected_seq(self, player: str, next_seq: int) -> int:
         """The seq that the player's next new input must have; ``next_seq`` is what the world says."""

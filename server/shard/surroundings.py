@@ -23,7 +23,7 @@ class Surroundings(Protocol):
     def send(self, link: Link[Any], message: messages.Message, after: Ticket | None) -> None:
         """Send to a gateway once ``after`` is durable."""
 
-    def push(self, message: messages.Push, after: Ticket | None) -> None:
+    def push(self, message: messages.Push | messages.CodeBroken, after: Ticket | None) -> None:
         """Send to all gateways once ``after`` is durable."""
 
     def report(self, message: messages.Message, after: Ticket | None) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from games.runtime.players import InputOutcome
-from games.runtime.results import Kicked, TickResult
+from games.runtime.results import DebugLine, Kicked, TickResult
 from games.runtime.world import World
 from server import messages
 from server.shard import replies, reports
@@ -40,8 +40,10 @@ class Telling:
     """Answers for one world."""
 
     def __init__(
-        self, world: World, history: History, inbox: Inbox, drivers: Drivers, desk: Desk, sight: Sight
+        self, world: World, history: History, inbox: Inbox, drivers: Drivers, desk: Desk, sight: Sight, *, dev: bool
     ) -> None:
+        """``dev``: what the game says to its developers is for the terminal."""
+        self._debug_level = logging.INFO if dev else logging.DEBUG
         self._inbox = inbox
         self._world = world
         self._history = history
@@ -51,8 +53,7 @@ class Telling:
 
     def tell(self, applied: Sequence[Pending], result: TickResult) -> None:
         """Answer everybody who asked for what has been applied."""
-        for line in result.debug:
-            _log.debug("%s@%d: %s", self._world.id, line.tick, line.text)
+        self.debug(result.debug)
         outcomes = iter(result.outcomes)
         for pending in applied:
             match pending:
@@ -72,6 +73,11 @@ class Telling:
 
         for kicked in result.kicked:
             self._sent_away(kicked)
+
+    def debug(self, lines: Sequence[DebugLine]) -> None:
+        """Log what the game says to its developers."""
+        for line in lines:
+            _log.log(self._debug_level, "%s@%d: %s", self._world.id, line.tick, line.text)
 
     def outcome(self, asker: InputAsker, outcome: InputOutcome, seen_tick: int | None, *, duplicate: bool) -> None:
         """Answer an input with its outcome."""

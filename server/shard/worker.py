@@ -27,7 +27,7 @@ from eventlog.piece import Piece
 from eventlog.store import Store
 from eventlog.ticket import Ticket
 from games.code import Engine, GameCode
-from games.errors import ArgumentProblem, GameError, WorldFaulted
+from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from replays.replay import ReplayError
 from server import messages, refusals
 from server.callpage import CallPage
@@ -35,6 +35,7 @@ from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
 from server.shard import opening
+from server.shard.breakage import not_reloaded
 from server.shard.checkpoints import Checkpoints
 from server.shard.course import Course
 from server.shard.host import WorldHost
@@ -105,6 +106,8 @@ class Shard:
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
+        self._saved_games: dict[str, messages.ServedGame] = {}
+        """By name: the last `ReloadGame`."""
         self._why_paused: str | None = None
         self._draining = False
         self.stopped: asyncio.Future[None] = self._loop.create_future()
@@ -133,7 +136,7 @@ class Shard:
         """Send to a gateway once ``after`` is durable."""
         self._outbox.send(link, message, after)
 
-    def push(self, message: messages.Push, after: Ticket | None) -> None:
+    def push(self, message: messages.Push | messages.CodeBroken, after: Ticket | None) -> None:
         """Send to all gateways once ``after`` is durable."""
         for link in self._gateways:
             self._outbox.send(link, message, after)
@@ -261,6 +264,10 @@ class Shard:
                 host = self._hosts.get(message.world)
                 if host is not None:
                     host.course.close(message.reason)
+            case messages.ReloadGame():
+                self._saved_games[message.game.name] = message.game
+                for world in [host.id for host in self._hosts.values() if host.course.game == message.game.name]:
+                    self._loop.call_soon(self._reload, world)
             case messages.AskView():
                 self._reads.put(self._supervisor, message)
             case messages.AskStatistics():
@@ -293,12 +300,31 @@ class Shard:
                 self._openings.remove(message)
                 self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=reason, later=True))
 
-    def _code(self, game: str, digest: str) -> GameCode:
+    def _code(self, game: str, digest: str, origin: str | None = None) -> GameCode:
         """A game's code by its digest. Raises GameError, EventLogError."""
         code = self._codes.get(digest)
         if code is None:
-            code = self._codes[digest] = GameCode.from_files(game, self._store.get_code(digest))
+            code = self._codes[digest] = GameCode.from_files(game, self._store.get_code(digest), origin=origin)
         return code
+
+    def _reload(self, world: str) -> None:
+        """Let a world go on with the code of its game that was saved last, if that is other code. If it cannot, the
+        world goes on with its own."""
+        host = self._hosts.get(world)
+        game = None if host is None else self._saved_games.get(host.course.game)
+        if host is None or game is None or self._draining or self._why_paused is not None:
+            return  # where there is no room on the disk, this is done when there is
+        try:
+            code = self._code(game.name, game.digest, game.origin)
+            if code.changes_rules_of(host.world.code):
+                with self._calls.during(world, host.world.tick, "entries"):
+                    host.course.reload(code)
+                _log.info("world %s of %s goes on with the saved code at tick %d", world, game.name, host.world.tick)
+        except WorldFaulted as fault:
+            host.course.end_faulted(fault)
+        except (EventLogError, GameError, SnapshotUnreadable, StateNotSaveable) as error:
+            _log.error("world %s of %s goes on with the code it has: %s", world, game.name, error)
+            self.push(not_reloaded(game.name, world, error), None)
 
     def _open_world(self, message: messages.OpenWorld) -> None:
         try:
@@ -310,7 +336,9 @@ class Shard:
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return
         host = self._host(opened)
+        host.course.telling.debug(opened.world.setup_lines)
         self.report(messages.WorldOpened(world=host.id), host.course.ticket)
+        self._reload(host.id)
 
     def _restore_world(self, message: messages.RestoreWorld) -> None:
         try:
@@ -330,11 +358,16 @@ class Shard:
         self.report(host.restored(opened.joined), host.course.ticket)
         if message.not_run is None:
             host.course.go_on()
+            self._reload(host.id)
         else:
             host.course.end_at(message.not_run, message.reason)
 
     def _host(self, opened: opening.Opened) -> WorldHost:
-        host = WorldHost(opened.world, opened.history, self, opened.genesis, eager=self._config.eager)
+        host = WorldHost(
+            opened.world, opened.history, self, opened.genesis, eager=self._config.eager, dev=self._config.dev
+        )
+        if self._config.dev:
+            host.world.compare_looks()
         self._hosts[host.id] = host
         host.course.ticket = self._journal.append([opened.log.head])
         self._checkpoints.add(host.course, opened.history, tail_s=opened.tail_s)
@@ -356,6 +389,7 @@ class Shard:
         self._why_paused = None
         for host in list(self._hosts.values()):
             host.course.resume()
+            self._loop.call_soon(self._reload, host.id)
         for _ in self._openings:
             self._loop.call_soon(self._open_next)
 

@@ -122,6 +122,39 @@ async def test_all_worlds_that_append_in_one_turn_share_a_group(tmp_path: Path) 
     await recording.journal.close()
 
 
+class GroupCountingDisk(WatchedDisk):
+    """Counts groups, and the syncs that come right after one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.groups = self.group_syncs = 0
+        self._group_written = False
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        super().write(descriptor, data, offset)
+        self._group_written = data.startswith(b"WGRP")
+        self.groups += self._group_written
+
+    def sync(self, descriptor: int) -> None:
+        super().sync(descriptor)
+        self.group_syncs += self._group_written
+        self._group_written = False
+
+
+async def test_a_thousand_worlds_cost_one_sync_a_group(tmp_path: Path) -> None:
+    disk = GroupCountingDisk()
+    recording = Recording(tmp_path, disk=disk)
+    worlds = [f"w_{number}" for number in range(1000)]
+    await recording.create(*worlds).wait()
+    for tick in range(1, 6):
+        await recording.journal.append([recording.piece(world, tick_record(tick)) for world in worlds]).wait()
+    assert disk.groups == disk.group_syncs == recording.journal.statistics().groups == 6
+    assert disk.of_worlds("sync") == []
+    laid_by = len(disk.of_segments("sync")) - disk.group_syncs
+    assert laid_by <= 4, "zeros for several groups at once"
+    await recording.journal.close()
+
+
 async def test_a_pending_group_that_is_full_is_followed_by_another(tmp_path: Path) -> None:
     recording = Recording(
         tmp_path, options=JournalOptions(group_bytes=1000, flush_after_s=NEVER_S, seal_after_s=NEVER_S)

@@ -80,6 +80,17 @@ async def test_every_byte_of_a_journal_is_what_the_page_says(tmp_path: Path) -> 
     await recording.journal.close()
 
 
+async def test_every_segment_has_a_salt_of_its_own(tmp_path: Path) -> None:
+    """So that no page of an old segment, on blocks that the disk uses again, can pass for a group of a new one."""
+    recording = Recording(tmp_path, options=SMALL)
+    await recording.create("w_one").wait()
+    for tick in range(1, 40):
+        await recording.append("w_one", tick_record(tick)).wait()
+    salts = [path.read_bytes()[12:16] for path in recording.segments()]
+    assert len(set(salts)) == len(salts) > 3
+    await recording.journal.close()
+
+
 async def test_a_seal_is_a_group_without_entries(tmp_path: Path) -> None:
     options = JournalOptions(seal_after_s=0.001, flush_after_s=NEVER_S)
     recording = Recording(tmp_path, options=options)

@@ -129,7 +129,7 @@ async def test_damage_in_one_world_hides_none_in_another(tmp_path: Path) -> None
 async def test_every_byte_of_world_files_and_code_is_watched(tmp_path: Path) -> None:
     recording = Kept(tmp_path, file_bytes=700)
     recording.create("w_one")
-    recording.append("w_one", *every_kind()[3:7])
+    recording.append("w_one", *(each for each in every_kind()[2:7] if not isinstance(each, records.Checkpoint)))
     await recording.journal.close()
     flips = 0
     for path in sorted(path for path in tmp_path.rglob("*") if path.suffix in (".wlog", ".lua", ".toml")):
@@ -167,7 +167,7 @@ async def test_nothing_stands_behind_the_end(tmp_path: Path, file_bytes: int) ->
     last = recording.piece("w_late", ends[0])
     recording.journal.append([last, piece := recording.piece("w_late", late)])
     await recording.journal.close()
-    (problem,) = verify(tmp_path).problems
+    (problem,) = (each for each in verify(tmp_path).problems if "/snapshots/" not in each.file)
     assert (problem.world, problem.tick, problem.file) == ("w_late", 9, f"worlds/w_late/{frame.file_name(piece.file)}")
     assert problem.offset == (piece.offset or 72)
     assert "behind the world's end" in problem.reason

@@ -126,6 +126,52 @@ MUTANTS = {
         19,
         "game.observe changed state.seen",
     ),
+    "a describe that raises": (
+        ("return game\n", "function game.describe(world)\n  return nil .. world.id\nend\nreturn game\n"),
+        "looking_raises",
+        23,
+        "game.describe raised",
+    ),
+    "a describe that writes": (
+        ("return game\n", "function game.describe(world)\n  world.state.n = -1\n  return ''\nend\nreturn game\n"),
+        "looking_writes",
+        22,
+        "game.describe changed state.n",
+    ),
+    "actions that raise": (
+        ("return game\n", "function game.actions(world)\n  return world.state.n.m.k\nend\nreturn game\n"),
+        "looking_raises",
+        23,
+        "game.actions raised",
+    ),
+    "actions that write": (
+        ("return game\n", "function game.actions(world)\n  world.state.n = -1\n  return {}\nend\nreturn game\n"),
+        "looking_writes",
+        22,
+        "game.actions changed state.n",
+    ),
+    "a view that raises": (
+        ("return game\n", "function game.view(world)\n  return world.view\nend\nreturn game\n"),
+        "looking_raises",
+        23,
+        "game.view raised: world has no view",
+    ),
+    "a timer that raises": (
+        (
+            "return game\n",
+            "function game.join(world)\n  world.after(5, 'late')\nend\n"
+            "function game.timers.late(world)\n  world.nothing()\nend\nreturn game\n",
+        ),
+        "raises",
+        26,
+        "game.timers.late raised",
+    ),
+    "a leave that raises": (
+        ("return game\n", "function game.leave(world, player)\n  player.seat = 1\nend\nreturn game\n"),
+        "raises",
+        23,
+        "game.leave raised",
+    ),
     "a field that is not declared": (("me = player }", "me = player, more = 1 }"), "observation_misfit", 19, "more is"),
     "a field of another type": (("n = world.state.n,", "n = 0.5,"), "observation_misfit", 19, "n must be an integer"),
     "a number that is none": (("n = world.state.n,", "n = 0 / 0,"), "observation_misfit", 19, "n must be an integer"),
@@ -145,7 +191,7 @@ MUTANTS = {
     "a loop without an end": ((TICK, "  while true do end\n"), "stuck", 13, "has not come back"),
     "a setup that raises": (("  world.state.n = 0\n", "  world.state.n = nil + 1\n"), "does_not_load", 4, "arithmetic"),
     "memory without end": (
-        (TICK, "  world.state[#world.state + 1] = string.rep('x', 1048576) .. world.tick\n"),
+        (TICK, "  for i = 1, 8 do world.state['t' .. world.tick .. i] = string.rep(i, 1048576) .. world.tick end\n"),
         "faulted",
         13,
         "64 MiB",

@@ -6,7 +6,7 @@ without its checksums noticing: it says something else than what was done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from eventlog.store import Store
 from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
 from games.errors import WorldFaulted
-from games.runtime.effects import Input, Join, Leave
+from games.runtime.effects import Input, Join, Leave, Silence
 from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays.standing import Standing, encode_standing
@@ -33,17 +33,25 @@ class Recording:
     """A world that is played and written down; made by `start`, ended by `close`."""
 
     def __init__(
-        self, data: Path, code: GameCode, *, seed: int, settings: dict[str, Any], file_bytes: int = 8 << 20
+        self,
+        data: Path,
+        code: GameCode,
+        *,
+        seed: int,
+        settings: dict[str, Any],
+        file_bytes: int = 8 << 20,
+        world: str = WORLD,
     ) -> None:
         """Must be made on a running event loop: the journal needs one."""
+        self.id = world
         self._store = Store.open(data)
         engine = Engine.current()
         self._store.put_code(code.digest, code.files)
         self._store.put_engine(engine.digest, engine.files)
         self._journal = Journal.open(data, 0, on_failure=self._disk_failed)
-        self.world = World.load(code, world_id=WORLD, seed=seed, settings=settings)
+        self.world = World.load(code, world_id=world, seed=seed, settings=settings)
         genesis = records.Genesis(
-            world=WORLD,
+            world=world,
             game=code.name,
             digest=code.digest,
             seed=seed,
@@ -82,6 +90,19 @@ class Recording:
         seq = self._seqs[player]
         self._seqs[player] = seq + 1
         self._apply([Input(player=player, seq=seq, name=name, args=args)], ran=True)
+
+    def turn(self, moves: Mapping[str, tuple[str, dict[str, Any]] | None]) -> None:
+        """Apply, in the next tick, the moves of players in the order given; None: one who was silent."""
+        entries: list[Join | Leave | Input | Silence] = []
+        for player, move in moves.items():
+            if move is None:
+                name, args = self.world.code.manifest.default_input
+                entries.append(Silence(player=player, name=name, args=args))
+            else:
+                seq = self._seqs[player]
+                self._seqs[player] = seq + 1
+                entries.append(Input(player=player, seq=seq, name=move[0], args=move[1]))
+        self._apply(entries, ran=True)
 
     def reload(self, code: GameCode) -> None:
         """Go on with other code of the game, between two ticks."""
@@ -137,7 +158,7 @@ class Recording:
 
     def checkpoint(self, *, state_hash_lie: bytes | None = None, late_by: int = 0) -> int:
         """Write a snapshot, let so many ticks pass, and write its record; return the tick of the snapshot."""
-        snapshots = Snapshots(self._data, WORLD)
+        snapshots = Snapshots(self._data, self.id)
         tick, saved = self.world.tick, self.world.snapshot()
         found = state_hash(saved)
         log = self._log
@@ -145,7 +166,7 @@ class Recording:
             Snapshot(
                 tick=tick,
                 position=LogEnd(
-                    world=WORLD, epoch=log.epoch, file=log.file, offset=log.offset, crc=log.crc, tick=log.last_tick
+                    world=self.id, epoch=log.epoch, file=log.file, offset=log.offset, crc=log.crc, tick=log.last_tick
                 ),
                 code=self.world.code.digest,
                 engine=self.world.engine.digest,
@@ -169,6 +190,12 @@ class Recording:
         self._last = self._journal.append([log.append(record)])
         return tick
 
+    def claim(self) -> None:
+        """Write down the hash of the state, in a checkpoint whose snapshot is not kept."""
+        tick = self.world.tick
+        record = records.Checkpoint(tick, state_hash(self.world.snapshot()), f"{tick:010d}.snap", 0)
+        self._last = self._journal.append([self._log.append(record)])
+
     async def synced(self) -> None:
         """Wait until all that was written is durable in the journal."""
         await self._last.wait()
@@ -189,7 +216,7 @@ class Recording:
 
     # --- writing -------------------------------------------------------------------------------------
 
-    def _apply(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
+    def _apply(self, entries: Sequence[Join | Leave | Input | Silence], *, ran: bool) -> None:
         self._write(entries, ran=ran)
         result = self.world.apply(entries, step=ran)
         self._notes = [
@@ -197,7 +224,7 @@ class Recording:
             for outcome in result.outcomes
         ]
 
-    def _write(self, entries: Sequence[Join | Leave | Input], *, ran: bool) -> None:
+    def _write(self, entries: Sequence[Join | Leave | Input | Silence], *, ran: bool) -> None:
         record = records.Tick(
             tick=self.world.tick + 1 if ran else self.world.tick,
             ran=ran,
@@ -220,7 +247,7 @@ class Recording:
         )
         self._last = self._journal.append([self._log.append(record)])
 
-    def _log_entry(self, entry: Join | Leave | Input) -> records.Entry:
+    def _log_entry(self, entry: Join | Leave | Input | Silence) -> records.Entry:
         match entry:
             case Join():
                 joined = records.JoinEntry(entry.player, entry.seat, entry.agent, entry.name, "s_0123456789")
@@ -228,6 +255,8 @@ class Recording:
                 return joined
             case Leave():
                 return records.LeaveEntry(entry.player, entry.reason)
+            case Silence():
+                return records.TimeoutEntry(entry.player)
             case Input():
                 args, self.lie = (entry.args if self.lie is None else self.lie), None
                 return records.InputEntry(

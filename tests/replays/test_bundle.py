@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.archive import archive_world
-from eventlog.errors import LogDamaged, UnknownDigest
+from eventlog.errors import LogDamaged, StoreNotWritable, UnknownDigest
 from eventlog.reader import WorldBytes, read_world
 from eventlog.store import Store
 from replays.bundle import export_world, import_bundle, unpacked
@@ -18,6 +18,7 @@ from replays.errors import BundleExists, BundleUnfinished, CodeChanged, WorldDif
 from replays.replay import replay
 from replays.verify import verify_bundle, verify_world
 from server.commands import main
+from tests.eventlog.disks import WatchedDisk
 from tests.games.tsunami_driver import variant
 from tests.replays.recording import WORLD, Recording
 from tests.replays.test_reexecution import broken, play, tsunami
@@ -159,6 +160,45 @@ async def test_importing_twice_changes_nothing_and_other_bytes_are_refused(tmp_p
     with pytest.raises(WorldDiffers, match=r"0001\.wlog differs"):
         import_bundle(tmp_path / "two.replay", tmp_path / "data")
     assert whole_folder(tmp_path / "data") == before
+
+
+class Killed(BaseException):
+    """Nobody cleans up after this, as after the end of the process."""
+
+
+@pytest.mark.parametrize("ends_with", [OSError, Killed])
+async def test_an_import_that_breaks_off_anywhere_leaves_the_whole_world_or_none(
+    tmp_path: Path, ends_with: type[BaseException]
+) -> None:
+    await record(tmp_path / "source", file_bytes=1000)
+    export_world(tmp_path / "source", WORLD, tmp_path / "x.replay")
+    calls = 0
+
+    class Breaking(WatchedDisk):
+        def __init__(self, at: int) -> None:
+            super().__init__()
+            self.left = at
+
+        def before(self, call: str, path: Path) -> None:
+            nonlocal calls
+            calls += 1
+            self.left -= 1
+            if self.left < 0 and call != "close":
+                raise ends_with("broken off")
+
+    import_bundle(tmp_path / "x.replay", tmp_path / "whole", disk=Breaking(10_000))
+    assert calls > 15
+    seen = set[bool]()
+    for at in range(calls):
+        data = tmp_path / f"data-{at}"
+        with pytest.raises((StoreNotWritable, Killed)):
+            import_bundle(tmp_path / "x.replay", data, disk=Breaking(at))
+        known = bool(Store.read_only(data).world_ids())
+        seen.add(known)
+        assert not known or log_files(data) == log_files(tmp_path / "source")
+        assert import_bundle(tmp_path / "x.replay", data).there_already is known
+        assert log_files(data) == log_files(tmp_path / "source")
+    assert seen == {True, False}
 
 
 async def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:

@@ -124,9 +124,11 @@ async def test_a_world_keeps_what_it_began_with(tmp_path: Path) -> None:
     recording.run(3)
     assert recording.world.code.manifest.tick_hz == 60
     assert recording.world.code.manifest.inputs["add"].help == "Add more."
+    recording.checkpoint()
     await recording.close()
-    walk = replay(tmp_path, WORLD).run()
-    assert walk.world.code.manifest.tick_hz == 60
+    for start in ("genesis", "latest"):
+        walk = replay(tmp_path, WORLD, start=start).run()
+        assert walk.world.code.manifest.tick_hz == 60
     assert verify_world(tmp_path, WORLD).status == "verified"
 
 

@@ -19,6 +19,7 @@ def test_the_shipped_games_are_good(name: str, capsys: pytest.CaptureFixture[str
     report = json.loads(capsys.readouterr().out)
     assert (report["game"], report["problems"]) == (name, [])
     assert report["figures"]["ticks"] > 100
+    assert report["replays"] > 0
     with capsys.disabled():
         print(f" games check {name} took {report['seconds']} s here ", end="")
 
@@ -45,6 +46,21 @@ def test_a_game_that_does_not_load_is_named(broken: Path, capsys: pytest.Capture
     (broken / "board.lua").write_text("return {\n}}\n")
     assert main(["games", "check", str(broken)]) == 1
     assert "board.lua:2: does_not_load" in capsys.readouterr().out
+
+
+def test_a_rule_that_changes_history_is_named_with_the_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    game = Path(shutil.copytree(find_games()["parley"].origin, tmp_path / "parley"))
+    (game / "replays" / "none.replay").write_text("hello")
+    main_lua = game / "main.lua"
+    text = main_lua.read_text()
+    assert text.count("POINTS = 10") == 1
+    main_lua.write_text(text.replace("POINTS = 10", "POINTS = 11"))
+    assert main(["games", "check", str(game), "--ticks", "200"]) == 1
+    said = capsys.readouterr().out
+    assert "replays/game-1.replay: replay_differs: with this code the game goes another way before tick" in said
+    assert "replays/none.replay: replay_unusable" in said
 
 
 def test_an_unknown_game_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,44 +80,67 @@ async def test_a_world_is_touched_only_when_its_shard_has_let_it_go(
     await recording.journal.close()
 
 
+async def test_a_world_that_another_shard_has_taken_meanwhile_is_left_alone(
+    tmp_path: Path, keep: Callable[..., Housekeeper]
+) -> None:
+    keeper = keep(NOTHING_LEFT)
+    recording = Recording(tmp_path)
+    for world in ("w_one", "w_two"):
+        append_life(recording, world)
+        await recording.journal.release_world(world).wait()
+    keeper.at_rest("w_one")
+    keeper.held("w_one", SHARD)  # before anybody has had the time to look at it
+    keeper.at_rest("w_two")
+    await until(lambda: not names(tmp_path, "w_two"))
+    assert names(tmp_path, "w_one") == {"0001.wlog"}
+    await recording.journal.close()
+
+
 async def test_what_a_dead_shard_had_is_touched_when_its_journal_is_redone_and_only_what_has_ended(
     tmp_path: Path, keep: Callable[..., Housekeeper]
 ) -> None:
     recording = Recording(tmp_path / "alive")
     append_life(recording, "w_ended")
-    append_life(recording, "w_returns", ends=False)
+    append_life(recording, "w_back")  # it has ended as well, which nobody knows: a shard will find out
     await recording.journal.append(()).wait()
     data = crash(recording.data, tmp_path / "dead")
     await recording.journal.close()
 
     keeper = keep(AT_ONCE, data, infos=[])
-    for world in ("w_ended", "w_returns"):
+    for world in ("w_ended", "w_back"):
         keeper.held(world, SHARD)
     recover_shard(data, SHARD)
-    keeper.journal_redone(SHARD, ["w_returns"])
+    keeper.journal_redone(SHARD, ["w_back"])
     await until(lambda: names(data, "w_ended") == {"0001.wlogz"})
     assert plain(read_world(data, "w_ended")) == recording.written["w_ended"]
-    assert names(data, "w_returns") == {"0001.wlog"}
+    assert names(data, "w_back") == {"0001.wlog"}
+    keeper.at_rest("w_back")
+    await until(lambda: names(data, "w_back") == {"0001.wlogz"})
 
 
 async def test_a_damaged_world_is_left_as_it_is_and_said_once(
     tmp_path: Path, keep: Callable[..., Housekeeper], caplog: pytest.LogCaptureFixture
 ) -> None:
     recording = Recording(tmp_path)
-    for world in ("w_bad", "w_good"):
+    for world in ("w_bad", "w_good", "w_other"):
         append_life(recording, world)
     await recording.journal.close()
     path = tmp_path / "worlds" / "w_bad" / "0001.wlog"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+    infos = [info for info in Store.read_only(tmp_path).worlds() if info.world != "w_other"]
     with caplog.at_level(logging.WARNING, "worldline.housekeeping"):
-        keep(AT_ONCE)
-        await until(lambda: names(tmp_path, "w_good") == {"0001.wlogz"})
-        await until(lambda: bool(caplog.records))
-    assert path.read_bytes() == bytes(content) and names(tmp_path, "w_bad") == {"0001.wlog"}
+        keeper = keep(AT_ONCE, infos=infos)
+        await until(lambda: names(tmp_path, "w_good") == {"0001.wlogz"} and bool(caplog.records))
+        keeper.at_rest("w_other")
+        await until(lambda: names(tmp_path, "w_other") == {"0001.wlogz"})
+    assert path.read_bytes() == bytes(content)
+    assert names(tmp_path, "w_bad") == {"0001.wlog"}
     (said,) = caplog.messages
-    assert "w_bad" in said and "damaged" in said and str(path) in said
+    assert "w_bad" in said
+    assert "damaged" in said
+    assert str(path) in said
 
 
 async def test_what_cannot_be_done_is_said_and_tried_again(
@@ -140,6 +163,23 @@ async def test_what_cannot_be_done_is_said_and_tried_again(
     assert names(tmp_path, "w_one") == {"0001.wlog", in_the_way.name}
     in_the_way.rmdir()
     await until(lambda: names(tmp_path, "w_one") == {"0001.wlogz"})
+
+
+async def test_a_world_that_cannot_be_archived_now_counts_for_the_limits(
+    tmp_path: Path, keep: Callable[..., Housekeeper], caplog: pytest.LogCaptureFixture
+) -> None:
+    recording = Recording(tmp_path)
+    for world in ("w_one", "w_two"):
+        append_life(recording, world)
+    await recording.journal.close()
+    (tmp_path / "worlds" / "w_two" / "0001.wlogz.new").mkdir()
+    infos = [info for info in Store.read_only(tmp_path).worlds() if info.world == "w_two"]
+    with caplog.at_level(logging.WARNING, "worldline.housekeeping"):
+        keeper = keep(Retention(archive_after_s=0, keep_worlds=1), infos=infos)
+        await until(lambda: "cannot archive w_two" in caplog.text)
+        keeper.at_rest("w_one")
+        await until(lambda: names(tmp_path, "w_one") != {"0001.wlog"})
+    assert names(tmp_path, "w_one") == set(), "one is kept, and that is w_two"
 
 
 async def test_the_index_is_put_right_at_the_start_and_kept_right(

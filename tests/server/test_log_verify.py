@@ -13,6 +13,7 @@ from eventlog.store import Store
 from eventlog.worldlog import WorldLog
 from games.code import Engine, find_games
 from server.commands import main
+from tests.eventlog.test_verify_snapshots import place, played
 
 WORLDS = ("w_0000000001", "w_0000000002")
 RECORDS = 5
@@ -79,3 +80,22 @@ def test_what_is_not_there_is_said(tmp_path: Path, data: Path, capsys: pytest.Ca
     assert "there is no data folder" in capsys.readouterr().err
     assert main(["log", "verify", "w_nobody", "--data", str(data)]) == 1
     assert "no world w_nobody" in capsys.readouterr().err
+
+
+async def test_a_missing_snapshot_is_damage_but_the_log_is_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await played(tmp_path, "w_one")
+    left = tmp_path / place(20, "w_one").replace("0000000020.snap", ".0000000020.snap.new")
+    left.write_bytes(b"half")
+    assert main(["log", "verify", "--data", str(tmp_path)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert ", 3 snapshots, " in first
+    assert (
+        second == f"{left.relative_to(tmp_path)} was left unfinished by a crash; it means nothing and may be removed."
+    )
+    (tmp_path / place(16, "w_one")).unlink()
+    assert main(["log", "verify", "--data", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"w_one\t16\t{place(16, 'w_one')}\t0\tthe snapshot is missing")
+    assert "all logs are intact: worlds come back from them without these snapshots" in printed.err

@@ -92,13 +92,13 @@ async def test_a_slot_gives_up_on_what_dies_right_after_its_start(spawn_child: S
         nonlocal starts
         starts += 1
         child = await spawn_child()
-        child.kill()
+        os.kill(child.pid, signal.SIGSEGV)
         return child
 
     slot = Slot("a slot", start, given_up.set_result)
     assert await asyncio.wait_for(given_up, 2 * WITHIN_S) is slot
     assert starts == SHORT_LIVES_LIMIT + 1
-    assert slot.given_up and slot.settled.done() and slot.last_ending == "signal 9 (SIGKILL)"
+    assert slot.given_up and slot.settled.done() and slot.last_ending == "signal 11 (SIGSEGV)"
     assert await slot.stop(within_s=1.0) is True
 
 

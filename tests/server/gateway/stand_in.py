@@ -156,7 +156,7 @@ async def running_edge(
     config = messages.ConfigureGateway(
         gateway=0,
         listen_fd=-1,
-        game_folders=[],
+        games=[],
         durability="durable",
         limits=True,
         guests=guests,
