@@ -267,7 +267,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_tests_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text()
     for name in re.findall(r"`(tests/[^`\s]+)`", text):
-        assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}, which does not exist"
+        file, _, function = name.partition("::")
+        assert (ROOT / file).exists(), f"{page.relative_to(ROOT)} names {name}, which does not exist"
+        assert not function or f"def {function}(" in (ROOT / file).read_text(), f"{page.relative_to(ROOT)} names {name}"
     for name in re.findall(r"python -m (tests[.\w]+)", text):
         path = ROOT / name.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"no module {name}"
