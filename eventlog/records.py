@@ -222,7 +222,10 @@ _decoder: Final = msgspec.msgpack.Decoder(Record)
 
 def decode(payload: bytes | memoryview) -> Record:
     """The record in ``payload``. Raises `msgspec.DecodeError` (also for values out of range) if there is none."""
-    record: Record = _decoder.decode(payload)
+    try:
+        record: Record = _decoder.decode(payload)
+    except UnicodeDecodeError as error:  # the one error of the library that is not its own
+        raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
     return record
 
 

@@ -1,6 +1,7 @@
 """What a listing says of a world, read from the two ends of its log.
 
 Cheap on purpose: the genesis, then the headers of the last file, and the last record that says how the world stands.
+Where the first file of a log is gone, a snapshot has the genesis, and the world can go on from there.
 Who wants to know that every byte is good reads the world.
 """
 
@@ -13,8 +14,9 @@ import msgspec
 from eventlog import frame, limits, records
 from eventlog.errors import FormatTooNew, LogDamaged
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
-from eventlog.reader import WorldBytes
+from eventlog.reader import WorldBytes, stands_in
 from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Record, Tick
+from eventlog.snapshots import Snapshots
 
 _GENESIS_BYTES: Final = 64 * 1024
 """Enough for nearly every genesis; a longer one costs a second read."""
@@ -97,6 +99,8 @@ def _info(source: WorldBytes, found: _Found, status: Status, reason: str | None)
 
 
 def _genesis(source: WorldBytes) -> Genesis:
+    if not source.size(1) and not source.path(1).exists():  # gone; an empty file is damage
+        return _genesis_of_snapshot(source)
     for limit in (_GENESIS_BYTES, None):
         data = source.read(1, limit)
         source.report_damage(1, 0)
@@ -112,6 +116,14 @@ def _genesis(source: WorldBytes) -> Genesis:
             return record
         break
     raise BadBytes("the log does not begin with a genesis")
+
+
+def _genesis_of_snapshot(source: WorldBytes) -> Genesis:
+    """What the latest snapshot says, from whose place on the log is there."""
+    for snapshot in Snapshots(source.folder.parent.parent, source.world).usable():
+        if stands_in(source, snapshot.position):
+            return snapshot.genesis
+    raise BadBytes(f"{source.path(1).name} is missing, and no snapshot stands in the files that are there")
 
 
 def _standing(source: WorldBytes, created_ms: int) -> tuple[Record | None, int, int | None]:
@@ -140,6 +152,8 @@ def _last_time(source: WorldBytes, file: int, created_ms: int) -> int:
     """The time of the last tick record in ``file`` or before it; if there is none, when the world was made."""
     for number in range(file, 0, -1):
         data = source.read(number)
+        if number == 1 and not data:
+            break  # gone: see `_genesis`
         source.report_damage(number, 0)
         _, crc = frame.decode_file_header(data)
         _, timed = _last_places(data, crc)

@@ -193,7 +193,7 @@ class BundleReader:
             raise BundleDamaged(self.path, at, "the table does not match its digest")
         try:
             table = _table_decoder.decode(content)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BundleDamaged(self.path, at, f"the table is none: {error}") from None
         problem = _problem_in(table, at)
         if problem is not None:

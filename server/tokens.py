@@ -79,7 +79,7 @@ def read_tokens(data: Path) -> list[TokenRecord]:
         return []
     except OSError as error:
         raise TokenError(f"cannot read {path}: {error.strerror}", "give it back to this user") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         remedy = "bring it back from a backup, or remove it and make the tokens anew"
         raise TokenError(f"{path} is not a file of tokens: {error}", remedy) from error
 

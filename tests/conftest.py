@@ -14,7 +14,7 @@ import pytest
 
 REASON = "needs a program that is not on this machine: "
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.faults_tried"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -26,6 +26,7 @@ import pytest
 from lupa import luajit21
 
 from server.commands import COMMANDS
+from tests.faults_tried import KINDS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -43,6 +44,10 @@ STAND_INS: Final = {
     # What `make demo` comes down to once the environment is there.
     "make demo": "worldline demo",
     'make demo ARGS="--seconds 20 --agents 100"': "worldline demo --seconds 5 --agents 20",
+    # A minute of full load, in the checkout: tests/system/test_chaos.py has all of it.
+    ".venv/bin/python -m tests.system.chaos --seconds 60 --agents 50 --seed 1": (
+        f"cd {shlex.quote(str(ROOT))} && {sys.executable} -m tests.system.chaos --seconds 4 --agents 4 --seed 1"
+    ),
     # tests/test_wheel.py does this, without the network.
     "pip install .": "worldline --version",
 }
@@ -256,6 +261,30 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}, which does not exist"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text()
+    for name in re.findall(r"`(tests/[^`\s]+)`", text):
+        file, _, function = name.partition("::")
+        assert (ROOT / file).exists(), f"{page.relative_to(ROOT)} names {name}, which does not exist"
+        assert not function or f"def {function}(" in (ROOT / file).read_text(), f"{page.relative_to(ROOT)} names {name}"
+    for name in re.findall(r"python -m (tests[.\w]+)", text):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"no module {name}"
+    named = set(re.findall(r"`(test_\w+)`", text))
+    defined = {
+        function
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for function in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    assert named <= defined, f"{page.relative_to(ROOT)} names {sorted(named - defined)}"
+
+
+def test_the_reliability_page_has_every_kind_of_fault_that_is_counted() -> None:
+    rows = re.findall(r"^\| (.+?) \| ([\d,]+) \| 0 \| 0 \|$", (ROOT / "docs/reliability.md").read_text(), re.MULTILINE)
+    assert [kind for kind, _ in rows] == list(KINDS)
 
 
 def test_the_readers_bot_has_fifteen_lines() -> None:

@@ -91,8 +91,12 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         str(verdict.tick),
         str(verdict.records),
         f"{verdict.seconds:.2f}",
-        verdict.problem or "",
+        verdict.problem or _left_out(verdict),
     )
+
+
+def _left_out(verdict: Verdict) -> str:
+    return f"from tick {verdict.from_tick} on: the log before it is missing" if verdict.from_tick else ""
 
 
 @contextlib.contextmanager

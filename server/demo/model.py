@@ -75,7 +75,7 @@ def world_rows(
     """The worlds that run, oldest first, with what two readings of the server say about each."""
     before, after = _by_world(earlier), _by_world(later)
     running = [summary for summary in reversed(summaries) if summary.status in ("waiting", "running")]
-    return [_row(summary, before.get(summary.world), after.get(summary.world)) for summary in running]
+    return [_row(summary, *_pair(before.get(summary.world), after.get(summary.world))) for summary in running]
 
 
 def best_players(row: WorldRow, count: int) -> list[PlayerSummary]:
@@ -103,7 +103,16 @@ def _row(summary: WorldSummary, before: WorldStatistics | None, after: WorldStat
     )
 
 
-def _by_world(statistics: ServerStatistics | None) -> Mapping[str, WorldStatistics]:
+def _pair(
+    before: tuple[int, WorldStatistics] | None, after: tuple[int, WorldStatistics] | None
+) -> tuple[WorldStatistics | None, WorldStatistics | None]:
+    """Two readings that can be compared: a world that has another process now has begun to count anew there."""
+    comparable = before is not None and after is not None and before[0] == after[0]
+    return before[1] if before is not None and comparable else None, None if after is None else after[1]
+
+
+def _by_world(statistics: ServerStatistics | None) -> Mapping[str, tuple[int, WorldStatistics]]:
+    """The process and the reading of each world."""
     if statistics is None:
         return {}
-    return {world.world: world for shard in statistics.shards for world in shard.worlds}
+    return {world.world: (shard.pid, world) for shard in statistics.shards for world in shard.worlds}

@@ -14,6 +14,7 @@ from eventlog.reader import read_world
 from eventlog.ticket import Ticket
 from tests.eventlog.building import NEVER_S, Recording, plain, tick_record
 from tests.eventlog.disks import FailingDisk, GatedDisk, WatchedDisk
+from tests.faults_tried import Tried
 
 EAGER = JournalOptions(flush_bytes=1, flush_after_s=NEVER_S, seal_after_s=NEVER_S)
 """World files are written as soon as that is allowed."""
@@ -278,7 +279,7 @@ async def script(recording: Recording, acknowledged: dict[str, int]) -> None:
     await recording.journal.close()
 
 
-async def test_whichever_call_to_the_disk_fails_what_was_acknowledged_is_readable(tmp_path: Path) -> None:
+async def test_whichever_call_to_the_disk_fails_what_was_acknowledged_is_readable(tmp_path: Path, tried: Tried) -> None:
     options = JournalOptions(
         segment_bytes=16 * 1024, segments_per_retirement=1, flush_bytes=1, flush_after_s=NEVER_S, seal_after_s=NEVER_S
     )
@@ -307,6 +308,7 @@ async def test_whichever_call_to_the_disk_fails_what_was_acknowledged_is_readabl
             read = plain(read_world(data, world))
             assert read == recording.written[world][: len(read)]
             assert len(read) >= count, (nth, counted.calls[nth])
+    tried("a call to the disk that fails", fired)
     assert fired > 60
 
 

@@ -29,6 +29,7 @@ from tests.eventlog.disks import FailingDisk, HastyDisk, WatchedDisk
 from tests.eventlog.power import PowerDisk, PowerLost
 from tests.eventlog.scripted_life import END, ENDED, PLAYING, TICKS
 from tests.eventlog.test_archive import ended_world
+from tests.faults_tried import Tried
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ("pwrite64", "fdatasync", "fsync", "rename", "unlink", "rmdir")
@@ -99,7 +100,7 @@ def check_after_crash(data: Path, said: list[str]) -> None:
 
 @pytest.mark.needs("strace")
 @pytest.mark.parametrize("segments", ["big", "small"])
-def test_killed_at_every_call_the_world_is_there_or_gone(tmp_path: Path, segments: str) -> None:
+def test_killed_at_every_call_the_world_is_there_or_gone(tmp_path: Path, segments: str, tried: Tried) -> None:
     whole = tmp_path / "whole"
     code, said = life(whole, segments, "-o", str(tmp_path / "calls"))
     assert (code, said[-2:]) == (0, ["removed", "tick 3"])
@@ -107,11 +108,12 @@ def test_killed_at_every_call_the_world_is_there_or_gone(tmp_path: Path, segment
         journal = b"".join(path.read_bytes() for path in sorted(whole.rglob("*.journal")))
         assert genesis(ENDED).world.encode() in journal, "the journal still holds all of the world that is gone"
     check_after_crash(whole, said)
-    kill_everywhere(tmp_path, None, segments, [])
+    reached = kill_everywhere(tmp_path, None, segments, [])
+    tried("a process killed at a system call (strace)", reached.total())
 
 
 @pytest.mark.needs("strace")
-async def test_killed_at_every_call_of_archiving_and_removing(tmp_path: Path) -> None:
+async def test_killed_at_every_call_of_archiving_and_removing(tmp_path: Path, tried: Tried) -> None:
     """Single-threaded, so that each call of these two is one of the kills."""
     recording = await scripted_life.live(tmp_path / "running", "big", act_too=False)
     released = crash(tmp_path / "running", tmp_path / "released")
@@ -119,6 +121,7 @@ async def test_killed_at_every_call_of_archiving_and_removing(tmp_path: Path) ->
     code, said = life(shutil.copytree(released, tmp_path / "probe"), "act", "-o", str(tmp_path / "calls"))
     assert (code, said) == (0, ["archived", "removed"])
     reached = kill_everywhere(tmp_path, released, "act", ["ended", "tick 1", "released"])
+    tried("a process killed at a system call (strace)", reached.total())
     assert min(reached["released"], reached["archived"]) >= 5, reached
 
 
@@ -147,7 +150,7 @@ def kill_everywhere(tmp_path: Path, start: Path | None, what: str, said_before: 
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
-async def test_whichever_call_fails_doing_it_again_completes_it(tmp_path: Path, error: int) -> None:
+async def test_whichever_call_fails_doing_it_again_completes_it(tmp_path: Path, error: int, tried: Tried) -> None:
     written = await ended_world(tmp_path / "whole", ticks=8, file_bytes=1000)
     for act in (archive_world, remove_world):
         counted = WatchedDisk()
@@ -165,6 +168,7 @@ async def test_whichever_call_fails_doing_it_again_completes_it(tmp_path: Path, 
             with pytest.raises(OSError, match="this disk fails"):
                 act(data, "w_one", disk=disk)
             assert disk.failed == 1
+            tried("a call to the disk that fails")
             finish_removals(data, disk=HastyDisk())
             found = read_or_gone(data, "w_one")
             assert found == written or (found is None and act is remove_world)
@@ -204,7 +208,7 @@ async def test_an_archive_that_is_not_equal_is_made_anew(tmp_path: Path) -> None
 # --- lost power ---------------------------------------------------------------------------------------
 
 
-async def test_lost_power_at_any_call_loses_no_record_and_keeps_no_half(tmp_path: Path) -> None:
+async def test_lost_power_at_any_call_loses_no_record_and_keeps_no_half(tmp_path: Path, tried: Tried) -> None:
     written = await ended_world(tmp_path / "whole", ticks=8, file_bytes=1000)
     losses = names = 0
     for act in (archive_world, remove_world):
@@ -229,6 +233,7 @@ async def test_lost_power_at_any_call_loses_no_record_and_keeps_no_half(tmp_path
             assert read_or_gone(data, "w_one") == (written if act is archive_world else None), (act.__name__, seed)
             shutil.rmtree(data)
             shutil.rmtree(root)
+    tried("power lost at a call to the disk", losses)
     assert losses > 100
     assert names > 50
 

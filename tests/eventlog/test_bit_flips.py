@@ -14,6 +14,7 @@ from eventlog.records import Record
 from eventlog.store import Store
 from tests.eventlog import second_decoder as second
 from tests.eventlog.building import NEVER_S, Recording, begun_segments, every_kind, tick_record
+from tests.faults_tried import Tried
 
 
 def flipped(data: bytes, byte: int, bit: int) -> bytes:
@@ -31,7 +32,7 @@ def read_until_damage(data: Path, world: str) -> tuple[list[Record], EventLogErr
     return found, None
 
 
-async def test_every_bit_of_world_files_is_watched(tmp_path: Path) -> None:
+async def test_every_bit_of_world_files_is_watched(tmp_path: Path, tried: Tried) -> None:
     recording = Recording(tmp_path, file_bytes=1000)
     recording.create("w_one")
     recording.append("w_one", *every_kind())
@@ -46,6 +47,7 @@ async def test_every_bit_of_world_files_is_watched(tmp_path: Path) -> None:
             before = [each.record for each in stored if (each.file, each.offset + each.bytes) <= (number, byte)]
             for bit in range(8):
                 path.write_bytes(flipped(whole, byte, bit))
+                tried("a bit flipped in a world log")
                 found, damage = read_until_damage(tmp_path, "w_one")
                 assert isinstance(damage, LogDamaged), (path.name, byte, bit)
                 assert (damage.world, damage.path) == ("w_one", path)
@@ -55,7 +57,7 @@ async def test_every_bit_of_world_files_is_watched(tmp_path: Path) -> None:
     recording.check()
 
 
-async def test_every_bit_of_a_sealed_journal_is_watched(tmp_path: Path) -> None:
+async def test_every_bit_of_a_sealed_journal_is_watched(tmp_path: Path, tried: Tried) -> None:
     """Everything up to the seal is known to be acknowledged: no flip there may pass for a torn tail."""
     options = JournalOptions(flush_after_s=NEVER_S, seal_after_s=0.001)
     recording = Recording(tmp_path / "running", options=options)
@@ -79,6 +81,7 @@ async def test_every_bit_of_a_sealed_journal_is_watched(tmp_path: Path) -> None:
         in_header = byte < 48 or any(group.position <= byte < group.position + 32 for group in groups)
         for bit in range(8) if in_header else (byte % 8,):
             segment.write_bytes(flipped(whole, byte, bit))
+            tried("a bit flipped in a journal")
             found, damage = read_until_damage(tmp_path / "crashed", "w_one")
             if watched and byte < seal:
                 assert isinstance(damage, JournalDamaged), (byte, bit)
@@ -95,7 +98,7 @@ async def test_every_bit_of_a_sealed_journal_is_watched(tmp_path: Path) -> None:
     assert named.value.worlds == ["w_one"], "the intact groups name the worlds that are hit"
 
 
-async def test_a_flip_in_the_last_unsealed_group_never_changes_what_is_read(tmp_path: Path) -> None:
+async def test_a_flip_in_the_last_unsealed_group_never_changes_what_is_read(tmp_path: Path, tried: Tried) -> None:
     """Without a seal behind it a bad last group cannot be told from a torn one: it is left out whole, or reported."""
     recording = Recording(tmp_path / "running")
     await recording.create("w_one").wait()
@@ -107,6 +110,7 @@ async def test_a_flip_in_the_last_unsealed_group_never_changes_what_is_read(tmp_
     last = second.read_journal(segment.parent)[-1]
     for byte in range(last.position, last.position + last.size):
         segment.write_bytes(flipped(whole, byte, byte % 8))
+        tried("a bit flipped in a journal")
         found, damage = read_until_damage(tmp_path / "crashed", "w_one")
         assert damage is not None or found == recording.written["w_one"][:2]
 

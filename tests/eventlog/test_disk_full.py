@@ -19,6 +19,7 @@ from tests.eventlog import second_decoder as second
 from tests.eventlog.building import NEVER_S, Recording, crash, input_entry, plain, tick_record
 from tests.eventlog.disks import FailingDisk, SmallDisk, WatchedDisk
 from tests.eventlog.test_acknowledged_is_durable import script
+from tests.faults_tried import Tried
 
 SMALL = JournalOptions(
     segment_bytes=16 * 1024,
@@ -38,7 +39,7 @@ def big_record(tick: int, size_bytes: int = 20_000) -> records.Tick:
     return tick_record(tick, input_entry(tick, args={"text": "x" * size_bytes}))
 
 
-async def test_whichever_call_finds_no_room_everything_is_done_when_there_is(tmp_path: Path) -> None:
+async def test_whichever_call_finds_no_room_everything_is_done_when_there_is(tmp_path: Path, tried: Tried) -> None:
     counted = WatchedDisk()
     await script(Recording(tmp_path / "all", disk=counted, options=SMALL, file_bytes=900), {})
     opening = next(index for index, (call, _) in enumerate(counted.calls) if call == "create")
@@ -69,6 +70,7 @@ async def test_whichever_call_finds_no_room_everything_is_done_when_there_is(tmp
             assert all("make room" in said for said in recording.room[::2]), nth
         recording.check()
         assert not recording.journal.folder.exists()
+    tried("a call to the disk that finds no room", waited + ended)
     assert waited > 40
     assert ended > 20, "syncs that failed"
 

@@ -19,6 +19,7 @@ from eventlog.records import Open
 from eventlog.store import Store
 from tests.eventlog.building import SHARD, genesis, plain, tick_record
 from tests.eventlog.endless_writer import WORLDS
+from tests.faults_tried import Tried
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,9 +44,10 @@ def kill_after(writer: subprocess.Popen[str], lines: int) -> int:
 
 
 @pytest.mark.parametrize("lines", [1, 2, 9, 40, 150, 400, 401, 403])
-def test_every_durable_tick_is_readable_after_kill_9(tmp_path: Path, lines: int) -> None:
+def test_every_durable_tick_is_readable_after_kill_9(tmp_path: Path, lines: int, tried: Tried) -> None:
     durable = kill_after(start_writer(tmp_path), lines)
     assert durable >= lines
+    tried("a process killed while it writes")
     expected = [tick_record(tick) for tick in range(1, durable + 2)]
     for world in WORLDS:
         read = plain(read_world(tmp_path, world))

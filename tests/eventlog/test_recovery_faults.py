@@ -19,6 +19,7 @@ from tests.eventlog.building import NEVER_S, SHARD, Recording, crash, plain, tic
 from tests.eventlog.disks import FailingDisk, HastyDisk, WatchedDisk
 from tests.eventlog.power import PowerDisk, PowerLost
 from tests.eventlog.test_recovery import assert_recovered
+from tests.faults_tried import Tried
 
 WORLDS = ("w_one", "w_two")
 BUSY = JournalOptions(
@@ -41,7 +42,9 @@ async def play(recording: Recording, ticks: int, acknowledged: dict[str, int]) -
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
-async def test_whichever_call_of_redo_fails_doing_it_again_completes_it(tmp_path: Path, error: int) -> None:
+async def test_whichever_call_of_redo_fails_doing_it_again_completes_it(
+    tmp_path: Path, error: int, tried: Tried
+) -> None:
     options = msgspec.structs.replace(BUSY, segments_per_retirement=99)
     recording = Recording(tmp_path / "running", options=options, file_bytes=900)
     await play(recording, 9, {})
@@ -78,10 +81,11 @@ async def test_whichever_call_of_redo_fails_doing_it_again_completes_it(tmp_path
         assert plain(read_world(data, "w_two")) == recording.written["w_two"], "readable all the time"
         recover(data, disk=HastyDisk())
         assert_recovered(data, recording.written)
+    tried("a call to the disk that fails", fired)
     assert fired == len(counted.calls) > 25
 
 
-async def test_what_was_acknowledged_survives_lost_power_whenever_it_comes(tmp_path: Path) -> None:
+async def test_what_was_acknowledged_survives_lost_power_whenever_it_comes(tmp_path: Path, tried: Tried) -> None:
     """Or a kill -9: in the run, then in recovery, and again. Unsynced pages and names are lost, kept or torn."""
     probe = PowerDisk(tmp_path / "probe", 10**6)
     probing = Recording(tmp_path / "probe", options=BUSY, file_bytes=900, disk=probe)
@@ -128,6 +132,7 @@ async def test_what_was_acknowledged_survives_lost_power_whenever_it_comes(tmp_p
             assert read == recording.written[world][: len(read)], seed
         for left in tmp_path.glob(f"{seed}*"):
             shutil.rmtree(left)
+    tried("power lost at a call to the disk", losses)
     assert losses > 3 * calls
     assert pages > 150
     assert names > 50

@@ -19,6 +19,7 @@ from tests.eventlog.building import Recording, crash, plain, tick_record
 from tests.eventlog.disks import HastyDisk
 from tests.eventlog.scripted_run import FILE_BYTES, OPTIONS, WORLD
 from tests.eventlog.test_recovery import assert_recovered
+from tests.faults_tried import Tried
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "rmdir", "mkdir")
@@ -74,7 +75,7 @@ def kill_at(what: str, data: Path, call: str, nth: int) -> int:
 
 @pytest.mark.needs("strace")
 @pytest.mark.parametrize("what", ["recover", "play"])
-async def test_killed_at_every_call_everything_durable_is_there_once(tmp_path: Path, what: str) -> None:
+async def test_killed_at_every_call_everything_durable_is_there_once(tmp_path: Path, what: str, tried: Tried) -> None:
     data, before = await crashed_folder(tmp_path)
     if what == "play":
         recover(data, disk=HastyDisk())
@@ -95,6 +96,7 @@ async def test_killed_at_every_call_everything_durable_is_there_once(tmp_path: P
 
     with ThreadPoolExecutor(2) as pool:
         fired = sum(1 for _ in pool.map(kill_and_recover, places))
+    tried("a process killed at a system call (strace)", fired)
     assert fired == len(places)
     assert {call for call, _ in places} >= {"pwrite64", "fdatasync", "fsync"}
     assert fired >= (10 if what == "recover" else 25)

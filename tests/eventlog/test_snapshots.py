@@ -24,6 +24,7 @@ from tests.eventlog import second_decoder as second
 from tests.eventlog.building import Recording, crash, genesis, plain, tick_record
 from tests.eventlog.disks import FailingDisk, HastyDisk
 from tests.eventlog.power import PowerDisk, PowerLost
+from tests.faults_tried import Tried
 
 WORLD = "w_one"
 
@@ -119,7 +120,7 @@ def skipped(store: Snapshots, caplog: pytest.LogCaptureFixture) -> str:
     return warning.getMessage()
 
 
-def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture, tried: Tried) -> None:
     store = written(tmp_path, 10, 20)
     path = store.path(20)
     whole = path.read_bytes()
@@ -130,6 +131,7 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, caplog: pytest.LogCap
             changed[place] ^= bit
             path.write_bytes(changed)
             skipped(store, caplog)
+            tried("a bit flipped in a snapshot")
     path.write_bytes(whole)
     assert ticks_of(store.usable()) == [20, 10]
     assert len(places) > HEADER_BYTES + 100
@@ -194,7 +196,7 @@ def test_one_has_no_name_before_it_is_published(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
-def test_a_disk_that_fails_at_any_call_leaves_nothing_half_there(tmp_path: Path, error: int) -> None:
+def test_a_disk_that_fails_at_any_call_leaves_nothing_half_there(tmp_path: Path, error: int, tried: Tried) -> None:
     fired = calls = 0
     while True:
         data = tmp_path / str(calls)
@@ -216,6 +218,7 @@ def test_a_disk_that_fails_at_any_call_leaves_nothing_half_there(tmp_path: Path,
         assert again.ticks() == [10, 20]
         assert not list(again.folder.glob(".*")), "what was left over is gone"
         calls += 1
+    tried("a call to the disk that fails", fired)
     assert fired == calls >= 6, "create, write, sync, close, rename, folder"
 
 
@@ -230,7 +233,9 @@ def test_a_disk_that_gives_back_something_else_is_not_believed(tmp_path: Path) -
     assert list(store.folder.iterdir()) == []
 
 
-def test_power_lost_at_any_call_leaves_whole_ones_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_power_lost_at_any_call_leaves_whole_ones_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tried: Tried
+) -> None:
     start = tmp_path / "start"
     written(start, 10, 20)
     lost_pages = lost_names = survived = 0
@@ -250,6 +255,7 @@ def test_power_lost_at_any_call_leaves_whole_ones_only(tmp_path: Path, caplog: p
                 pass
             target = tmp_path / "after"
             disk.lose_power(target, random.Random(seed))
+            tried("power lost at a call to the disk")
             caplog.clear()
             found = list(Snapshots(target, WORLD).usable())
             assert caplog.records == [], "a file with a snapshot's name is whole"

@@ -15,6 +15,7 @@ from eventlog.journal import JournalOptions
 from eventlog.reader import follow_world, read_world
 from tests.eventlog import second_decoder as second
 from tests.eventlog.building import NEVER_S, Recording, begun_segments, every_kind, plain, tick_record
+from tests.faults_tried import Tried
 
 
 def boundaries(data: Path, world: str) -> set[int]:
@@ -23,7 +24,7 @@ def boundaries(data: Path, world: str) -> set[int]:
     return {each.offset for each in stored} | {each.offset + each.bytes for each in stored}
 
 
-async def test_a_last_group_torn_at_any_byte_is_dropped(tmp_path: Path) -> None:
+async def test_a_last_group_torn_at_any_byte_is_dropped(tmp_path: Path, tried: Tried) -> None:
     recording = Recording(tmp_path / "running")
     await recording.create("w_one").wait()
     await recording.append("w_one", tick_record(1)).wait()
@@ -40,6 +41,7 @@ async def test_a_last_group_torn_at_any_byte_is_dropped(tmp_path: Path) -> None:
             if torn[: last.position + last.size] == whole[: last.position + last.size]:
                 continue  # what was lost happened to be what the disk shows instead
             segment.write_bytes(torn)
+            tried("the last group of a journal torn at a byte")
             assert plain(read_world(tmp_path / "crashed", "w_one")) == recording.written["w_one"][:-1], kept
     await recording.journal.close()
 
@@ -55,7 +57,7 @@ async def test_a_segment_that_a_crash_left_half_made_is_empty(tmp_path: Path) ->
     await recording.journal.close()
 
 
-async def test_a_world_file_cut_anywhere_by_a_crash_is_completed_from_the_journal(tmp_path: Path) -> None:
+async def test_a_world_file_cut_anywhere_by_a_crash_is_completed_from_the_journal(tmp_path: Path, tried: Tried) -> None:
     options = JournalOptions(flush_bytes=1, flush_after_s=NEVER_S, seal_after_s=NEVER_S)
     recording = Recording(tmp_path, options=options)
     recording.create("w_one")
@@ -67,6 +69,7 @@ async def test_a_world_file_cut_anywhere_by_a_crash_is_completed_from_the_journa
     whole = path.read_bytes()
     for length in range(size, -1, -1):
         path.write_bytes(whole[:length])
+        tried("a world log cut at a byte")
         recording.check()
     path.write_bytes(whole)
     await recording.journal.close()

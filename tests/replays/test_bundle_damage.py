@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from eventlog.errors import FormatTooNew
@@ -211,6 +211,7 @@ def test_nothing_is_unpacked_beyond_what_the_table_says(tmp_path: Path) -> None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(junk=b"\x92\xa1\x80", table=b"\x92\xa1\x80".decode("latin-1"))  # text that is not UTF-8
 @given(junk=st.binary(max_size=200), table=st.recursive(st.none() | st.integers() | st.text() | st.binary(), st.lists))
 def test_whatever_a_table_holds_is_an_error_that_explains_itself(tmp_path: Path, junk: bytes, table: Any) -> None:
     try:

@@ -126,7 +126,7 @@ def test_other_peoples_text_is_no_markup() -> None:
     assert "[bold]n[/bold]" in text
 
 
-def statistics(ticks: int, running_s: float, tick_s: list[float]) -> ServerStatistics:
+def statistics(ticks: int, running_s: float, tick_s: list[float], pid: int = 1) -> ServerStatistics:
     ran, late, observed = Histogram(), Histogram(), Histogram()
     for seconds in tick_s:
         ran.record(seconds)
@@ -137,7 +137,7 @@ def statistics(ticks: int, running_s: float, tick_s: list[float]) -> ServerStati
         observation_bytes=0, observations=0, lua_kib=1, nodes=1, node_writes=0, spatial_queries=0,
     )  # fmt: skip
     shard = ShardStatistics(
-        request=1, shard=0, pid=1, cpu_s=0, rss_bytes=0, journal_groups=0, journal_bytes=0,
+        request=1, shard=0, pid=pid, cpu_s=0, rss_bytes=0, journal_groups=0, journal_bytes=0,
         sync_seconds=Histogram(), worlds=[world],
         snapshots=3,
         snapshot_bytes=120_000,
@@ -167,6 +167,11 @@ def test_rates_are_those_of_the_last_interval() -> None:
     assert rows[0].tick == 160
     assert rows[0].tick_p99_ms == pytest.approx(1.0, rel=0.1)
     assert rows[0].late_p99_ms == pytest.approx(10.0, rel=0.1)
+
+
+def test_a_world_that_came_back_on_another_shard_has_counted_anew() -> None:
+    rows = world_rows([summary("w_1")], statistics(100, 1.0, [0.1]), statistics(160, 11.0, [0.001], pid=2))
+    assert (rows[0].hz, rows[0].tick) == (None, 160)
 
 
 def test_only_running_worlds_are_shown_oldest_first_even_before_there_are_readings() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import worldline
+from tests.faults_tried import Tried
 from tests.system.conftest import Connect
 from tests.system.cutting import (
     CuttingProxy,
@@ -172,7 +173,7 @@ async def scripted_game(proxy: CuttingProxy, data: Path) -> int:
     return duplicates
 
 
-async def test_a_game_can_be_cut_at_every_point(server: RunningServer) -> None:
+async def test_a_game_can_be_cut_at_every_point(server: RunningServer, tried: Tried) -> None:
     async with cutting_proxy(server.url) as proxy:
         pieces: dict[Direction, int] = {"up": 0, "down": 0}
         proxy.may_pass = cut_once("up", -1, 0, pieces)
@@ -186,6 +187,7 @@ async def test_a_game_can_be_cut_at_every_point(server: RunningServer) -> None:
                 proxy.may_pass = cut_once(direction, number, share, {"up": 0, "down": 0})
                 duplicates += await scripted_game(proxy, server.data)
                 points += 1
+        tried("a connection cut at a byte", proxy.cuts)
         # The farewell of a connection may be cut too, which nobody notices.
         assert proxy.cuts >= points - 2 > 10
         assert duplicates >= 4, "each of the four outcomes was lost once, and the input sent again"
@@ -217,7 +219,7 @@ async def play(url: str, data: Path, name: str, inputs: int, told: list[int]) ->
         assert (heard, missed) == (list(range(heard[0], heard[0] + len(heard))), 0), "each event once, in order"
 
 
-async def test_cut_at_random_three_agents_lose_nothing(server: RunningServer) -> None:
+async def test_cut_at_random_three_agents_lose_nothing(server: RunningServer, tried: Tried) -> None:
     async with cutting_proxy(server.url) as proxy:
         async with asyncio.timeout(60):
             told: list[int] = []
@@ -225,17 +227,19 @@ async def test_cut_at_random_three_agents_lose_nothing(server: RunningServer) ->
             await eventually(lambda: len(told) >= 3, "all three play")
             proxy.may_pass = cut_at_random(random.Random(3), cuts=20, probability=0.2)
             await asyncio.gather(*playing)
+        tried("a connection cut at a byte", proxy.cuts)
         assert proxy.cuts == 20
         assert len(told) == 90
 
 
-async def test_a_killed_gateway_costs_its_agents_nothing(server: RunningServer) -> None:
+async def test_a_killed_gateway_costs_its_agents_nothing(server: RunningServer, tried: Tried) -> None:
     told: list[int] = []
     playing = [asyncio.create_task(play(server.url, server.data, f"agent {n}", 30, told)) for n in range(8)]
     for so_many in (40, 140):
         await eventually(lambda so_many=so_many: len(told) >= so_many, "the agents play")
         (gateway,) = server.gateway_pids()
         os.kill(gateway, signal.SIGKILL)
+        tried("a gateway killed under playing agents")
         killed_at_s = time.monotonic()
         count = len(told)
         await eventually(lambda count=count: len(told) > count + 8, "they play on")
