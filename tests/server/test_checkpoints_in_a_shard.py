@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from eventlog.journal import Journal
 from eventlog.reader import read_world
-from eventlog.records import Checkpoint, Close, Fault
+from eventlog.records import Checkpoint, Close, Fault, Genesis
 from eventlog.snapshots import Snapshots
+from eventlog.store import Store
+from eventlog.worldlog import WorldLog
+from games.code import Engine, GameCode
 from replays.replay import replay
 from replays.verify import verify_world
 from server import messages
@@ -139,3 +143,38 @@ async def test_an_ended_world_is_saved_at_its_end(short_folder: Path) -> None:
     last = replay(shard.data, WORLD, start="latest")
     assert last.ended == close and last.world.players["p_1"].score == 5
     assert verify_world(shard.data, WORLD).status == "verified"
+
+
+async def begun_without_save(data: Path) -> None:
+    """Begin the log of a world whose engine is of before worlds could be saved."""
+    code, engine = GameCode.load(GAMES / "echo"), Engine.current()
+    host = engine.files["host.lua"]
+    old = Engine.from_files({**engine.files, "host.lua": host.replace(b"function host.save(", b"local function _(")})
+    assert old.digest != engine.digest
+    store = Store.open(data)
+    store.put_code(code.digest, code.files)
+    store.put_engine(old.digest, old.files)
+    journal = Journal.open(data, 0, on_failure=lambda error: pytest.fail(str(error)))
+    genesis = Genesis(world=WORLD, game="echo", digest=code.digest, engine=old.digest, seed=4, created_ms=1)
+    journal.append([WorldLog.create(genesis, shard=0).head])
+    await journal.close()
+    store.close()
+
+
+@pytest.mark.usefixtures("eager")
+async def test_a_world_of_an_engine_that_cannot_save_ticks_on_without_snapshots(short_folder: Path) -> None:
+    await begun_without_save(short_folder / "data")
+    async with running_shard(short_folder) as shard:
+        shard.control.send(messages.RestoreWorld(world=WORLD))
+        await shard.report(messages.WorldRestored)
+        await shard.join()
+        async with asyncio.timeout(30):
+            await has_ticked(shard, 40)
+        assert (await shard.input("count", {"by": 5})).result == {"total": 5}
+        assert shard.shard._checkpoints.taken == 0
+    assert shard.shard.failed is None
+    assert Snapshots(shard.data, WORLD).ticks() == [], "neither while it ran nor at the stop"
+    records = [each.record for each in read_world(shard.data, WORLD)]
+    assert not any(isinstance(record, Checkpoint | Close | Fault) for record in records)
+    again = replay(shard.data, WORLD, start="latest").run()
+    assert (again.began_at_tick, again.world.players["p_1"].score) == (0, 5)
