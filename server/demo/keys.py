@@ -24,9 +24,16 @@ class Keys:
 
     def __init__(self, on_key: Callable[[str], None]) -> None:
         self._on_key = on_key
-        self._descriptor = sys.stdin.fileno()
-        self._before: list[Any] | None = termios.tcgetattr(self._descriptor)
-        self._switch()
+        # The event loop makes what it reads from non-blocking, and standard output is the same open file as standard
+        # input: a picture that the terminal does not take at once would be an error. So the terminal is opened again.
+        self._descriptor = os.open(os.ttyname(sys.stdin.fileno()), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+        self._before: list[Any] | None = None
+        try:
+            self._before = termios.tcgetattr(self._descriptor)
+            self._switch()
+        except BaseException:
+            os.close(self._descriptor)
+            raise
         loop = asyncio.get_running_loop()
         loop.add_reader(self._descriptor, self._read)
         # After Ctrl-Z the shell has set the terminal as it likes it.
@@ -51,7 +58,10 @@ class Keys:
         loop.remove_reader(self._descriptor)
         loop.remove_signal_handler(signal.SIGCONT)
         before, self._before = self._before, None
-        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
+        try:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
+        finally:
+            os.close(self._descriptor)
 
     def _switch(self) -> None:
         if os.tcgetpgrp(self._descriptor) == os.getpgrp():  # `bg` continues it without the terminal

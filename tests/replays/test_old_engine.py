@@ -3,7 +3,7 @@ kept beside the log, by its digest. The data folder was recorded before the engi
 
 from __future__ import annotations
 
-import tarfile
+import shutil
 from pathlib import Path
 
 from games.code import Engine
@@ -16,8 +16,7 @@ TICKS = 2112
 
 
 def unpack(folder: Path) -> Path:
-    with tarfile.open(RECORDED) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(RECORDED, folder)
     return folder
 
 
