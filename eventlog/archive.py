@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eventlog import archivefile, frame
-from eventlog.disk import Disk, RealDisk
+from eventlog.disk import Disk, RealDisk, write_new
 from eventlog.errors import NotEnded, UnknownWorld
 from eventlog.frame import UnknownVersion
 from eventlog.reader import Chain, WorldBytes
@@ -79,7 +79,7 @@ def _archive_file(folder: Path, world: str, file: int, disk: Disk) -> None:
     if temporary.exists():
         disk.remove(temporary)
     try:
-        _write(temporary, archivefile.encode(world, file, content), disk)
+        write_new(disk, temporary, archivefile.encode(world, file, content))
         if not _holds(temporary, world, file, content):
             raise OSError(errno.EIO, "the disk gives back other bytes than were written", str(temporary))
         disk.rename(temporary, target)
@@ -87,15 +87,6 @@ def _archive_file(folder: Path, world: str, file: int, disk: Disk) -> None:
         with contextlib.suppress(OSError):  # the disk has failed already, and says so
             temporary.unlink(missing_ok=True)
         raise
-
-
-def _write(path: Path, content: bytes, disk: Disk) -> None:
-    descriptor = disk.create(path)
-    try:
-        disk.write(descriptor, content, 0)
-        disk.sync(descriptor)
-    finally:
-        disk.close(descriptor)
 
 
 def _holds(path: Path, world: str, file: int, content: bytes) -> bool:

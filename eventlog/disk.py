@@ -60,6 +60,16 @@ class Disk(Protocol):
         """Remove an empty folder."""
 
 
+def write_new(disk: Disk, path: Path, content: bytes) -> None:
+    """Make a file of ``content``, durable but for its name: that takes `Disk.sync_folder`. Raises OSError."""
+    descriptor = disk.create(path)
+    try:
+        disk.write(descriptor, content, 0)
+        disk.sync(descriptor)
+    finally:
+        disk.close(descriptor)
+
+
 class RealDisk:
     """The file system of this machine."""
 

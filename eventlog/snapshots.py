@@ -26,7 +26,7 @@ from typing import Final
 import msgspec
 
 from eventlog import limits
-from eventlog.disk import Disk, RealDisk
+from eventlog.disk import Disk, RealDisk, write_new
 from eventlog.errors import FormatTooNew, SnapshotDamaged
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.snapshot_file import Snapshot, decode_snapshot, encode_snapshot
@@ -106,12 +106,7 @@ class Snapshots:
         with contextlib.suppress(FileNotFoundError):  # else one that a crash left
             self._disk.remove(path)
         try:
-            descriptor = self._disk.create(path)
-            try:
-                self._disk.write(descriptor, data, 0)
-                self._disk.sync(descriptor)
-            finally:
-                self._disk.close(descriptor)
+            write_new(self._disk, path, data)
             if path.read_bytes() != data:
                 raise SnapshotDamaged(path, "the disk gives back something else than was written")
         except (OSError, SnapshotDamaged):

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from eventlog import frame
-from eventlog.disk import RealDisk, lock
+from eventlog.disk import RealDisk, lock, write_new
 from eventlog.errors import (
     AmbiguousWorld,
     DigestConflict,
@@ -195,12 +195,7 @@ def _write_files(folder: Path, files: dict[str, bytes]) -> None:
         path = folder.joinpath(*parts)
         _DISK.make_folder(path.parent)
         folders.update(parent for parent in path.parents if parent.is_relative_to(folder))
-        descriptor = _DISK.create(path)
-        try:
-            _DISK.write(descriptor, content, 0)
-            _DISK.sync(descriptor)
-        finally:
-            _DISK.close(descriptor)
+        write_new(_DISK, path, content)
     folder.chmod(0o755)  # mkdtemp makes it private; these files are not secret
     for each in folders:
         _DISK.sync_folder(each)

@@ -26,7 +26,7 @@ from typing import BinaryIO
 import msgspec
 
 from eventlog import frame, limits, records
-from eventlog.disk import Disk, RealDisk
+from eventlog.disk import Disk, RealDisk, write_new
 from eventlog.errors import FormatTooNew, LogDamaged, StoreNotWritable, UnknownWorld
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.reader import Chain, StoredRecord, WorldBytes, read_world
@@ -213,12 +213,7 @@ def _add_world(bundle: BundleReader, data: Path, disk: Disk) -> None:
         for name, content in _world_files(bundle):
             path = temporary / name
             disk.make_folder(path.parent)
-            descriptor = disk.create(path)
-            try:
-                disk.write(descriptor, content, 0)
-                disk.sync(descriptor)
-            finally:
-                disk.close(descriptor)
+            write_new(disk, path, content)
         for folder in (temporary / FOLDER, temporary):
             if folder.is_dir():
                 folder.chmod(0o755)  # mkdtemp makes it private

@@ -11,10 +11,8 @@ from typing import Final
 import click
 
 from eventlog.salvage import Part, Salvage, salvage
-from eventlog.store import Store
 from server.commands.output import (
     Column,
-    CommandError,
     data_option,
     fail,
     json_option,
@@ -23,6 +21,7 @@ from server.commands.output import (
     print_table,
 )
 from server.commands.progress import progress
+from server.commands.world_rows import one_or_all
 
 COLUMNS: Final = (
     Column("WORLD"),
@@ -55,9 +54,7 @@ def repair_logs(world: str | None, dry_run: bool, data: Path, as_json: bool) -> 
     """
     if not dry_run:
         raise click.UsageError("repair cannot change logs, it only says what could be salvaged: add --dry-run")
-    if not data.is_dir():
-        raise CommandError(f"there is no data folder {data}", "start a server, or name another folder with --data")
-    world_id = None if world is None else Store.read_only(data).resolve_world(world)
+    world_id = one_or_all(data, world)
     with progress("checking") as on_progress:
         found = salvage(data, world=world_id, on_progress=on_progress)
     if as_json:

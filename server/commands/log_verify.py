@@ -12,11 +12,9 @@ import click
 
 from eventlog.filecheck import Problem
 from eventlog.snapshot_check import LOG_IS_ENOUGH
-from eventlog.store import Store
 from eventlog.verify import Verification, verify
 from server.commands.output import (
     Column,
-    CommandError,
     data_option,
     fail,
     human_bytes,
@@ -26,6 +24,7 @@ from server.commands.output import (
     print_table,
 )
 from server.commands.progress import progress
+from server.commands.world_rows import one_or_all
 
 COLUMNS: Final = (
     Column("WORLD"),
@@ -46,9 +45,7 @@ def verify_logs(world: str | None, data: Path, as_json: bool) -> int:
     Exit code 0 and a summary if all is as it was written; else 1 and a list of what is not: world, last good tick,
     file, byte, reason. Uses all cores. A server may be running on the folder.
     """
-    if not data.is_dir():
-        raise CommandError(f"there is no data folder {data}", "start a server, or name another folder with --data")
-    world_id = None if world is None else Store.read_only(data).resolve_world(world)
+    world_id = one_or_all(data, world)
     with progress("checking") as on_progress:
         found = verify(data, world=world_id, on_progress=on_progress)
     if as_json:

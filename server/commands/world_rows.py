@@ -55,6 +55,12 @@ def existing(data: Path) -> Path:
     return data
 
 
+def one_or_all(data: Path, prefix: str | None) -> str | None:
+    """The id of the world that is meant by the beginning of its id; None for all of them. Raises CommandError."""
+    existing(data)
+    return None if prefix is None else Store.read_only(data).resolve_world(prefix)
+
+
 def one_world(data: Path, prefix: str | None) -> str:
     """The id of the world that is meant: by the beginning of its id, or the newest. Raises CommandError."""
     store = Store.read_only(existing(data))

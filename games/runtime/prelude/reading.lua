@@ -51,6 +51,16 @@ end
 
 reading.look = look
 
+-- What `look` found, as these functions return it: the state before and after only if it has changed.
+local function found(ok, result, before, after)
+  if not ok then
+    return false, result, before
+  elseif after ~= before then
+    return true, result, before, after
+  end
+  return true, result
+end
+
 local function wire(value, name)
   answer:reset()
   codec.put(answer, value, name)
@@ -152,13 +162,7 @@ end
 
 -- Inputs that would be accepted from a player now, as a blob: [{name, args?, why?}].
 function reading.actions(id, compare)
-  local ok, result, before, after = look("actions", compare, offered, players.get(id))
-  if not ok then
-    return false, result, before
-  elseif after ~= before then
-    return true, result, before, after
-  end
-  return true, result
+  return found(look("actions", compare, offered, players.get(id)))
 end
 
 local function who_acts()
@@ -178,13 +182,7 @@ function reading.to_act(compare)
   if not game.to_act then
     return true, nil
   end
-  local ok, result, before, after = look("to_act", compare, who_acts)
-  if not ok then
-    return false, result, before
-  elseif after ~= before then
-    return true, result, before, after
-  end
-  return true, result
+  return found(look("to_act", compare, who_acts))
 end
 
 local function painted()
@@ -202,13 +200,7 @@ end
 
 -- What spectators see, as a blob.
 function reading.view(compare)
-  local ok, result, before, after = look("view", compare, painted)
-  if not ok then
-    return false, result, before
-  elseif after ~= before then
-    return true, result, before, after
-  end
-  return true, result
+  return found(look("view", compare, painted))
 end
 
 -- For `games check`: what in an observation does not fit the declared fields, or nil.
