@@ -18,14 +18,13 @@ waits for its outcome.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import worldline.client
 import worldline.player
@@ -33,6 +32,10 @@ from worldline import protocol
 from worldline.client import GIVE_UP_AFTER_S
 
 Result = TypeVar("Result")
+
+SIGNALS_SEEN_WITHIN_S: Final = 0.5
+"""Python runs signal handlers only between two steps of the main thread. A signal that comes just before that thread
+begins to wait, or that another thread receives, does not end the wait; so no wait is longer than this."""
 
 
 def connect(
@@ -79,6 +82,8 @@ class _Background:
             raise RuntimeError("this client has been closed: connect again")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
+            while not wait([future], timeout=SIGNALS_SEEN_WITHIN_S).done:
+                pass
             return future.result()
         except BaseException:
             future.cancel()  # an interrupted caller: nobody will look at the result
@@ -346,8 +351,7 @@ class Player:
 
     def think(self) -> None:
         """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
-        if self._player.client.think_s is not None:
-            time.sleep(random.uniform(*self._player.client.think_s))
+        self._background.run(self._player.think())
 
 
 async def _enter(context: AbstractAsyncContextManager[worldline.client.Client]) -> worldline.client.Client:

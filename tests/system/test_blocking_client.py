@@ -101,3 +101,27 @@ def test_an_interrupted_call_leaves_the_client_usable(serve: Start) -> None:
         again.start()
         assert me.observe(until="tick", after_tick=0).data["picks"] == ["1:p_1:1", "1:p_2:2"], "the input was applied"
         again.join()
+
+
+def test_an_interrupt_that_another_thread_receives_ends_the_call_too(serve: Start) -> None:
+    with blocking.connect(serve().url) as client:
+        me = client.join("duel")
+        masked = threading.Event()
+
+        def interrupt() -> None:
+            masked.wait()
+            client.ping()
+            os.kill(os.getpid(), signal.SIGINT)
+
+        # As when the signal comes between the last step of the main thread and its wait: the wait goes on undisturbed.
+        interrupting = threading.Thread(target=interrupt)
+        interrupting.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            masked.set()
+            with pytest.raises(KeyboardInterrupt):
+                me.observe(until="end", wait_s=25)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            interrupting.join()
+        assert me.observe().tick == 0
