@@ -1,5 +1,5 @@
 """What supervisor, gateways and shards tell each other. Whoever reads this folder and
-``worldline/protocol.py`` knows the system.
+``worldline/protocol/`` knows the system.
 
 Four vocabularies, one per direction of talk:
 

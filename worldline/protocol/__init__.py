@@ -1,0 +1,192 @@
+"""The wire protocol, version 1: every message a client may say or hear, as msgspec Structs.
+
+This package is the single source of the protocol. One WebSocket message is one of these structs, written
+as JSON (subprotocol ``worldline.v1.json``, text frames) or as MessagePack (``worldline.v1.msgpack``,
+binary frames) with the same field names. The field ``type`` names the struct.
+
+Every request carries ``id``, chosen by the client and unique among its open requests; exactly one reply
+carries ``re`` = that id: an answer or an `Error`. Messages without ``re`` are pushes. In requests,
+absent and null mean the same. Names say their unit (``_ms``, ``_s``, ``_hz``, ``_bytes``); a bare
+``tick`` is a tick number.
+
+Not here: how the server treats unknown fields and wrong frames (``server/gateway/decoding.py``), and
+what a game's own inputs look like (each game declares them; `Rules` carries their JSON Schemas).
+"""
+
+from __future__ import annotations
+
+from worldline.protocol.base import (
+    JSON_SUBPROTOCOL,
+    MAX_ID_LENGTH,
+    MAX_INTEGER,
+    MAX_KINDS,
+    MAX_NAME_LENGTH,
+    MAX_NESTING,
+    MAX_NOTE_BYTES,
+    MAX_STEP_TICKS,
+    MAX_WAIT_MS,
+    MSGPACK_SUBPROTOCOL,
+    SUBPROTOCOLS,
+    Format,
+    Ident,
+    Name,
+    Natural,
+    Number,
+    Reply,
+    Request,
+    Role,
+    Until,
+    WaitMs,
+    Woke,
+    WorldStatus,
+)
+from worldline.protocol.errors import (
+    CLOSE_DONE,
+    CLOSE_FAULT,
+    CLOSE_FLOODING,
+    CLOSE_PROTOCOL,
+    CLOSE_RESTART,
+    CLOSE_TAKEN_OVER,
+    CLOSE_TOO_BIG,
+    CLOSE_TOO_SLOW,
+    ERROR_CODES,
+    Error,
+)
+from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
+from worldline.protocol.replies import (
+    Created,
+    EventItem,
+    GamesReply,
+    GameSummary,
+    Joined,
+    Left,
+    Limits,
+    LostPlayer,
+    Observation,
+    OfferedAction,
+    Outcome,
+    PlayerSummary,
+    Playing,
+    Pong,
+    ResumedPlayer,
+    RulesReply,
+    Spectate,
+    Stepped,
+    Welcome,
+    WorldsReply,
+    WorldSummary,
+)
+from worldline.protocol.requests import (
+    REQUEST_TYPES,
+    REQUESTS,
+    ClientMessage,
+    Create,
+    Games,
+    Hello,
+    Input,
+    Join,
+    Leave,
+    Observe,
+    Ping,
+    Play,
+    Rules,
+    Step,
+    Worlds,
+)
+
+ServerMessage = (
+    Welcome
+    | GamesReply
+    | RulesReply
+    | WorldsReply
+    | Created
+    | Joined
+    | Outcome
+    | Observation
+    | Left
+    | Stepped
+    | Playing
+    | Pong
+    | Error
+    | Started
+    | Closed
+    | RulesChanged
+    | Notice
+)
+
+__all__ = [
+    "CLOSE_DONE",
+    "CLOSE_FAULT",
+    "CLOSE_FLOODING",
+    "CLOSE_PROTOCOL",
+    "CLOSE_RESTART",
+    "CLOSE_TAKEN_OVER",
+    "CLOSE_TOO_BIG",
+    "CLOSE_TOO_SLOW",
+    "ERROR_CODES",
+    "JSON_SUBPROTOCOL",
+    "MAX_ID_LENGTH",
+    "MAX_INTEGER",
+    "MAX_KINDS",
+    "MAX_NAME_LENGTH",
+    "MAX_NESTING",
+    "MAX_NOTE_BYTES",
+    "MAX_STEP_TICKS",
+    "MAX_WAIT_MS",
+    "MSGPACK_SUBPROTOCOL",
+    "REQUESTS",
+    "REQUEST_TYPES",
+    "SUBPROTOCOLS",
+    "ClientMessage",
+    "Closed",
+    "Create",
+    "Created",
+    "Error",
+    "EventItem",
+    "Format",
+    "GameSummary",
+    "Games",
+    "GamesReply",
+    "Hello",
+    "Ident",
+    "Input",
+    "Join",
+    "Joined",
+    "Leave",
+    "Left",
+    "Limits",
+    "LostPlayer",
+    "Name",
+    "Natural",
+    "Notice",
+    "Number",
+    "Observation",
+    "Observe",
+    "OfferedAction",
+    "Outcome",
+    "Ping",
+    "Play",
+    "PlayerSummary",
+    "Playing",
+    "Pong",
+    "Reply",
+    "Request",
+    "ResumedPlayer",
+    "Role",
+    "Rules",
+    "RulesChanged",
+    "RulesReply",
+    "ServerMessage",
+    "Spectate",
+    "Started",
+    "Step",
+    "Stepped",
+    "Until",
+    "WaitMs",
+    "Welcome",
+    "Woke",
+    "WorldStatus",
+    "WorldSummary",
+    "Worlds",
+    "WorldsReply",
+]

@@ -1,0 +1,49 @@
+"""What a server says unasked: messages without ``re``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from worldline.protocol.base import Number, Reply
+
+
+class Started(Reply, tag="started", kw_only=True):
+    """A world you sit in has enough players: it runs."""
+
+    world: str
+    tick: int
+
+
+class Closed(Reply, tag="closed", kw_only=True):
+    """A world you sit in has ended, or (with ``player``) your player in it has."""
+
+    world: str
+    reason: str
+    player: str | None = None
+    result: Any = None
+
+
+class RulesChanged(Reply, tag="rules_changed", kw_only=True):
+    """A world you sit in goes on with other code from after ``tick`` on, its state being what it was: its author has
+    saved the game. ``rules`` tells how it is played now."""
+
+    world: str
+    game: str
+    digest: str
+    tick: int
+
+
+class Notice(Reply, tag="notice", kw_only=True):
+    """Something about the server that you may want to know. ``clock_slow``: the world runs at ``rate`` (0-1) of its
+    speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
+    ``world_paused``: it stands still and takes nothing, ``message`` says why; ``world_resumed``: it goes on;
+    ``draining``: the server is about to stop; ``code_broken``, for developers: a game was saved that cannot be used, or
+    its tick raised in ``world``, at ``line`` of ``file``."""
+
+    code: Literal["draining", "clock_slow", "world_recovering", "world_paused", "world_resumed", "code_broken"]
+    message: str
+    world: str | None = None
+    file: str | None = None
+    line: int | None = None
+    rate: Number | None = None
+    retry_after_ms: int | None = None

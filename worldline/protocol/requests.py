@@ -1,0 +1,159 @@
+"""What a client may ask. Each class is one request; its docstring says what it does and how it is answered.
+
+In requests, absent and null mean the same.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from worldline.protocol.base import (
+    MAX_INTEGER,
+    MAX_KINDS,
+    MAX_STEP_TICKS,
+    Format,
+    Ident,
+    Name,
+    Natural,
+    Request,
+    Until,
+    WaitMs,
+    WorldStatus,
+)
+
+
+class Hello(Request, tag="hello", kw_only=True):
+    """The first message of a connection, within ten seconds. With ``resume``, the token of an earlier welcome, the
+    connection goes on with that session and drives its players. ``token`` proves which agent one is; the header
+    ``Authorization: Bearer`` of the upgrade does the same."""
+
+    name: Name | None = None
+    client: Name | None = None
+    token: str | None = None
+    resume: str | None = None
+
+
+class Games(Request, tag="games", kw_only=True):
+    """Which games can be played here."""
+
+
+class Rules(Request, tag="rules", kw_only=True):
+    """How one game is played: its SKILL.md and the JSON Schemas of its inputs, events and observation."""
+
+    game: Ident
+
+
+class Worlds(Request, tag="worlds", kw_only=True):
+    """Which worlds exist, newest first. ``limit`` and ``next`` page through them."""
+
+    game: Ident | None = None
+    status: WorldStatus | None = None
+    mine: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    next: Ident | None = None
+
+
+class Create(Request, tag="create", kw_only=True):
+    """Make a world of your own: with ``settings``, a ``seed`` or the manual ``clock`` it is not ranked; a ``private``
+    one is joined by its join code only."""
+
+    game: Ident
+    settings: dict[str, Any] | None = None
+    seed: Natural | None = None
+    clock: Literal["manual"] | None = None
+    private: bool = False
+
+
+class Join(Request, tag="join", kw_only=True):
+    """Take a seat, in ``world`` or by ``game``: the player you already have in a running world of that game,
+    else a free seat, else a new world. Safe to repeat. Others than its owner join a private world with its
+    ``join_code``."""
+
+    game: Ident | None = None
+    world: Ident | None = None
+    join_code: Ident | None = None
+    observe: bool = False
+
+
+class Input(Request, tag="input", kw_only=True):
+    """Do something in a world. ``seq`` (1, 2, 3 … per player) makes it safely repeatable.
+
+    ``expires_tick``: applied by that tick, or refused `too_late`; in lockstep and turn worlds it is ``seen_tick`` + 1
+    if you do not say otherwise. If its tick has not run after ``wait_ms`` the outcome is `pending`: send it again with
+    its seq to wait on."""
+
+    world: Ident
+    name: Ident
+    player: Ident | None = None
+    args: dict[str, Any] | None = None
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)] | None = None
+    note: str | None = None
+    seen_tick: Natural | None = None
+    expires_tick: Natural | None = None
+    observe: bool = False
+    wait_ms: WaitMs | None = None
+
+
+class Observe(Request, tag="observe", kw_only=True):
+    """What a player of yours may know now, and the events since ``since`` (or since your last look).
+
+    With ``until``, ``after_tick`` or ``wait_ms`` it is answered later: after a tick (the next, or the first beyond
+    ``after_tick``), when there is an event (of ``kinds``; else any that the game does not call quiet), when an input of
+    yours is awaited (turn), when the game is over for you (end); after ``wait_ms`` in any case. Together with another
+    ``until``, ``after_tick`` says how old a turn or an end may not be. A second wait for the same player ends the
+    first."""
+
+    world: Ident
+    player: Ident | None = None
+    since: Natural | None = None
+    format: Format = "both"
+    until: Until | None = None
+    after_tick: Natural | None = None
+    kinds: Annotated[list[Ident], msgspec.Meta(max_length=MAX_KINDS)] | None = None
+    wait_ms: WaitMs | None = None
+
+
+class Leave(Request, tag="leave", kw_only=True):
+    """Give a seat back."""
+
+    world: Ident
+    player: Ident | None = None
+
+
+class Step(Request, tag="step", kw_only=True):
+    """Run ``ticks`` ticks of a manual world of yours, now; with ``at_tick`` only if it is at that tick, so that a
+    repeated step does not step twice."""
+
+    world: Ident
+    ticks: Annotated[int, msgspec.Meta(ge=1, le=MAX_STEP_TICKS)]
+    at_tick: Natural | None = None
+
+
+class Play(Request, tag="play", kw_only=True):
+    """Let a manual world of yours run by its game's own clock from now on."""
+
+    world: Ident
+
+
+class Ping(Request, tag="ping", kw_only=True):
+    """Is the server there, and what time is it there. Free of charge up to ten a second."""
+
+
+ClientMessage = Hello | Games | Rules | Worlds | Create | Join | Input | Observe | Leave | Step | Play | Ping
+REQUESTS: Final[tuple[type[Request], ...]] = (
+    Hello,
+    Games,
+    Rules,
+    Worlds,
+    Create,
+    Join,
+    Input,
+    Observe,
+    Leave,
+    Step,
+    Play,
+    Ping,
+)
+REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
