@@ -16,6 +16,7 @@ import secrets
 import socket
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +39,7 @@ from server.gateway.fanout import Fanout, spread
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.limits import GatewayLimits
+from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
 from server.gateway.replies import encode, fitting, without_waiting
 from server.gateway.session import Session
@@ -90,7 +92,7 @@ class Gateway:
             self._reply,
             self._vanished,
         )
-        self._entrance = Entrance(config, limits, self._version)
+        self._entrance = Entrance(config, limits, self._version, self._paths(), self._greeting.door)
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
     async def start(self, listening: socket.socket) -> None:
@@ -113,6 +115,7 @@ class Gateway:
             process_request=self._request,
             server_header=None,
             ping_interval=None,
+            open_timeout=limits.answer_timeout_s,
             close_timeout=limits.close_timeout_s,
             max_size=limits.max_message_bytes,
             max_queue=limits.max_queue_frames,
@@ -125,9 +128,16 @@ class Gateway:
 
     # --- clients -------------------------------------------------------------------------------------
 
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _request(self, connection: ServerConnection, request: Request) -> Response | Awaitable[Response] | None:
         assert isinstance(connection, GatewayConnection)
         return self._entrance.request(connection, request)
+
+    def _paths(self) -> Paths:
+        """What plain HTTP answers."""
+        paths = Paths()
+        paths.add("/healthz", lambda _: self._entrance.health())
+        paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
         """Read one client's frames until its connection ends."""
