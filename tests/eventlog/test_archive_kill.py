@@ -108,7 +108,7 @@ def test_killed_at_every_call_the_world_is_there_or_gone(tmp_path: Path, segment
         journal = b"".join(path.read_bytes() for path in sorted(whole.rglob("*.journal")))
         assert genesis(ENDED).world.encode() in journal, "the journal still holds all of the world that is gone"
     check_after_crash(whole, said)
-    reached = kill_everywhere(tmp_path, None, segments, [])
+    reached = kill_everywhere(tmp_path, None, segments, said_before=[], said_by_all=said)
     tried("a process killed at a system call (strace)", reached.total())
 
 
@@ -120,29 +120,35 @@ async def test_killed_at_every_call_of_archiving_and_removing(tmp_path: Path, tr
     await recording.journal.close()
     code, said = life(shutil.copytree(released, tmp_path / "probe"), "act", "-o", str(tmp_path / "calls"))
     assert (code, said) == (0, ["archived", "removed"])
-    reached = kill_everywhere(tmp_path, released, "act", ["ended", "tick 1", "released"])
+    reached = kill_everywhere(tmp_path, released, "act", said_before=["ended", "tick 1", "released"], said_by_all=said)
     tried("a process killed at a system call (strace)", reached.total())
     assert min(reached["released"], reached["archived"]) >= 5, reached
 
 
-def kill_everywhere(tmp_path: Path, start: Path | None, what: str, said_before: list[str]) -> Counter[str]:
-    """Kill the life at every call in ``calls`` and check each time; how often it had said what as its last word."""
+def kill_everywhere(
+    tmp_path: Path, start: Path | None, what: str, *, said_before: list[str], said_by_all: list[str]
+) -> Counter[str]:
+    """Kill the life at every call in ``calls`` and check each time; how often it had said what as its last word.
+
+    ``said_by_all``: what a life says that nobody kills."""
     kills = places(tmp_path / "calls")
     assert {call for call, _ in kills} >= {"pwrite64", "fdatasync", "fsync", "rename", "unlink", "rmdir"}
 
-    def kill(place: tuple[str, int]) -> str:
+    def kill(place: tuple[str, int]) -> str | None:
         data = tmp_path / f"{place[0]}-{place[1]}"
         if start is not None:
             shutil.copytree(start, data)
         call, nth = place
         code, said = life(data, what, "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={nth}")
-        assert code in (-9, 137), (place, code)
+        # A journal that waits writes a group of its own, so a slow life may have made a call more than this one.
+        assert code in (-9, 137) or (code, said) == (0, said_by_all), (place, code, said)
         check_after_crash(data, [*said_before, *said])
-        return ([*said_before, *said] or ["nothing"])[-1]
+        return ([*said_before, *said] or ["nothing"])[-1] if code else None
 
     with ThreadPoolExecutor(2) as pool:
-        reached = Counter(pool.map(kill, kills))
-    assert reached.total() == len(kills) > 25
+        reached = Counter(word for word in pool.map(kill, kills) if word is not None)
+    assert reached.total() > 25
+    assert reached.total() >= 0.9 * len(kills), "all but the very last calls were killed at"
     return reached
 
 

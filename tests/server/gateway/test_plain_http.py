@@ -196,7 +196,7 @@ async def read_all(sock: socket.socket) -> bytes:
     """Everything until the other side ends; raises ConnectionResetError if it cuts off."""
     read = b""
     async with asyncio.timeout(WITHIN_S):
-        while chunk := await asyncio.get_running_loop().sock_recv(sock, 65_536):
+        while chunk := await asyncio.get_running_loop().sock_recv(sock, 2048):
             read += chunk
     sock.close()
     return read
