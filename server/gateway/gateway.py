@@ -39,7 +39,7 @@ from server.gateway.holding import Held
 from server.gateway.limits import GatewayLimits
 from server.gateway.news import News
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.session import Session, detached
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from server.tls import server_context
@@ -160,7 +160,7 @@ class Gateway:
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
-            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:

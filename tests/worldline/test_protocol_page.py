@@ -18,6 +18,7 @@ MESSAGES: list[type[msgspec.Struct]] = [*get_args(protocol.ClientMessage), *get_
 PARTS: list[type[msgspec.Struct]] = [
     protocol.Limits,
     protocol.ResumedPlayer,
+    protocol.SeatedPlayer,
     protocol.LostPlayer,
     protocol.GameSummary,
     protocol.PlayerSummary,

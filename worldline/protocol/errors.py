@@ -33,6 +33,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "unknown_player": "mend",
     "unknown_input": "mend",
     # Not possible as things stand.
+    "already_joined": "not_possible",
     "not_joined": "not_possible",
     "not_owner": "not_possible",
     "not_your_turn": "not_possible",

@@ -140,11 +140,20 @@ async def running_edge(
     guests: Guests = "developer",
     hosts: list[str] | None = None,
     tls: messages.Tls | None = None,
+    nobody_plays: bool = False,
 ) -> AsyncIterator[Edge]:
-    """A gateway with one shard, listening on a free port."""
+    """A gateway with one shard, listening on a free port. ``nobody_plays``: no session has a player, and the test is
+    not asked for any."""
     edge = Edge()
     ours, theirs = socket.socketpair()
-    edge.control = await attach(ours, messages.ToSupervisor, lambda _, m: edge.supervisor.put_nowait(m), _ignore)
+
+    def to_supervisor(_: Link[Any], message: messages.Message) -> None:
+        if nobody_plays and isinstance(message, messages.AskSession):
+            edge.control.send(messages.SessionFound(request=message.request, players=[], lost=[]))
+        else:
+            edge.supervisor.put_nowait(message)
+
+    edge.control = await attach(ours, messages.ToSupervisor, to_supervisor, _ignore)
 
     def connected(link: Link[Any]) -> None:
         edge.shard_link = link
