@@ -247,7 +247,7 @@ def out_of_date() -> list[Path]:
 
 
 def missing() -> list[str]:
-    """What has to be said in ``worldline/protocol`` before anything can be published: one line each, with the remedy."""
+    """What ``worldline/protocol`` has to say before anything can be published: one line each, with the remedy."""
     lines = []
     answers = [*protocol.ANSWERS.values(), *protocol.PUSHES, protocol.Error]
     for kind in messages():

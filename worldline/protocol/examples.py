@@ -257,7 +257,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
 
 PUSHES: Final[tuple[Reply, ...]] = (
     Started(world=_WORLD, tick=0),
-    Closed(world=_WORLD, reason="finished", result={"winner": "p_3"}),
+    Closed(world=_WORLD, reason="finished", status="finished", result={"winner": "p_3"}),
     Closed(world=_WORLD, player="p_3", reason="kicked"),
     RulesChanged(world=_WORLD, game="tsunami", digest=_TSUNAMI, tick=5430),
     Notice(code="clock_slow", message="the world runs at 0.5 of its speed", world=_WORLD, rate=0.5),
