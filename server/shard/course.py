@@ -407,7 +407,7 @@ class Course:
         self.pace.steps.clear()
         for waiting in self.waits.take_all():
             self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
-        closed = protocol.Closed(world=self.id, reason=reason, result=result)
+        closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
         self._report_change()
         self._surroundings.ended(self, ended)
