@@ -107,3 +107,19 @@ async def test_what_is_no_longer_kept_is_counted_as_missed(short_folder: Path) -
         assert (back.since, back.player.cursor) == (1, 301)
         seen = await shard.ask(messages.ObservePlayer, player="p_1", since=back.since)
         assert (seen.missed, [event.n for event in seen.events]) == (44, list(range(45, 301)))
+
+
+async def test_a_session_that_lost_its_player_to_another_cannot_leave_it_alone(short_folder: Path) -> None:
+    """Its gateway may tell of its end before it has heard of the loss."""
+    async with running_shard(short_folder) as shard:
+        await shard.open("short_lived")
+        await shard.join("a_1")
+        await shard.join("a_2")
+        joining = shard.ask(messages.JoinWorld, agent="a_1", session="s_2", name="a", player="p_1", take=True)
+        for player, session in (("p_1", "s_1"), ("p_2", "s_1")):
+            shard.gateway.send(messages.PlayerDetached(world=WORLD, player=player, session=session))
+        assert isinstance(await joining, protocol.Joined)
+        assert (await shard.report(messages.PlayerTaken)).session == "s_2"
+        assert (await shard.push(protocol.Closed)).reason == "taken_over"
+        assert (await shard.report(messages.PlayerLeft)).player == "p_2", "grace_s = 1: only the one left alone"
+        assert shard.shard._hosts[WORLD].pulse().players[0].connected

@@ -168,21 +168,3 @@ async def test_a_player_that_nobody_drives_is_taken_without_more_ado(
     again = await second.ask("join", game="echo")
     assert (again["world"], again["player"]) == (joined["world"], joined["player"])
     assert (await second.ask("input", world=again["world"], name="count", args={"by": 7}))["result"] == {"total": 7}
-
-
-async def test_a_session_that_lost_a_player_and_goes_does_not_take_it_along(
-    serve: ServerFactory, connect_agent: Connect
-) -> None:
-    """Its gateway would tell the shard that nobody drives the player any more."""
-    server = serve("--shards", "1")
-    token = tokens(server.data, "create", "ada")
-    first, second = await connect_agent(server.url, None), await connect_agent(server.url, None)
-    await first.ask("hello", token=token)
-    await second.ask("hello", token=token)
-    joined = await first.ask("join", game="short_lived")  # it gives up on absent players within a second
-    where = {"world": joined["world"], "player": joined["player"]}
-    await second.ask("join", **where, take=True)
-    assert (await first.push("closed", **where))["reason"] == "taken_over"
-    await first.vanish()
-    seen = await second.ask("observe", **where, after_tick=joined["tick"] + 60)  # three seconds
-    assert "ended" not in seen
