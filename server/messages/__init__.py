@@ -47,19 +47,32 @@ from server.messages.from_supervisor import (
     WorldMoved,
     WorldsFound,
 )
-from server.messages.to_gateway import Answer, AnyAnswer, CodeBroken, PlayerAbsent, PlayerAttached, Push, ShardToGateway
+from server.messages.to_gateway import (
+    Answer,
+    AnyAnswer,
+    CodeBroken,
+    Framed,
+    PlayerAbsent,
+    PlayerAttached,
+    Push,
+    ShardToGateway,
+    Watched,
+)
 from server.messages.to_shard import (
     AttachPlayer,
     GatewayToShard,
     JoinWorld,
     LeaveWorld,
+    NeedWhole,
     ObservePlayer,
     PlayerDetached,
     PlayerDriven,
     PlayerInput,
     PlayWorld,
     StepWorld,
+    StopWatching,
     Wait,
+    WatchWorld,
 )
 from server.messages.to_supervisor import (
     AskCreate,
@@ -87,6 +100,7 @@ from server.messages.to_supervisor import (
     WorldReleased,
     WorldReloaded,
     WorldRestored,
+    WorldSpectators,
     WorldStatistics,
 )
 
@@ -108,6 +122,7 @@ __all__ = [
     "ConfigureGateway",
     "ConfigureShard",
     "Drain",
+    "Framed",
     "FromSupervisor",
     "GameCounts",
     "GatewayReady",
@@ -117,6 +132,7 @@ __all__ = [
     "JoinWorld",
     "LeaveWorld",
     "Message",
+    "NeedWhole",
     "ObservePlayer",
     "OpenWorld",
     "Placed",
@@ -143,10 +159,13 @@ __all__ = [
     "ShardToGateway",
     "ShardUp",
     "StepWorld",
+    "StopWatching",
     "Tls",
     "ToSupervisor",
     "ViewReply",
     "Wait",
+    "WatchWorld",
+    "Watched",
     "WorldChanged",
     "WorldFound",
     "WorldGone",
@@ -159,6 +178,7 @@ __all__ = [
     "WorldReleased",
     "WorldReloaded",
     "WorldRestored",
+    "WorldSpectators",
     "WorldStatistics",
     "WorldsFound",
 ]

@@ -249,6 +249,13 @@ class ShardStatistics(Message, tag="shard_statistics"):
     worlds: list[WorldStatistics]
 
 
+class WorldSpectators(Message, tag="world_spectators"):
+    """So many connections of this gateway watch the world."""
+
+    world: str
+    viewers: int
+
+
 class GatewayStatistics(Message, tag="gateway_statistics"):
     """The answer to `AskStatistics` by a gateway."""
 
@@ -285,4 +292,5 @@ ToSupervisor = (
     | ViewReply
     | ShardStatistics
     | GatewayStatistics
+    | WorldSpectators
 )

@@ -236,6 +236,7 @@ class History:
         return logged, applied
 
     def _input_entry(self, pending: PendingInput) -> records.InputEntry:
+        pending.observed_tick = self._observed_tick.get(pending.player)
         return records.InputEntry(
             player=pending.player,
             seq=pending.seq,
@@ -243,7 +244,7 @@ class History:
             args=pending.args,
             note=pending.note,
             seen_tick=pending.seen_tick,
-            observed_tick=self._observed_tick.get(pending.player),
+            observed_tick=pending.observed_tick,
             received_ms=pending.received_ms,
         )
 

@@ -25,6 +25,8 @@ from worldline.protocol.base import (
     MAX_NOTE_BYTES,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
+    MAX_WATCH_HZ,
+    MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
     Format,
@@ -80,6 +82,7 @@ from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
     ClientMessage,
+    Control,
     Create,
     Games,
     Hello,
@@ -91,7 +94,18 @@ from worldline.protocol.requests import (
     Play,
     Rules,
     Step,
+    Watch,
     Worlds,
+)
+from worldline.protocol.watching import (
+    Frame,
+    Mark,
+    Scene,
+    Static,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
 )
 
 ServerMessage = (
@@ -106,6 +120,9 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Watching
+    | Static
+    | Frame
     | Pong
     | Error
     | Started
@@ -133,17 +150,21 @@ __all__ = [
     "MAX_NOTE_BYTES",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
+    "MAX_WATCH_HZ",
+    "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
     "REQUESTS",
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
     "ClientMessage",
     "Closed",
+    "Control",
     "Create",
     "Created",
     "Error",
     "EventItem",
     "Format",
+    "Frame",
     "GameSummary",
     "Games",
     "GamesReply",
@@ -156,6 +177,7 @@ __all__ = [
     "Left",
     "Limits",
     "LostPlayer",
+    "Mark",
     "Name",
     "Natural",
     "Notice",
@@ -176,13 +198,20 @@ __all__ = [
     "Rules",
     "RulesChanged",
     "RulesReply",
+    "Scene",
     "ServerMessage",
     "Spectate",
     "Started",
+    "Static",
     "Step",
     "Stepped",
     "Until",
     "WaitMs",
+    "Watch",
+    "WatchedEvent",
+    "WatchedInput",
+    "WatchedPlayer",
+    "Watching",
     "Welcome",
     "Woke",
     "WorldStatus",

@@ -32,6 +32,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "unknown_world": "mend",
     "unknown_player": "mend",
     "unknown_input": "mend",
+    "unknown_watch": "mend",
     # Not possible as things stand.
     "not_joined": "not_possible",
     "not_owner": "not_possible",
@@ -44,6 +45,7 @@ ERROR_CODES: Final[dict[str, Literal["mend", "not_possible", "try_later"]]] = {
     "world_closed": "not_possible",
     "world_faulted": "not_possible",
     "world_damaged": "not_possible",
+    "live_world": "not_possible",
     # The same may succeed after retry_after_ms.
     "rate_limited": "try_later",
     "overloaded": "try_later",
