@@ -19,6 +19,7 @@ import msgspec
 
 from server import messages
 from server.gateway import refusals
+from server.gateway.backends import Waiting
 from server.gateway.decoding import Encoding
 from server.gateway.session import Session
 from worldline import protocol
@@ -59,6 +60,8 @@ class Watches:
         self._streams: dict[str, Stream] = {}
         self._by_session: dict[Session, dict[str, Stream]] = {}
         self._by_world: dict[str, set[str]] = {}
+        self._waiting: dict[str, dict[tuple[Session, str], protocol.Watching]] = {}
+        """By world whose shard has died: who watched which stream of it."""
         self._looking: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -75,36 +78,48 @@ class Watches:
         """Do what a client wants with a stream of its own; returns the answer. Raises `Refused`."""
         mine = self._by_session.get(session, {})
         stream = mine.get(request.watch)
-        if stream is None:
-            raise refusals.unknown_watch(request.watch, list(mine), request.id)
-        self._leave(session, request.watch)
-        return msgspec.structs.replace(
-            stream.watching, playing=False, players=[], marks=[], static=protocol.Scene(), re=None
-        )
+        if stream is not None:
+            self._leave(session, request.watch)
+            return _stopped(stream.watching)
+        for waiting in self._waiting.values():
+            watching = waiting.pop((session, request.watch), None)
+            if watching is not None:
+                return _stopped(watching)
+        raise refusals.unknown_watch(request.watch, list(mine), request.id)
 
     def gone(self, session: Session) -> None:
         """A client is gone."""
         for watch in list(self._by_session.get(session, ())):
             self._leave(session, watch)
+        for waiting in self._waiting.values():
+            for key in [key for key in waiting if key[0] is session]:
+                del waiting[key]
 
     def sessions_in(self, world: str) -> list[Session]:
-        """Who watches a world, each once."""
+        """Who watches a world, or waits for it to come back, each once."""
         streams = (self._streams[watch] for watch in self._by_world.get(world, ()))
-        return list(dict.fromkeys(session for stream in streams for session in stream.viewers))
+        watching = [session for stream in streams for session in stream.viewers]
+        return list(dict.fromkeys((*watching, *(session for session, _ in self._waiting.get(world, ())))))
 
     # --- what shards send ----------------------------------------------------------------------------
 
-    def begin(self, session: Session, shard: int, watched: messages.Watched) -> list[bytes]:
-        """A client watches from now on; returns what follows the answer. If the client has gone, nobody does."""
+    def begin(self, waiting: Waiting, shard: int, watched: messages.Watched) -> list[bytes]:
+        """A client watches from now on; returns what follows the answer. If the client has gone, nobody does.
+
+        Raises `Refused` if it watches as much as it may by now."""
+        session = waiting.session
         watch, world = watched.watching.watch, watched.watching.world
         stream = self._streams.get(watch)
         if stream is None:
             stream = self._streams[watch] = Stream(watched.watching, shard)
             self._by_world.setdefault(world, set()).add(watch)
+        full = session not in stream.viewers and len(self._by_session.get(session, ())) >= MAX_WATCHES
+        if (session.gone or full) and not stream.viewers:
+            self._drop(watch)
         if session.gone:
-            if not stream.viewers:
-                self._drop(watch)
             return []
+        if full:
+            self.check_room(session, waiting.request.id)
         stream.viewers[session] = Viewer(session)  # who watches already begins anew
         self._by_session.setdefault(session, {})[watch] = stream
         self._count(world)
@@ -133,13 +148,28 @@ class Watches:
         if lacking:
             self._look_later()
 
-    def shard_lost(self, shard: int) -> list[tuple[Session, protocol.Watching]]:
-        """A shard is gone, with all its streams; returns who watched what."""
-        return self._drop_all(watch for watch, stream in self._streams.items() if stream.shard == shard)
+    def shard_lost(self, shard: int) -> None:
+        """A shard is gone, with all its streams: who watched them waits until their worlds are back."""
+        for session, watching in self._drop_all(
+            watch for watch, stream in self._streams.items() if stream.shard == shard
+        ):
+            self._waiting.setdefault(watching.world, {})[session, watching.watch] = watching
+
+    def returned(self, world: str) -> list[tuple[Waiting, protocol.Watch]]:
+        """The world is back; returns who wants to watch on, and what."""
+        return [
+            (
+                Waiting(session, request, world=world, game=watching.game, instead_of=watch),
+                request,
+            )
+            for (session, watch), watching in self._waiting.pop(world, {}).items()
+            for request in [protocol.Watch(id=0, world=world, hz=watching.hz)]
+        ]
 
     def world_ended(self, world: str) -> list[Session]:
         """The world has ended, with all its streams; returns who watched."""
-        return [session for session, _ in self._drop_all(self._by_world.get(world, ()))]
+        waiting = [session for session, _ in self._waiting.pop(world, ())]
+        return [*waiting, *(session for session, _ in self._drop_all(self._by_world.get(world, ())))]
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -208,6 +238,11 @@ def send(session: Session, frames: list[bytes], encoded: dict[Encoding, list[byt
         data = encoded[connection.encoding] = [_to_json(_decode(frame)) for frame in frames]
     for each in data:
         connection.send_now(each)
+
+
+def _stopped(watching: protocol.Watching) -> protocol.Watching:
+    """What a client is told that watches no more."""
+    return msgspec.structs.replace(watching, playing=False, players=[], marks=[], static=protocol.Scene(), re=None)
 
 
 def in_encoding(packed: bytes, encoding: Encoding) -> bytes:
