@@ -119,7 +119,7 @@ class Film:
     def _frames(self, base: Picture, now: Picture, told: Told, *, base_tick: int | None) -> list[bytes]:
         changed = [node for node in now.nodes if node not in base.nodes]
         gone = self._ids_of(node for node in base.nodes if node not in now.nodes)
-        removed = gone - self._ids_of(changed) if gone else gone
+        removed = gone - self._ids_of(changed)  # asked of all that are new: each must have an id
         pages = list(_pages(changed))
         events, events_left_out = _newest(told.events)
         inputs, inputs_left_out = _newest(told.inputs)

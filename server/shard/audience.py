@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from eventlog.records import Genesis
 from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
@@ -30,7 +29,7 @@ from server.identifiers import new_watch
 from server.link import Link
 from server.shard import replies
 from server.shard.desk import Desk
-from server.shard.drivers import Drivers
+from server.shard.history import History
 from server.shard.inbox import Asker, PendingInput
 from server.visibility import Seen, Viewer, visibility
 from worldline import protocol
@@ -70,9 +69,8 @@ class Audience:
     def __init__(
         self,
         world: World,
-        genesis: Genesis,
+        history: History,
         desk: Desk,
-        drivers: Drivers,
         look: Callable[[Callable[[], None]], None],
         *,
         fair_play: bool,
@@ -80,9 +78,8 @@ class Audience:
         self.changes = 0
         """Counts what has happened in the world."""
         self._world = world
-        self._genesis = genesis
+        self._history = history
         self._desk = desk
-        self._drivers = drivers
         self._look = look
         self._fair_play = fair_play
         self._streams: dict[str, Stream] = {}
@@ -187,11 +184,11 @@ class Audience:
     def _refusal(self, message: messages.WatchWorld) -> protocol.Error | None:
         viewer = Viewer(
             role=message.role,
-            had_seat=self._drivers.had_seat(message.agent),
-            owner=message.agent == self._genesis.owner,
+            had_seat=self._history.had_seat(message.agent),
+            owner=message.agent == self._history.genesis.owner,
         )
         spectate = self._world.code.manifest.spectate.when
-        world = Seen(ended=False, spectate=spectate, ranked=self._genesis.ranked)
+        world = Seen(ended=False, spectate=spectate, ranked=self._history.genesis.ranked)
         match visibility("watch", viewer, world, fair_play=self._fair_play):
             case "now":
                 return None

@@ -77,7 +77,7 @@ class Course:
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
         look = partial(surroundings.look, world.id)
-        self.audience = Audience(world, history.genesis, self.desk, self.drivers, look, fair_play=fair_play)
+        self.audience = Audience(world, history, self.desk, look, fair_play=fair_play)
         self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, self.audience, dev=dev)
         self.waits = Waits(world, self.pace, surroundings.read)
         self._history = history

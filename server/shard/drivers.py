@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,21 +32,12 @@ class Drivers:
         self._drivers: dict[str, _Driver] = {}
         self._player_of: dict[str, str] = {}
         self._heard: defaultdict[str, Heard] = defaultdict(Heard)
-        self._visitors: set[str] = set()
         self._departed: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._empty_since_s: float | None = time.monotonic()
 
     def player_of(self, agent: str) -> str | None:
         """The player that this agent has here."""
         return self._player_of.get(agent)
-
-    def had_seat(self, agent: str) -> bool:
-        """Whether this agent has a seat here, or has had one."""
-        return agent in self._visitors
-
-    def visited(self, agents: Iterable[str]) -> None:
-        """These agents have had a seat here, before this shard had the world."""
-        self._visitors.update(agents)
 
     def heard(self, player: str) -> Heard:
         """What this player's agent has certainly heard."""
@@ -56,7 +46,6 @@ class Drivers:
     def seated(self, player: str, agent: str, link: Link[Any] | None) -> None:
         """An agent sits as ``player``; without ``link`` nobody drives it yet."""
         self._player_of[agent] = player
-        self._visitors.add(agent)
         self._empty_since_s = None
         self.drive(player, link)
 

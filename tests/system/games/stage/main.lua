@@ -2,6 +2,7 @@ local game = { inputs = {} }
 
 function game.setup(world)
   world.state.torn = false
+  world.state.puts = 0
   world.state.lamp = world.scene:spawn("lamp", { name = "lamp", x = 0 }).id
 end
 
@@ -16,7 +17,8 @@ end
 
 function game.inputs.put(world, player, args)
   put(world, args.name, args.x)
-  world.score(player, player.score + 1)
+  world.state.puts = world.state.puts + 1
+  world.score(player, world.state.puts)
   world.emit("all", "put", { name = args.name })
 end
 
