@@ -416,7 +416,7 @@ class Course:
         for waiting in self.waits.take_all():
             self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
         self.audience.world_ended()
-        closed = protocol.Closed(world=self.id, reason=reason, result=result)
+        closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
         self._report_change()
         self._surroundings.ended(self, ended)
