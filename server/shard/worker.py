@@ -105,6 +105,8 @@ class Shard:
         )
         self._hosts: dict[str, WorldHost] = {}
         self._ended: OrderedDict[str, Ended] = OrderedDict()
+        self._counted = messages.WorldCounters()
+        """What the worlds that have ended had counted."""
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
@@ -172,6 +174,7 @@ class Shard:
         others may have its files."""
         self._ticker.remove(course.id)
         del self._hosts[course.id]
+        self._counted.add(course.meters.counters())
         self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick, after)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
@@ -463,6 +466,9 @@ class Shard:
 
     def _statistics(self, request: int) -> messages.ShardStatistics:
         journal = self._journal.statistics()
+        counters = messages.WorldCounters()
+        for counted in (self._counted, *(host.course.meters.counters() for host in self._hosts.values())):
+            counters.add(counted)
         return messages.ShardStatistics(
             request=request,
             shard=self._config.shard,
@@ -477,6 +483,8 @@ class Shard:
             snapshot_hold_seconds=self._checkpoints.hold_seconds,
             tail_s=self._checkpoints.tail_s,
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
+            counters=counters,
+            inbox_depth=sum(len(host.course.inbox) for host in self._hosts.values()),
         )
 
     def _on_disk_failure(self, error: Exception) -> None:
