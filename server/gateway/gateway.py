@@ -45,6 +45,7 @@ from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
 from server.gateway.session import Session
+from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from server.tls import server_context
@@ -97,8 +98,17 @@ class Gateway:
             self._answers.reply,
             self._vanished,
         )
+        self._watches = Watches(self._backends.tell, control.send)
         self._news = News(
-            config, catalogue, self._backends, self._fanout, self._held, self._greeting, self._answers, self.sessions
+            config,
+            catalogue,
+            self._backends,
+            self._fanout,
+            self._held,
+            self._greeting,
+            self._answers,
+            self._watches,
+            self.sessions,
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
@@ -177,6 +187,7 @@ class Gateway:
         session.gone = True
         self.sessions.discard(session)
         self._greeting.gone(session)
+        self._watches.gone(session)
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
@@ -240,6 +251,11 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
+            if isinstance(request, protocol.Control):
+                self._answers.reply(waiting, self._watches.control(session, request))
+                return
+            if isinstance(request, protocol.Watch):
+                self._watches.check_room(session, request.id)
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):

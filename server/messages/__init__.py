@@ -48,19 +48,32 @@ from server.messages.from_supervisor import (
     WorldMoved,
     WorldsFound,
 )
-from server.messages.to_gateway import Answer, AnyAnswer, CodeBroken, PlayerAbsent, PlayerAttached, Push, ShardToGateway
+from server.messages.to_gateway import (
+    Answer,
+    AnyAnswer,
+    CodeBroken,
+    Framed,
+    PlayerAbsent,
+    PlayerAttached,
+    Push,
+    ShardToGateway,
+    Watched,
+)
 from server.messages.to_shard import (
     AttachPlayer,
     GatewayToShard,
     JoinWorld,
     LeaveWorld,
+    NeedWhole,
     ObservePlayer,
     PlayerDetached,
     PlayerDriven,
     PlayerInput,
     PlayWorld,
     StepWorld,
+    StopWatching,
     Wait,
+    WatchWorld,
 )
 from server.messages.to_supervisor import (
     AskCreate,
@@ -90,6 +103,7 @@ from server.messages.to_supervisor import (
     WorldReleased,
     WorldReloaded,
     WorldRestored,
+    WorldSpectators,
     WorldStatistics,
 )
 
@@ -112,6 +126,7 @@ __all__ = [
     "ConfigureGateway",
     "ConfigureShard",
     "Drain",
+    "Framed",
     "FromSupervisor",
     "GameCounts",
     "GatewayReady",
@@ -122,6 +137,7 @@ __all__ = [
     "LeaveWorld",
     "Message",
     "MetricsMade",
+    "NeedWhole",
     "ObservePlayer",
     "OpenWorld",
     "Placed",
@@ -148,10 +164,13 @@ __all__ = [
     "ShardToGateway",
     "ShardUp",
     "StepWorld",
+    "StopWatching",
     "Tls",
     "ToSupervisor",
     "ViewReply",
     "Wait",
+    "WatchWorld",
+    "Watched",
     "WorldChanged",
     "WorldCounters",
     "WorldFound",
@@ -165,6 +184,7 @@ __all__ = [
     "WorldReleased",
     "WorldReloaded",
     "WorldRestored",
+    "WorldSpectators",
     "WorldStatistics",
     "WorldsFound",
 ]

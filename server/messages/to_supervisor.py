@@ -278,6 +278,13 @@ class ShardStatistics(Message, tag="shard_statistics"):
     """Inputs, joins and leaves that wait for a tick."""
 
 
+class WorldSpectators(Message, tag="world_spectators"):
+    """So many connections of this gateway watch the world."""
+
+    world: str
+    viewers: int
+
+
 class GatewayStatistics(Message, tag="gateway_statistics"):
     """The answer to `AskStatistics` by a gateway."""
 
@@ -327,4 +334,5 @@ ToSupervisor = (
     | ViewReply
     | ShardStatistics
     | GatewayStatistics
+    | WorldSpectators
 )
