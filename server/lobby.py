@@ -95,6 +95,8 @@ class _World:
     waiting_for: list[str] = field(default_factory=list)
     players: dict[str, protocol.PlayerSummary] = field(default_factory=dict)
     reserved_until_s: dict[str, float] = field(default_factory=dict)
+    spectators: dict[int, int] = field(default_factory=dict)
+    """By gateway."""
 
     @property
     def ended(self) -> bool:
@@ -129,6 +131,7 @@ class _World:
             ranked=self.ranked,
             private=self.private,
             waiting_for=[] if self.ended else self.waiting_for,
+            spectators=sum(self.spectators.values()),
         )
 
 
@@ -384,6 +387,19 @@ class Lobby:
             if player is not None:
                 player.score = standing.score
                 player.connected = standing.connected
+
+    def watched(self, world: str, gateway: int, viewers: int) -> None:
+        """So many clients of a gateway watch a world."""
+        entry = self._worlds.get(world)
+        if entry is not None and viewers:
+            entry.spectators[gateway] = viewers
+        elif entry is not None:
+            entry.spectators.pop(gateway, None)
+
+    def lose_gateway(self, gateway: int) -> None:
+        """A gateway is gone, and with it its clients."""
+        for entry in self._worlds.values():
+            entry.spectators.pop(gateway, None)
 
     def _unlist(self, entry: _World) -> None:
         del self._unfinished[entry.world]

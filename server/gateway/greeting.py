@@ -35,6 +35,7 @@ from worldline import protocol
 
 _log = logging.getLogger("worldline.gateway")
 
+FEATURES: Final = ["watch"]  # optional parts of the protocol that this server has
 _UNNUMBERED: Final = 0  # the table of open questions gives the number
 
 
@@ -209,7 +210,7 @@ class Greeting:
             durability=self._config.durability,
             server=self._version,
             server_time_ms=int(now_s * 1000),
-            features=[],
+            features=FEATURES,
             limits=self._limits.announced(),
             players=[] if returning is None else returning.players,
             lost=[] if returning is None else returning.lost,

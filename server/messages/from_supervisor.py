@@ -71,6 +71,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     """When it drains: leave the worlds for another shard to go on with; else close them."""
     dev: bool = False
     """Worlds go on with the code of `ReloadGame`, stand still when it raises, and are compared around every look."""
+    fair_play: bool = True
+    """While a world runs, what could help a player is kept from others (``server/visibility.py``)."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 
@@ -171,6 +173,13 @@ class SessionFound(Message, tag="session_found"):
     lost: list[protocol.LostPlayer]
 
 
+class MetricsMade(Message, tag="metrics_made"):
+    """The answer to `AskMetrics`: the text of /metrics."""
+
+    request: int
+    text: bytes
+
+
 class OpenWorld(Message, tag="open_world"):
     """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`.
 
@@ -247,6 +256,7 @@ FromSupervisor = (
     | WorldFound
     | GameCounts
     | SessionFound
+    | MetricsMade
     | OpenWorld
     | RestoreWorld
     | ReloadGame

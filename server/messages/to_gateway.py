@@ -59,4 +59,22 @@ class CodeBroken(Message, tag="code_broken"):
     world: str | None = None
 
 
-ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | CodeBroken
+class Watched(Message, tag="watched"):
+    """The answer to `WatchWorld`. ``pages`` are what follows the reply: `protocol.Static`, each as MessagePack."""
+
+    request: int
+    watching: protocol.Watching
+    pages: list[bytes]
+
+
+class Framed(Message, tag="framed"):
+    """Frame ``number`` of a stream: one `protocol.Frame` as MessagePack, or several that belong together. ``base`` is
+    the number of the frame that it builds on; None: it is whole, and for those who have not had this number."""
+
+    watch: str
+    number: int
+    frames: list[bytes]
+    base: int | None = None
+
+
+ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | Watched | Framed | CodeBroken

@@ -90,6 +90,31 @@ class PlayWorld(Message, tag="play"):
     agent: str
 
 
+class WatchWorld(Message, tag="watch"):
+    """May this agent watch the world live? The answer is `Watched` or `protocol.Error`; the gateway gets the stream
+    from then on, until it says `StopWatching`."""
+
+    request: int
+    world: str
+    agent: str
+    role: protocol.Role
+    hz: float
+
+
+class NeedWhole(Message, tag="need_whole"):
+    """Some viewers at this gateway do not have the base of the next frame: send one that has none."""
+
+    world: str
+    watch: str
+
+
+class StopWatching(Message, tag="stop_watching"):
+    """Nobody at this gateway watches this stream any more."""
+
+    world: str
+    watch: str
+
+
 class AttachPlayer(Message, tag="attach"):
     """The session of this player is back: it is driven from here now, and its grace ends. The answer is
     `PlayerAttached` or `PlayerAbsent`."""
@@ -123,4 +148,7 @@ GatewayToShard = (
     | AttachPlayer
     | PlayerDriven
     | PlayerDetached
+    | WatchWorld
+    | NeedWhole
+    | StopWatching
 )

@@ -11,7 +11,7 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from eventlog import records
@@ -38,11 +38,12 @@ class History:
         *,
         outcomes: Sequence[records.OutcomeNote] = (),
         joined: Mapping[str, records.JoinEntry] | None = None,
+        visitors: Iterable[str] = (),
         fingerprint: bytes = b"\0" * records.FINGERPRINT_BYTES,
     ) -> None:
         """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat.
 
-        ``joined``: how those came who are seated in it.
+        ``joined``: how those came who are seated in it; ``visitors``: the agents that have a seat in it or had one.
         """
         self.genesis = genesis
         self._world = world
@@ -50,6 +51,7 @@ class History:
         self._hz = world.code.manifest.tick_hz
         self._outcomes = list(outcomes)
         self._joined = dict(joined or {})
+        self._visitors = dict.fromkeys(visitors)
         self._ended: records.Close | records.Fault | None = None
         self._observed_tick: dict[str, int] = {}
         self._last_beat_tick = world.tick - int(BEAT_EVERY_S * self._hz)  # one is due at once
@@ -61,6 +63,10 @@ class History:
     def observed(self, player: str) -> None:
         """The player is being shown the present tick: its next input will have been decided on that."""
         self._observed_tick[player] = self._world.tick
+
+    def had_seat(self, agent: str) -> bool:
+        """Whether this agent has a seat in the world, or has had one."""
+        return agent in self._visitors
 
     def left(self, player: str) -> None:
         """Forget a player."""
@@ -181,6 +187,7 @@ class History:
             outcomes=list(self._outcomes),
             fingerprint=self._fingerprint,
             ended=self._ended,
+            visitors=list(self._visitors),
         )
 
     def checkpoint(self, tick: int, state_hash: bytes, snapshot: str, size_bytes: int) -> Piece:
@@ -214,6 +221,7 @@ class History:
                         name=pending.name,
                         session=pending.session,
                     )
+                    self._visitors[pending.agent] = None
                     logged.append(self._joined[pending.player])
                     applied.append(
                         effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
@@ -236,6 +244,7 @@ class History:
         return logged, applied
 
     def _input_entry(self, pending: PendingInput) -> records.InputEntry:
+        pending.observed_tick = self._observed_tick.get(pending.player)
         return records.InputEntry(
             player=pending.player,
             seq=pending.seq,
@@ -243,7 +252,7 @@ class History:
             args=pending.args,
             note=pending.note,
             seen_tick=pending.seen_tick,
-            observed_tick=self._observed_tick.get(pending.player),
+            observed_tick=pending.observed_tick,
             received_ms=pending.received_ms,
         )
 

@@ -50,9 +50,17 @@ class WorldHost:
     """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual."""
 
     def __init__(
-        self, world: World, history: History, surroundings: Surroundings, genesis: Genesis, *, eager: bool, dev: bool
+        self,
+        world: World,
+        history: History,
+        surroundings: Surroundings,
+        genesis: Genesis,
+        *,
+        eager: bool,
+        dev: bool,
+        fair_play: bool,
     ) -> None:
-        self.course = Course(world, history, surroundings, eager=eager, dev=dev)
+        self.course = Course(world, history, surroundings, eager=eager, dev=dev, fair_play=fair_play)
         self.world = world
         self.id = world.id
         self._genesis = genesis
@@ -174,6 +182,13 @@ class WorldHost:
         except WorldFaulted as fault:
             self.course.end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
 
+    def watch(self, link: Link[Any], message: messages.WatchWorld) -> None:
+        """Let a gateway's client watch. Called in the slack between ticks."""
+        try:
+            self.course.audience.watch(link, message)
+        except WorldFaulted as fault:
+            self.course.end_faulted(fault, also_refuse=[PendingLeave(Asker(link, message.request), "", "")])
+
     def leave(self, link: Link[Any], message: messages.LeaveWorld) -> None:
         """Take a player out, at the next tick or at once if the world does not tick yet."""
         asker = Asker(link, message.request)
@@ -243,6 +258,7 @@ class WorldHost:
         """A gateway is gone, and with it the connections of its players."""
         self._drivers.link_lost(link)
         self.course.waits.forget(link)
+        self.course.audience.link_lost(link)
 
     # --- housekeeping --------------------------------------------------------------------------------
 

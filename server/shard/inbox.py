@@ -78,6 +78,8 @@ class PendingInput:
     askers: list[InputAsker]
     size_bytes: int
     """Of args and note, as the log will hold them."""
+    observed_tick: int | None = None
+    """The last tick that its agent had been shown; noted when the input is logged."""
 
 
 @dataclass(slots=True)

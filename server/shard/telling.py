@@ -16,6 +16,7 @@ from games.runtime.results import DebugLine, Kicked, TickResult
 from games.runtime.world import World
 from server import messages
 from server.shard import replies, reports
+from server.shard.audience import Audience
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
@@ -40,7 +41,16 @@ class Telling:
     """Answers for one world."""
 
     def __init__(
-        self, world: World, history: History, inbox: Inbox, drivers: Drivers, desk: Desk, sight: Sight, *, dev: bool
+        self,
+        world: World,
+        history: History,
+        inbox: Inbox,
+        drivers: Drivers,
+        desk: Desk,
+        sight: Sight,
+        audience: Audience,
+        *,
+        dev: bool,
     ) -> None:
         """``dev``: what the game says to its developers is for the terminal."""
         self._debug_level = logging.INFO if dev else logging.DEBUG
@@ -50,9 +60,11 @@ class Telling:
         self._drivers = drivers
         self._desk = desk
         self._sight = sight
+        self._audience = audience
 
     def tell(self, applied: Sequence[Pending], result: TickResult) -> None:
         """Answer everybody who asked for what has been applied."""
+        self._audience.changes += 1
         self.debug(result.debug)
         outcomes = iter(result.outcomes)
         for pending in applied:
@@ -64,6 +76,7 @@ class Telling:
                 case PendingInput():
                     outcome = next(outcomes)
                     self._history.came_out(outcome)
+                    self._audience.came_out(pending, outcome)
                     for asker in pending.askers:
                         self.outcome(asker, outcome, pending.seen_tick, duplicate=False)
                 case PendingClock():
@@ -96,6 +109,7 @@ class Telling:
             self._desk.refuse_pending(pending, replies.kicked_at_once(player, self._world.id))
             return
         self._drivers.seated(player, pending.agent, pending.askers[-1].asker.link)
+        self._audience.mark("joined", f"{self._world.players[player].name} joined", player)
         # Before the answers: a client that knows of its seat, and asks the lobby for it, is never too early.
         self._desk.report(reports.joined(self._world, player, pending.session))
         for asker in pending.askers:
@@ -104,6 +118,7 @@ class Telling:
     def _unseated(self, pending: PendingLeave) -> None:
         player, world = pending.player, self._world
         self._drivers.gone(player, pending.reason, world.tick)
+        self._audience.mark("left", f"{player} left: {pending.reason}", player)
         self._history.left(player)
         self._desk.report(messages.PlayerLeft(world=world.id, player=player, reason=pending.reason, tick=world.tick))
         if pending.asker is not None:
@@ -117,6 +132,7 @@ class Telling:
         if player not in self._drivers.connected():
             return
         self._drivers.gone(player, reason, world.tick)
+        self._audience.mark("left", f"{player} was sent away by the game", player)
         self._history.left(player)
         for pending in self._inbox.drop(player):
             self._desk.refuse_pending(pending, replies.not_joined(player, world.id))

@@ -30,8 +30,11 @@ from worldline.protocol.base import (
     MAX_NOTE_BYTES,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
+    MAX_WATCH_HZ,
+    MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
+    WORLD_STATUSES,
     Format,
     Ident,
     Name,
@@ -87,6 +90,7 @@ from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
     ClientMessage,
+    Control,
     Create,
     Games,
     Hello,
@@ -98,7 +102,18 @@ from worldline.protocol.requests import (
     Play,
     Rules,
     Step,
+    Watch,
     Worlds,
+)
+from worldline.protocol.watching import (
+    Frame,
+    Mark,
+    Scene,
+    Static,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
 )
 
 ServerMessage = (
@@ -113,6 +128,9 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Watching
+    | Static
+    | Frame
     | Pong
     | Error
     | Started
@@ -133,11 +151,13 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Watch: Watching,
+    Control: Watching,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice)
+PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -161,19 +181,24 @@ __all__ = [
     "MAX_NOTE_BYTES",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
+    "MAX_WATCH_HZ",
+    "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
     "PUSHES",
     "REQUESTS",
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
+    "WORLD_STATUSES",
     "ClientMessage",
     "Closed",
+    "Control",
     "Create",
     "Created",
     "Error",
     "ErrorCode",
     "EventItem",
     "Format",
+    "Frame",
     "GameSummary",
     "Games",
     "GamesReply",
@@ -186,6 +211,7 @@ __all__ = [
     "Left",
     "Limits",
     "LostPlayer",
+    "Mark",
     "Name",
     "Natural",
     "Notice",
@@ -206,13 +232,20 @@ __all__ = [
     "Rules",
     "RulesChanged",
     "RulesReply",
+    "Scene",
     "ServerMessage",
     "Spectate",
     "Started",
+    "Static",
     "Step",
     "Stepped",
     "Until",
     "WaitMs",
+    "Watch",
+    "WatchedEvent",
+    "WatchedInput",
+    "WatchedPlayer",
+    "Watching",
     "Welcome",
     "Woke",
     "WorldStatus",

@@ -131,7 +131,8 @@ class PlayerSummary(msgspec.Struct, kw_only=True):
 class WorldSummary(msgspec.Struct, kw_only=True):
     """One line of `WorldsReply`. ``clock``: who says when it ticks: realtime, lockstep (all who play), turn or manual
     (its owner). ``waiting_for``: the players whose input the next tick waits for. ``owner``: the agent that made it;
-    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``."""
+    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``. So many
+    ``spectators`` watch it."""
 
     world: str
     game: str
@@ -145,6 +146,7 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     ranked: bool = True
     private: bool = False
     waiting_for: list[str] = []
+    spectators: int = 0
 
 
 class WorldsReply(Reply, tag="worlds", kw_only=True):

@@ -20,6 +20,7 @@ from worldline.protocol.base import (
     Request,
     Until,
     WaitMs,
+    WatchHz,
     WorldStatus,
 )
 
@@ -137,11 +138,28 @@ class Play(Request, tag="play", kw_only=True):
     world: Ident
 
 
+class Watch(Request, tag="watch", kw_only=True):
+    """See a world as its spectators do, from now on: the scene, players, events and inputs. ``hz``: at most so many
+    frames a second; the server may give less, and says so."""
+
+    world: Ident
+    hz: WatchHz | None = None
+
+
+class Control(Request, tag="control", kw_only=True):
+    """Do something with a stream that you watch. ``stop``: no further frame of it comes."""
+
+    watch: Ident
+    action: Literal["stop"]
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
 
-ClientMessage = Hello | Games | Rules | Worlds | Create | Join | Input | Observe | Leave | Step | Play | Ping
+ClientMessage = (
+    Hello | Games | Rules | Worlds | Create | Join | Input | Observe | Leave | Step | Play | Watch | Control | Ping
+)
 REQUESTS: Final[tuple[type[Request], ...]] = (
     Hello,
     Games,
@@ -154,6 +172,8 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Leave,
     Step,
     Play,
+    Watch,
+    Control,
     Ping,
 )
 REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
