@@ -33,6 +33,7 @@ from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
 from server.gateway.connection import GatewayConnection
 from server.gateway.decoding import decode
+from server.gateway.documents import add_documents
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.entrance import Entrance
 from server.gateway.fanout import Fanout
@@ -155,6 +156,7 @@ class Gateway:
         paths.add("/healthz", lambda _: self._entrance.health())
         paths.add("/metrics", self._metrics.body, needs="developer")
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        add_documents(paths, self._catalogue, self._config.guests)
         return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
