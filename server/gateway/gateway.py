@@ -45,7 +45,7 @@ from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.session import Session, detached
 from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
@@ -193,7 +193,7 @@ class Gateway:
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
-            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
