@@ -118,7 +118,7 @@ def _decode_patiently(data: bytes, encoding: Encoding, examples: MakeExamples) -
         key: value for key, value in _plain(message, "", 1, number, examples).items() if value is not None
     }
     kind = _kind(fields.pop("type", None), number)
-    known = kind.__struct_fields__
+    known = kind.__struct_encode_fields__
     unknown = [name for name in fields if name not in known]
     request = _tidy(_convert(kind, {name: fields[name] for name in known if name in fields}, number, examples))
     if not unknown:
@@ -157,10 +157,10 @@ def _meant(unknown: list[str], kind: type[protocol.Request]) -> str:
     name = kind.__struct_config__.tag
     guesses = []
     for field in unknown[:IGNORED_NAMES]:
-        near = refusals.close_match(field, kind.__struct_fields__)
+        near = refusals.close_match(field, kind.__struct_encode_fields__)
         if near is not None:
             guesses.append(f"did you mean {near} by {shown_name(field)}?")
-    fields = ", ".join(kind.__struct_fields__)
+    fields = ", ".join(kind.__struct_encode_fields__)
     return " ".join(guesses) or f"{name} has these fields: {fields}"
 
 
@@ -169,15 +169,21 @@ def _convert(
 ) -> protocol.Request:
     """Check field by field, so that the refusal can name the first wrong one. ``fields`` holds known ones only."""
     for field in msgspec.structs.fields(kind):
-        if field.name not in fields:
+        if field.encode_name not in fields:
             if field.required:
-                raise _missing(kind, field.name, fields, number, examples)
+                raise _missing(kind, field.encode_name, fields, number, examples)
             continue
         try:
-            msgspec.convert(fields[field.name], field.type)
+            msgspec.convert(fields[field.encode_name], field.type)
         except msgspec.ValidationError:
-            raise _wrong(kind, field.name, fields, number, examples) from None
-    return kind(**fields)
+            raise _wrong(kind, field.encode_name, fields, number, examples) from None
+    return kind(
+        **{
+            field.name: fields[field.encode_name]
+            for field in msgspec.structs.fields(kind)
+            if field.encode_name in fields
+        }
+    )
 
 
 def _missing(
@@ -229,7 +235,7 @@ def _working_input(fields: dict[str, Any], number: int, known: Examples) -> prot
 
 def _wanted(kind: type[protocol.Request], name: str) -> tuple[str, list[str] | None]:
     """What a field must be, in words, and the valid values if they can be listed."""
-    (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
+    (field,) = (field for field in msgspec.structs.fields(kind) if field.encode_name == name)
     wanted = msgspec.inspect.type_info(field.type)
     if isinstance(wanted, msgspec.inspect.UnionType):
         # A number is an integer or a float with the same bounds.
@@ -268,6 +274,10 @@ def _example(kind: type[protocol.Request], name: str, examples: MakeExamples) ->
         "seen_tick": 0,
         "limit": 20,
         "hz": protocol.MAX_WATCH_HZ,
+        "speed": 1,
+        "tick": 0,
+        "from_tick": 0,
+        "as": known.player or "p_1",
         "note": "because …",
     }
     return values.get(name, False if _wanted(kind, name)[0] == "true or false" else None)

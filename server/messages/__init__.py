@@ -1,11 +1,12 @@
 """What supervisor, gateways and shards tell each other. Whoever reads this folder and
 ``worldline/protocol/`` knows the system.
 
-Four vocabularies, one per direction of talk:
+Five vocabularies, one per direction of talk:
 
 ==================  ======================  ==========================================================
 `GatewayToShard`    ``to_shard.py``         what players do (joined to a world by the lobby's placement)
-`ShardToGateway`    ``to_gateway.py``       answers to that, and pushes; sent only when durable
+`GatewayToReplayer` ``to_replayer.py``      what spectators want to see of what has been
+`ShardToGateway`    ``to_gateway.py``       answers to both, and pushes; sent only when durable
 `ToSupervisor`      ``to_supervisor.py``    questions of gateways to the lobby, reports of shards
 `FromSupervisor`    ``from_supervisor.py``  configuration, placement, orders
 ==================  ======================  ==========================================================
@@ -26,6 +27,7 @@ from server.messages.from_supervisor import (
     AskView,
     CloseWorld,
     ConfigureGateway,
+    ConfigureReplayer,
     ConfigureShard,
     Drain,
     FromSupervisor,
@@ -35,6 +37,8 @@ from server.messages.from_supervisor import (
     Placed,
     Refused,
     ReloadGame,
+    ReplayerDown,
+    ReplayerUp,
     RestoreWorld,
     ServedGame,
     SessionFound,
@@ -57,8 +61,10 @@ from server.messages.to_gateway import (
     PlayerAttached,
     Push,
     ShardToGateway,
+    WatchDelayed,
     Watched,
 )
+from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream
 from server.messages.to_shard import (
     AttachPlayer,
     GatewayToShard,
@@ -80,6 +86,7 @@ from server.messages.to_supervisor import (
     AskGameCounts,
     AskMetrics,
     AskPlace,
+    AskReplayer,
     AskSession,
     AskWorld,
     AskWorlds,
@@ -90,6 +97,7 @@ from server.messages.to_supervisor import (
     PlayerLeft,
     PlayerStanding,
     PlayerTaken,
+    ReplayerReady,
     RestoredPlayer,
     ShardReady,
     ShardStatistics,
@@ -116,15 +124,18 @@ __all__ = [
     "AskGameCounts",
     "AskMetrics",
     "AskPlace",
+    "AskReplayer",
     "AskSession",
     "AskStatistics",
     "AskView",
     "AskWorld",
     "AskWorlds",
     "AttachPlayer",
+    "CancelStream",
     "CloseWorld",
     "CodeBroken",
     "ConfigureGateway",
+    "ConfigureReplayer",
     "ConfigureShard",
     "Drain",
     "Framed",
@@ -132,6 +143,7 @@ __all__ = [
     "GameCounts",
     "GatewayReady",
     "GatewayStatistics",
+    "GatewayToReplayer",
     "GatewayToShard",
     "JoinRefused",
     "JoinWorld",
@@ -140,6 +152,7 @@ __all__ = [
     "MetricsMade",
     "NeedWhole",
     "ObservePlayer",
+    "OpenStream",
     "OpenWorld",
     "Placed",
     "PlayWorld",
@@ -155,6 +168,9 @@ __all__ = [
     "Push",
     "Refused",
     "ReloadGame",
+    "ReplayerDown",
+    "ReplayerReady",
+    "ReplayerUp",
     "RestoreWorld",
     "RestoredPlayer",
     "ServedGame",
@@ -171,6 +187,7 @@ __all__ = [
     "ToSupervisor",
     "ViewReply",
     "Wait",
+    "WatchDelayed",
     "WatchWorld",
     "Watched",
     "WorldChanged",

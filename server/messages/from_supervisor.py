@@ -77,6 +77,31 @@ class ConfigureShard(Message, tag="configure_shard"):
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 
 
+class ConfigureReplayer(Message, tag="configure_replayer"):
+    """The first message a replayer gets. It binds ``socket_path`` for gateways, and only reads ``data``."""
+
+    replayer: int
+    data: str
+    socket_path: str
+    call_page_path: str
+    fair_play: bool
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+class ReplayerUp(Message, tag="replayer_up"):
+    """To gateways: connect to this replayer."""
+
+    replayer: int
+    socket_path: str
+
+
+class ReplayerDown(Message, tag="replayer_down"):
+    """To gateways: this replayer has died; it is started again when somebody asks for it."""
+
+    replayer: int
+
+
 class ShardUp(Message, tag="shard_up"):
     """To gateways: connect to this shard."""
 
@@ -248,6 +273,9 @@ class Drain(Message, tag="drain"):
 FromSupervisor = (
     ConfigureGateway
     | ConfigureShard
+    | ConfigureReplayer
+    | ReplayerUp
+    | ReplayerDown
     | ShardUp
     | ShardDown
     | WorldMoved

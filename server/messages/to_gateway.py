@@ -67,14 +67,22 @@ class Watched(Message, tag="watched"):
     pages: list[bytes]
 
 
+class WatchDelayed(Message, tag="watch_delayed"):
+    """The answer to `WatchWorld` where a game is shown only after some time: a replayer does that."""
+
+    request: int
+
+
 class Framed(Message, tag="framed"):
-    """Frame ``number`` of a stream: one `protocol.Frame` as MessagePack, or several that belong together. ``base`` is
-    the number of the frame that it builds on; None: it is whole, and for those who have not had this number."""
+    """Frame ``number`` of a stream: one `protocol.Frame` of ``tick`` as MessagePack, or several that belong together.
+    ``base`` is the number of the frame that it builds on; None: it is whole, and for those who have not had this
+    number."""
 
     watch: str
     number: int
+    tick: int
     frames: list[bytes]
     base: int | None = None
 
 
-ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | Watched | Framed | CodeBroken
+ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | Watched | WatchDelayed | Framed | CodeBroken
