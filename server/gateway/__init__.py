@@ -22,6 +22,7 @@
 `sweeper`      pings idle connections, closes silent and stalled ones
 `drain`        stopping without leaving anybody hanging
 `origin`       which Host and which pages are served
-`http`         plain HTTP on the same port
+`paths`        the fixed table of what plain HTTP answers
+`http`         plain HTTP on the same port: how answers look
 ============== ================================================================
 """

@@ -117,6 +117,11 @@ class Backends:
             shard.link.send(message)
         return True
 
+    @property
+    def ready(self) -> bool:
+        """Whether worlds can be played: there are shards, and all that there are can be asked."""
+        return bool(self._shards) and all(shard.link is not None for shard in self._shards.values())
+
     def congested(self, target: int) -> bool:
         """Whether a shard is so far behind that it should get no new work."""
         shard = self._shards.get(target)

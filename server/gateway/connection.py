@@ -48,7 +48,9 @@ class GatewayConnection(ServerConnection):
         self.opened_at_s = self.heard_at_s = self.loop.time()
         self.address: str | None = None
         self.admitted = False
-        """By which ``address`` this visitor is counted (None: by none), once its handshake may go on."""
+        """By which ``address`` this visitor is counted (None: by none), once it may come in."""
+        self.answered = False
+        """Whether it is counted among the answers over plain HTTP that are under way."""
         self.pinged_at_s: float | None = None
         self.unanswered_since_s: float | None = None
         self.full_since_s: float | None = None

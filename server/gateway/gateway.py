@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -36,13 +37,16 @@ from server.gateway.entrance import Entrance
 from server.gateway.fanout import Fanout
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held
+from server.gateway.identity import Door
 from server.gateway.limits import GatewayLimits
 from server.gateway.news import News
+from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
 from server.gateway.session import Session
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from server.tls import server_context
+from server.tokens import TokenBook
 from worldline import protocol
 
 # A reader that finds its queue full of frames handles so many before others get their turn.
@@ -74,12 +78,14 @@ class Gateway:
         self._version = f"worldline/{version()}"
         self._held = Held()
         self._agents = Agents(limits)
-        self._entrance = Entrance(config, limits, self._version)
+        door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
+        self._entrance = Entrance(config, limits, self._version, self._paths(), door)
         self._answers = Answers(limits, self._entrance)
         self._greeting = Greeting(
             config,
             limits,
             self._version,
+            door,
             self._backends,
             self._fanout,
             self._held,
@@ -112,6 +118,7 @@ class Gateway:
             process_request=self._request,
             server_header=None,
             ping_interval=None,
+            open_timeout=limits.answer_timeout_s,
             close_timeout=limits.close_timeout_s,
             max_size=limits.max_message_bytes,
             max_queue=limits.max_queue_frames,
@@ -124,9 +131,16 @@ class Gateway:
 
     # --- clients -------------------------------------------------------------------------------------
 
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _request(self, connection: ServerConnection, request: Request) -> Response | Awaitable[Response] | None:
         assert isinstance(connection, GatewayConnection)
         return self._entrance.request(connection, request)
+
+    def _paths(self) -> Paths:
+        """What plain HTTP answers."""
+        paths = Paths()
+        paths.add("/healthz", lambda _: self._entrance.health())
+        paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
         """Read one client's frames until its connection ends."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from websockets.datastructures import Headers
@@ -32,7 +31,6 @@ from server.gateway.limits import GatewayLimits
 from server.gateway.session import Returning, Session
 from server.identifiers import new_session
 from server.sessions import LEFT
-from server.tokens import TokenBook
 from worldline import protocol
 
 _log = logging.getLogger("worldline.gateway")
@@ -51,6 +49,7 @@ class Greeting:
         config: messages.ConfigureGateway,
         limits: GatewayLimits,
         version: str,
+        door: Door,
         backends: Backends,
         fanout: Fanout,
         held: Held,
@@ -67,7 +66,7 @@ class Greeting:
         self._agents = agents
         self._reply = reply
         self._let_go = let_go
-        self.door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
+        self.door = door
         self._sessions: dict[str, Session] = {}
 
     def hello(self, waiting: Waiting, hello: protocol.Hello) -> None:

@@ -1,81 +1,96 @@
-"""Plain HTTP on the WebSocket's port: a fixed table of paths, GET and HEAD only.
+"""Plain HTTP on the WebSocket's port: how requests are read and answers are written, GET and HEAD only.
 
-Nothing is read from disk, no request has a body, every answer closes its connection.
+Nothing is read from disk, no request has a body, every answer closes its connection. Pure functions.
+
+Not here: what there is to answer (``paths``), and who may ask (``entrance``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import email.utils
+import hashlib
 import http
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-import msgspec
 from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from server.gateway import origin
+from server.gateway.paths import MAX_BODY_BYTES, TEXT, Body
 from worldline import protocol
 
 WEBSOCKET_PATH: Final = "/ws"
 METHODS: Final = ("GET", "HEAD")
+NO_STORE: Final = "no-store"
 _LONGEST_METHOD: Final = 16
 
 
-class Health(msgspec.Struct, kw_only=True):
-    """What /healthz says. ``status``: ok, or draining when the server is about to stop."""
-
-    status: str
-    durability: str
-    server: str
-
-
-def respond(
-    request: Request, health: Health, retry_after_ms: int, hosts: Collection[str] | None = None
-) -> Response | None:
-    """The answer to a request; None lets the WebSocket handshake go on. ``hosts``: as in `origin.check`."""
-    draining = health.status != "ok"
+def refusal(request: Request, hosts: Collection[str] | None) -> Response | None:
+    """The answer to a request that is not for this server, whatever its path. ``hosts``: as in `origin.check`."""
     if request.method not in METHODS:
         return _method_not_allowed(request.method)
     try:
         origin.check(request.headers, hosts)
     except origin.Misdirected as error:
-        return _text(error.status, str(error), head=request.method == "HEAD")
-    path = request.path.partition("?")[0]
-    if path == "/healthz":
-        status = http.HTTPStatus.SERVICE_UNAVAILABLE if draining else http.HTTPStatus.OK
-        body = msgspec.json.encode(health) + b"\n"
-        return _response(status, body, "application/json", head=request.method == "HEAD")
-    if path != WEBSOCKET_PATH:
-        return _text(
-            http.HTTPStatus.NOT_FOUND,
-            f"There is nothing at {path[:200]}. Agents connect to {WEBSOCKET_PATH} with a WebSocket; "
-            "/healthz says how the server is.\n",
-            head=request.method == "HEAD",
-        )
-    if draining:
-        why = "The server is about to stop. Come back soon."
-        return come_again(http.HTTPStatus.SERVICE_UNAVAILABLE, why, max(1, round(retry_after_ms / 1000)))
-    if "upgrade" not in ",".join(request.headers.get_all("Connection")).lower():
-        response = _text(
-            http.HTTPStatus.UPGRADE_REQUIRED,
-            f"{WEBSOCKET_PATH} is for WebSockets. Connect with a WebSocket client and the subprotocol "
-            f"{' or '.join(protocol.SUBPROTOCOLS)}.\n",
-            head=request.method == "HEAD",
-        )
-        response.headers["Upgrade"] = "websocket"
-        return response
+        return refused(request, error.status, str(error))
     return None
 
 
-def come_again(status: http.HTTPStatus, why: str, retry_after_s: int) -> Response:
+def answer(request: Request, body: Body) -> Response:
+    """A body as an answer; without it for HEAD, and for who has it already (304). Raises ValueError: too large."""
+    if len(body.content) > MAX_BODY_BYTES:
+        raise ValueError(f"a body has {len(body.content)} bytes, more than {MAX_BODY_BYTES}")
+    headers = [("Cache-Control", body.cache), *body.headers]
+    if body.cache == NO_STORE or body.status is not http.HTTPStatus.OK:
+        return _response(request, body.status, body.content, body.kind, headers)
+    tag = f'"{hashlib.sha256(body.content).hexdigest()[:32]}"'
+    headers.append(("ETag", tag))
+    if _knows(request, tag):
+        response = _response(request, http.HTTPStatus.NOT_MODIFIED, b"", body.kind, headers)
+        del response.headers["Content-Length"]  # else it would have to be that of the body
+        return response
+    return _response(request, body.status, body.content, body.kind, headers)
+
+
+def refused(request: Request, status: http.HTTPStatus, why: str, *headers: tuple[str, str]) -> Response:
+    """No, and why."""
+    return _response(request, status, why.encode(), TEXT, headers)
+
+
+def come_again(request: Request, status: http.HTTPStatus, why: str, retry_after_s: int) -> Response:
     """Not now, but in ``retry_after_s`` seconds."""
-    response = _text(status, why + "\n")
-    response.headers["Retry-After"] = str(retry_after_s)
-    return response
+    return refused(request, status, why + "\n", ("Retry-After", str(retry_after_s)))
+
+
+def wants_websocket(request: Request) -> bool:
+    """Whether a request is meant to become a WebSocket."""
+    return "upgrade" in ",".join(request.headers.get_all("Connection")).lower()
+
+
+def upgrade_required(request: Request) -> Response:
+    """A plain request for the WebSocket's path."""
+    return refused(
+        request,
+        http.HTTPStatus.UPGRADE_REQUIRED,
+        f"{WEBSOCKET_PATH} is for WebSockets. Connect with a WebSocket client and the subprotocol "
+        f"{' or '.join(protocol.SUBPROTOCOLS)}.\n",
+        ("Upgrade", "websocket"),
+    )
+
+
+def nothing_there(request: Request, path: str, nearest: str | None) -> Response:
+    """There is no such path."""
+    advice = "" if nearest is None else f" Did you mean {nearest}?"
+    return refused(
+        request,
+        http.HTTPStatus.NOT_FOUND,
+        f"There is nothing at {path[:200]}.{advice} Agents connect to {WEBSOCKET_PATH} with a WebSocket; "
+        "/healthz says how the server is.\n",
+    )
 
 
 def refuse_method(transport: asyncio.Transport, first_bytes: bytes) -> bool:
@@ -103,24 +118,33 @@ def choose_subprotocol(_: Any, offered: Sequence[Subprotocol]) -> Subprotocol | 
     raise NegotiationError(f"unknown subprotocol; known are {', '.join(protocol.SUBPROTOCOLS)}")
 
 
+def _knows(request: Request, tag: str) -> bool:
+    """Whether the asker has this version (If-None-Match; a proxy that compresses makes tags weak)."""
+    known = ",".join(request.headers.get_all("If-None-Match")).split(",")
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in known)
+
+
 def _method_not_allowed(method: str) -> Response:
-    response = _text(http.HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible here: only {', '.join(METHODS)}.\n")
-    response.headers["Allow"] = ", ".join(METHODS)
-    return response
+    text = f"{method} is not possible here: only {', '.join(METHODS)}.\n"
+    headers = _headers(text.encode(), TEXT, [("Allow", ", ".join(METHODS))])
+    return Response(405, http.HTTPStatus.METHOD_NOT_ALLOWED.phrase, headers, text.encode())
 
 
-def _text(status: http.HTTPStatus, text: str, *, head: bool = False) -> Response:
-    return _response(status, text.encode(), "text/plain; charset=utf-8", head=head)
+def _response(
+    request: Request, status: http.HTTPStatus, content: bytes, kind: str, more: Sequence[tuple[str, str]]
+) -> Response:
+    headers = _headers(content, kind, more)
+    return Response(status.value, status.phrase, headers, b"" if request.method == "HEAD" else content)
 
 
-def _response(status: http.HTTPStatus, body: bytes, kind: str, *, head: bool) -> Response:
-    headers = Headers(
+def _headers(content: bytes, kind: str, more: Sequence[tuple[str, str]]) -> Headers:
+    return Headers(
         [
             ("Date", email.utils.formatdate(usegmt=True)),
             ("Connection", "close"),
-            ("Content-Length", str(len(body))),
+            ("Content-Length", str(len(content))),
             ("Content-Type", kind),
             ("X-Content-Type-Options", "nosniff"),
+            *more,
         ]
     )
-    return Response(status.value, status.phrase, headers, b"" if head else body)

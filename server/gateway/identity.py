@@ -18,6 +18,7 @@ from server.identifiers import new_agent
 from server.tokens import TokenBook, TokenRecord
 from worldline import protocol
 
+UNKNOWN_TOKEN: Final = "this token is not known here: it is mistyped, revoked, or another server's"
 _BEARER: Final = "bearer"
 
 
@@ -33,6 +34,14 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     role: protocol.Role
     guest: bool
     session: str | None = None
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who reads over plain HTTP. ``agent`` is proved by a token, None for guests; ``role`` is None where there are no
+    guests."""
+
+    agent: str | None
+    role: protocol.Role | None
 
 
 class Door:
@@ -55,7 +64,7 @@ class Door:
         if token is not None:
             record = self._tokens.find(token)
             if record is None:
-                raise Unauthorized("this token is not known here: it is mistyped, revoked, or another server's")
+                raise Unauthorized(UNKNOWN_TOKEN)
             return _proved(record, earlier)
         if earlier is not None and not earlier.guest:
             record = self._tokens.of_agent(earlier.agent)
@@ -70,6 +79,17 @@ class Door:
             )
         agent = new_agent()
         return Person(agent=agent, name=hello.name or f"guest-{agent[-4:]}", role=self._guests, guest=True)
+
+    def visitor(self, header: str | None) -> Visitor:
+        """Who sends a plain HTTP request with this Authorization header. Raises Unauthorized for an unknown token."""
+        token = bearer(header)
+        if token is None:
+            return Visitor(agent=None, role=None if self._guests == "none" else self._guests)
+        self._tokens.refresh()
+        record = self._tokens.find(token)
+        if record is None:
+            raise Unauthorized(UNKNOWN_TOKEN)
+        return Visitor(agent=record.agent, role=record.role)
 
     def changed(self) -> bool:
         """Look for new and revoked tokens; whether there were any since this was asked last."""

@@ -56,6 +56,14 @@ class GatewayLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_remembered: int = 100_000
     """Agents and addresses that have gone, of which what they used up is remembered until it has come back."""
 
+    max_answers: int = 256
+    """Answers over plain HTTP that are under way at one time: with bodies of 256 KiB they need 64 MiB."""
+    answer_timeout_s: float = 10.0
+    """How long a visitor may take from the first byte of its request to the last one of the answer over plain HTTP, or
+    of its handshake: 256 KiB at 26 KiB a second."""
+    produce_timeout_s: float = 5.0
+    """How long an answer over plain HTTP may take to be made: half of that, the other half is for reading it."""
+
     hello_timeout_s: float = 10.0
     """Who has not said hello by then is no client."""
     ping_every_s: float = 20.0
