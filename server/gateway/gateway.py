@@ -24,7 +24,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from server import messages, version
+from server import messages, page, version
 from server.gateway import http, refusals, requests, sweeper
 from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
@@ -140,6 +140,8 @@ class Gateway:
         paths = Paths()
         paths.add("/healthz", lambda _: self._entrance.health())
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        for path, body in page.bodies().items():
+            paths.add(path, body)
         return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
