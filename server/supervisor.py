@@ -26,8 +26,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
-import msgspec
-
 from eventlog.store import Store
 from games.code import GameCode
 from server import messages
@@ -38,6 +36,7 @@ from server.config import ServeConfig
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
 from server.lobby import Lobby, LobbyGame
+from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.recovery import Recovery
@@ -70,16 +69,6 @@ _log = logging.getLogger("worldline.supervisor")
 Answer = TypeVar("Answer", messages.ViewReply, messages.ShardStatistics, messages.GatewayStatistics)
 
 
-class ServerStatistics(msgspec.Struct, kw_only=True):
-    """What the server has done and used since its start. A child that does not answer is left out."""
-
-    shards: list[messages.ShardStatistics]
-    gateways: list[messages.GatewayStatistics]
-    supervisor_pid: int
-    supervisor_cpu_s: float
-    supervisor_rss_bytes: int
-
-
 class Supervisor:
     """One running server: ``async with Supervisor(config) as supervisor: …``, or `start` and `stop`.
 
@@ -104,7 +93,9 @@ class Supervisor:
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
+        self._metrics = Metrics()
         self._watching: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._lost_worlds: dict[int, list[str]] = {}  # by dead shard, until its journal is redone
         self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
         self._next_request = 0
@@ -374,10 +365,12 @@ class Supervisor:
                 await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
         if self._stopping is not None:
             return
+        short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
+        death = _death(child, stuck, short_of_memory=short_of_memory)
+        self._metrics.shard_died(death.kind)
         call = calls.read()
         if call is not None:
-            short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
-            self._recovery.blame.died(call, _death(child, stuck, short_of_memory=short_of_memory))
+            self._recovery.blame.died(call, death)
         worlds = self._lost_worlds.pop(child.number, [])
         if await self._recovery.redo(child.number, worlds):
             self._housekeeper.journal_redone(child.number, worlds)
@@ -443,6 +436,9 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
+        elif isinstance(message, messages.AskMetrics):
+            self._answering.add(task := asyncio.create_task(self._answer_metrics(child, message.request)))
+            task.add_done_callback(self._answering.discard)
         else:
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
@@ -513,6 +509,12 @@ class Supervisor:
             supervisor_cpu_s=cpu_seconds(),
             supervisor_rss_bytes=resident_bytes(),
         )
+
+    async def _answer_metrics(self, gateway: Child, request: int) -> None:
+        answers = await self.statistics()
+        children = (*self._ready(self._shards), *self._ready(self._gateways))
+        self._metrics.take(answers, [child.pid for child in children])
+        gateway.send(messages.MetricsMade(request=request, text=self._metrics.page(answers, self.worlds())))
 
 
 def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death:

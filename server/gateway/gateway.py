@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ from server.gateway.greeting import Greeting
 from server.gateway.holding import Held
 from server.gateway.identity import Door
 from server.gateway.limits import GatewayLimits
+from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
@@ -75,6 +77,8 @@ class Gateway:
         self._sweeping: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._requests = 0
+        self._disconnects: Counter[str] = Counter()
+        self._metrics = MetricsDesk(control)
         self._version = f"worldline/{version()}"
         self._held = Held()
         self._agents = Agents(limits)
@@ -139,6 +143,7 @@ class Gateway:
         """What plain HTTP answers."""
         paths = Paths()
         paths.add("/healthz", lambda _: self._entrance.health())
+        paths.add("/metrics", self._metrics.body, needs="developer")
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
         for path, body in page.bodies().items():
             paths.add(path, body)
@@ -161,6 +166,7 @@ class Gateway:
         except ConnectionClosed:
             _log.debug("%s has gone", connection.peer)
         finally:
+            self._disconnects[connection.ending] += 1
             self._vanished(session)
 
     def _vanished(self, session: Session) -> None:
@@ -253,6 +259,8 @@ class Gateway:
         match message:
             case messages.AskStatistics():
                 self._control.send(self._statistics(message.request))
+            case messages.MetricsMade():
+                self._metrics.made(message)
             case messages.Drain():
                 if self._draining is None:
                     self._draining = self._loop.create_task(self._drain())
@@ -275,6 +283,9 @@ class Gateway:
             connections=len(self.sessions),
             requests=self._requests,
             refusals=dict(self._answers.refusals),
+            roles=dict(Counter(session.role for session in self.sessions if session.agent is not None)),
+            disconnects=dict(self._disconnects),
+            outbox_bytes=sum(session.connection.waiting_bytes for session in self.sessions),
         )
 
     # --- time ----------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ class News:
             case messages.WorldGone():
                 for _, waiting in self._held.take(message.world):
                     self._answer_gone(waiting, message)
-                self._world_closed(protocol.Closed(world=message.world, reason=message.reason))
+                self._world_closed(protocol.Closed(world=message.world, reason=message.reason, status=message.status))
             case messages.ReloadGame():
                 self._catalogue.put(read_game(Store.read_only(Path(self._config.data)), message.game))
             case messages.CodeBroken():
@@ -246,7 +246,7 @@ class News:
         """Tell everyone who plays there, and free their seats. Told once, however many sources say so."""
         sessions = self._fanout.remove_world(closed.world)
         for session in sessions:
-            session.end_world(closed.world, closed.reason)
+            session.end_world(closed.world, closed.reason, closed.status or "closed")
         spread(sessions, closed)
 
 

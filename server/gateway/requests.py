@@ -107,7 +107,7 @@ def world_found(found: messages.WorldFound, asked: str, session: Session, re: in
     end = session.end_of(asked)
     if end is not None:
         # The client has been told of the end; the lobby's news of it is still under way.
-        return refusals.world_ended(asked, "closed", end.reason, end.game, re)
+        return refusals.world_ended(asked, end.status, end.reason, end.game, re)
     if world is None:
         return refusals.unknown_world(asked, found.nearest, re)
     return refusals.not_joined(asked, re)

@@ -43,6 +43,7 @@ class WorldEnd(msgspec.Struct, frozen=True):
     """How a world ended in which this session had a seat."""
 
     game: str
+    status: protocol.WorldStatus
     reason: str
 
 
@@ -111,11 +112,11 @@ class Session:
         if not players:
             self._seats.pop(world, None)
 
-    def end_world(self, world: str, reason: str) -> None:
+    def end_world(self, world: str, reason: str, status: protocol.WorldStatus) -> None:
         """The world has ended, and with it the seats in it."""
         players = self._seats.pop(world, None)
         if players:
-            self._ends[world] = WorldEnd(next(iter(players.values())).game, reason)
+            self._ends[world] = WorldEnd(next(iter(players.values())).game, status, reason)
             if len(self._ends) > REMEMBERED_ENDS:
                 self._ends.popitem(last=False)
 

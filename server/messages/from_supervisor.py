@@ -171,6 +171,13 @@ class SessionFound(Message, tag="session_found"):
     lost: list[protocol.LostPlayer]
 
 
+class MetricsMade(Message, tag="metrics_made"):
+    """The answer to `AskMetrics`: the text of /metrics."""
+
+    request: int
+    text: bytes
+
+
 class OpenWorld(Message, tag="open_world"):
     """To a shard: make a new world. Answered by `WorldOpened` or `WorldNotOpened`.
 
@@ -247,6 +254,7 @@ FromSupervisor = (
     | WorldFound
     | GameCounts
     | SessionFound
+    | MetricsMade
     | OpenWorld
     | RestoreWorld
     | ReloadGame

@@ -357,6 +357,9 @@ class Course:
             self.wake()
 
     def _tell(self, applied: list[Pending], result: TickResult) -> None:
+        for outcome in result.outcomes:
+            self.meters.came_out(outcome)
+        self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])
         self.telling.tell(applied, result)
         if self.sight.fault is not None:  # an observation broke the world
             self.end_faulted(self.sight.fault)
@@ -364,6 +367,19 @@ class Course:
             self._end_finished(result.finished)
         else:
             self.waits.look()
+
+    def _time_until_durable(self, inputs: Sequence[PendingInput]) -> None:
+        """Measure from when inputs came in to when their outcomes may leave."""
+        if not inputs or self.ticket is None:
+            return
+        received_ms = [pending.received_ms for pending in inputs]
+
+        def durable(_: Ticket) -> None:
+            now_ms = _now_ms()
+            for since_ms in received_ms:
+                self.meters.input_to_durable_seconds.record(max(0, now_ms - since_ms) / 1000)
+
+        self.ticket.add_done_callback(durable)
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -407,7 +423,7 @@ class Course:
         self.pace.steps.clear()
         for waiting in self.waits.take_all():
             self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
-        closed = protocol.Closed(world=self.id, reason=reason, result=result)
+        closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
         self._report_change()
         self._surroundings.ended(self, ended)

@@ -53,12 +53,13 @@ _log = logging.getLogger("worldline.shard")
 
 
 class Ended(NamedTuple):
-    """A world that has ended: why, and at which tick."""
+    """A world that has ended. Nobody hears of it before its last record is durable (``after``)."""
 
     game: str
     status: protocol.WorldStatus
     reason: str
     tick: int
+    after: Ticket
 
 
 class Shard:
@@ -103,6 +104,8 @@ class Shard:
         )
         self._hosts: dict[str, WorldHost] = {}
         self._ended: OrderedDict[str, Ended] = OrderedDict()
+        self._counted = messages.WorldCounters()
+        """What the worlds that have ended had counted."""
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
@@ -166,7 +169,8 @@ class Shard:
         others may have its files."""
         self._ticker.remove(course.id)
         del self._hosts[course.id]
-        self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick)
+        self._counted.add(course.meters.counters())
+        self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick, after)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
 
@@ -226,8 +230,8 @@ class Shard:
             host.spoken_for(link, message)
         elif ended is not None and isinstance(message, messages.PlayerDriven):
             # It ended on its way back, perhaps before this gateway was there to hear of it.
-            closed = protocol.Closed(world=message.world, reason=ended.reason)
-            link.send(messages.Push(world=message.world, message=closed))
+            closed = protocol.Closed(world=message.world, reason=ended.reason, status=ended.status)
+            self._outbox.send(link, messages.Push(world=message.world, message=closed), ended.after)
 
     def _attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
         host = self._hosts.get(message.world)
@@ -235,8 +239,8 @@ class Shard:
             host.attach(link, message)
             return
         ended = self._ended.get(message.world)
-        reason, tick = ("closed", 0) if ended is None else (ended.reason, ended.tick)
-        link.send(messages.PlayerAbsent(request=message.request, reason=reason, tick=tick))
+        reason, tick, after = ("closed", 0, None) if ended is None else (ended.reason, ended.tick, ended.after)
+        self._outbox.send(link, messages.PlayerAbsent(request=message.request, reason=reason, tick=tick), after)
 
     def _host_or_refuse(self, link: Link[Any], request: int, world: str) -> WorldHost | None:
         """The world's host; if it is not (or no longer) here, the request is answered with why."""
@@ -244,7 +248,7 @@ class Shard:
         if host is None:
             ended = self._ended.get(world)
             error = refusals.unknown_world(world, []) if ended is None else refusals.world_ended(world, *ended[:3])
-            link.send(messages.Answer(request=request, message=error))
+            self._outbox.send(link, messages.Answer(request=request, message=error), ended and ended.after)
         return host
 
     def _on_gateway_lost(self, link: Link[Any]) -> None:
@@ -433,6 +437,9 @@ class Shard:
 
     def _statistics(self, request: int) -> messages.ShardStatistics:
         journal = self._journal.statistics()
+        counters = messages.WorldCounters()
+        for counted in (self._counted, *(host.course.meters.counters() for host in self._hosts.values())):
+            counters.add(counted)
         return messages.ShardStatistics(
             request=request,
             shard=self._config.shard,
@@ -447,6 +454,8 @@ class Shard:
             snapshot_hold_seconds=self._checkpoints.hold_seconds,
             tail_s=self._checkpoints.tail_s,
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
+            counters=counters,
+            inbox_depth=sum(len(host.course.inbox) for host in self._hosts.values()),
         )
 
     def _on_disk_failure(self, error: Exception) -> None:

@@ -72,7 +72,7 @@ class RunningShard:
         """Send a request as a gateway does; the future is its answer."""
         self._requests += 1
         answer = self._answers[self._requests] = asyncio.get_running_loop().create_future()
-        self.gateway.send(kind(request=self._requests, world=WORLD, **fields))
+        self.gateway.send(kind(request=self._requests, **({"world": WORLD} | fields)))
         return answer
 
     async def open(self, game: str = "echo", **fields: Any) -> None:

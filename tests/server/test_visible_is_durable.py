@@ -79,3 +79,30 @@ async def test_a_refusal_need_not_wait(short_folder: Path) -> None:
         refused = await shard.input("count", {"by": "many"})
         assert isinstance(refused, protocol.Error)
         disk.lift()
+
+
+async def test_nobody_hears_that_a_world_has_ended_before_that_is_durable(short_folder: Path) -> None:
+    disk = GatedDisk()
+    async with running_shard(short_folder, disk=disk) as shard:
+        await shard.open()
+        await shard.join()
+        (host,) = shard.shard._hosts.values()
+        disk.shut()
+        host.course.close("operator")
+        asked = [
+            shard.input("count", {"by": 5}),
+            shard.ask(messages.ObservePlayer, player="p_1", since=1),
+            shard.ask(messages.AttachPlayer, player="p_1"),
+        ]
+        await asyncio.to_thread(disk.wait_for_sync)
+        unknown = await shard.ask(messages.ObservePlayer, world="w_0000000000", player="p_1", since=1)
+        assert unknown.code == "unknown_world", "what waits for nothing has been answered, also what came before"
+        assert not any(answer.done() for answer in asked)
+        assert [type(push.message) for push in shard.pushes] == [protocol.Started]
+        disk.lift()
+        refused, unseen, absent = await asyncio.gather(*asked)
+        assert (refused.code, unseen.code) == ("world_closed", "world_closed")
+        assert absent.reason == "operator"
+        closed = shard.pushes[1].message
+        assert isinstance(closed, protocol.Closed)
+        assert (closed.reason, closed.status) == ("operator", "closed"), "who is told first is told why"

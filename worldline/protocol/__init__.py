@@ -9,11 +9,16 @@ carries ``re`` = that id: an answer or an `Error`. Messages without ``re`` are p
 absent and null mean the same. Names say their unit (``_ms``, ``_s``, ``_hz``, ``_bytes``); a bare
 ``tick`` is a tick number.
 
+Whoever adds a message adds it to the union that it belongs to, to `ANSWERS` or `PUSHES`, and an example to
+``worldline/protocol/examples.py``: from these follow the published descriptions (``worldline/protocol/asyncapi.py``).
+
 Not here: how the server treats unknown fields and wrong frames (``server/gateway/decoding.py``), and
 what a game's own inputs look like (each game declares them; `Rules` carries their JSON Schemas).
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from worldline.protocol.base import (
     JSON_SUBPROTOCOL,
@@ -27,6 +32,7 @@ from worldline.protocol.base import (
     MAX_WAIT_MS,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
+    WORLD_STATUSES,
     Format,
     Ident,
     Name,
@@ -41,6 +47,7 @@ from worldline.protocol.base import (
     WorldStatus,
 )
 from worldline.protocol.errors import (
+    CLOSE_CODES,
     CLOSE_DONE,
     CLOSE_FAULT,
     CLOSE_FLOODING,
@@ -51,6 +58,7 @@ from worldline.protocol.errors import (
     CLOSE_TOO_SLOW,
     ERROR_CODES,
     Error,
+    ErrorCode,
 )
 from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
@@ -114,7 +122,28 @@ ServerMessage = (
     | Notice
 )
 
+ANSWERS: Final[dict[type[Request], type[Reply]]] = {
+    Hello: Welcome,
+    Games: GamesReply,
+    Rules: RulesReply,
+    Worlds: WorldsReply,
+    Create: Created,
+    Join: Joined,
+    Input: Outcome,
+    Observe: Observation,
+    Leave: Left,
+    Step: Stepped,
+    Play: Playing,
+    Ping: Pong,
+}
+"""What answers each request when all is well; an `Error` when not."""
+
+PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice)
+"""What may come unasked: without ``re``."""
+
 __all__ = [
+    "ANSWERS",
+    "CLOSE_CODES",
     "CLOSE_DONE",
     "CLOSE_FAULT",
     "CLOSE_FLOODING",
@@ -134,14 +163,17 @@ __all__ = [
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
     "MSGPACK_SUBPROTOCOL",
+    "PUSHES",
     "REQUESTS",
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
+    "WORLD_STATUSES",
     "ClientMessage",
     "Closed",
     "Create",
     "Created",
     "Error",
+    "ErrorCode",
     "EventItem",
     "Format",
     "GameSummary",

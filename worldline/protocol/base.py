@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
@@ -40,6 +40,7 @@ WorldStatus = Literal["waiting", "running", "paused", "recovering", "finished", 
 ``recovering`` (its shard died; it comes back), ``finished`` by the rules,
 ``closed`` (idle, operator), ``faulted`` (the game broke: its log stays readable), ``damaged`` (its log cannot be
 believed)."""
+WORLD_STATUSES: Final[tuple[WorldStatus, ...]] = get_args(WorldStatus)
 
 
 class Request(msgspec.Struct, tag_field="type", omit_defaults=True):

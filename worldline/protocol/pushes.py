@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from worldline.protocol.base import Number, Reply
+from worldline.protocol.base import Number, Reply, WorldStatus
 
 
 class Started(Reply, tag="started", kw_only=True):
@@ -15,11 +15,13 @@ class Started(Reply, tag="started", kw_only=True):
 
 
 class Closed(Reply, tag="closed", kw_only=True):
-    """A world you sit in has ended, or (with ``player``) your player in it has."""
+    """A world you sit in has ended, or (with ``player``) your player in it has. ``status`` is that of a world that has
+    ended: finished, closed, faulted or damaged."""
 
     world: str
     reason: str
     player: str | None = None
+    status: WorldStatus | None = None
     result: Any = None
 
 
