@@ -58,8 +58,8 @@ export class Scene {
     this._dress(scene);
     this.advance(now);
     const apart = now - this._arrivedAt;
-    this._arrivedAt = now;
-    if (apart < 2 * SLOWEST_MS) this._lastsMs += (Math.max(FASTEST_MS, Math.min(SLOWEST_MS, apart)) - this._lastsMs) * 0.3;
+    if (frame.tick !== this.tick) this._arrivedAt = now;
+    if (frame.tick !== this.tick && apart < 2 * SLOWEST_MS) this._lastsMs += (Math.max(FASTEST_MS, Math.min(SLOWEST_MS, apart)) - this._lastsMs) * 0.3;
     this._fromTick = smooth ? this.shownTick : frame.tick;
     this.tick = frame.tick;
     this._startedAt = now;
