@@ -124,6 +124,7 @@ class Replay:
         self.ended: records.Fault | records.Close | None = None
         self.until = 0
         self.joined: dict[str, records.JoinEntry] = {}
+        self.visitors: dict[str, None] = {}
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.world = World.load(
@@ -236,6 +237,7 @@ class Replay:
                 outcomes=list(self.outcomes),
                 fingerprint=self.fingerprint,
                 ended=self.ended,
+                visitors=list(self.visitors),
             ),
         )
         self.keyframes.add(frame)
@@ -301,6 +303,7 @@ class Replay:
         self.position, self.records_done = position, records_done
         self.ended, self.until, self.fingerprint = standing.ended, standing.until, standing.fingerprint
         self.joined = {entry.player: entry for entry in standing.joined}
+        self.visitors = dict.fromkeys((*standing.visitors, *(entry.agent for entry in standing.joined)))
         self.outcomes = list(standing.outcomes)
         self._claims.begin(self.world, whole=False)
 
@@ -402,6 +405,7 @@ class Replay:
         match entry:
             case records.JoinEntry():
                 self.joined[entry.player] = entry
+                self.visitors[entry.agent] = None
                 return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
             case records.LeaveEntry():
                 self.joined.pop(entry.player, None)

@@ -46,6 +46,7 @@ from server.startup import (
     check_tls,
     check_tokens,
     default_guests,
+    keeps_fair_play,
     listen,
     load_games,
     make_socket_folder,
@@ -268,6 +269,7 @@ class Supervisor:
         number = self._next_shard
         self._next_shard += 1
         assert self._sockets is not None
+        assert self._listener is not None
         page_path = self._sockets / f"shard-{number:02}.page"
         calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
@@ -287,6 +289,7 @@ class Supervisor:
                 keep_worlds=self.config.keep_worlds,
                 dev=self.config.dev,
                 eager=self.config.eager,
+                fair_play=keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts),
             )
         )
         return child
@@ -294,7 +297,7 @@ class Supervisor:
     async def _start_gateway(self, number: int) -> Child:
         assert self._listener is not None
         listen_fd = self._listener.fileno()
-        child = await spawn("gateway", number, self._on_message, self._forget_questions, pass_fds=(listen_fd,))
+        child = await spawn("gateway", number, self._on_message, self._gateway_lost, pass_fds=(listen_fd,))
         child.send(
             messages.ConfigureGateway(
                 gateway=number,
@@ -396,6 +399,10 @@ class Supervisor:
             )
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
 
+    def _gateway_lost(self, child: Child) -> None:
+        self._forget_questions(child)
+        self._lobby.lose_gateway(child.number)
+
     def _given_up(self, slot: Slot) -> None:
         """A slot stays empty. The server goes on as long as there is one of each kind."""
         for kind, slots in (("shard", self._shards), ("gateway", self._gateways)):
@@ -436,6 +443,8 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
+        elif isinstance(message, messages.WorldSpectators):
+            self._lobby.watched(message.world, child.number, message.viewers)
         elif isinstance(message, messages.AskMetrics):
             self._answering.add(task := asyncio.create_task(self._answer_metrics(child, message.request)))
             task.add_done_callback(self._answering.discard)
@@ -530,7 +539,13 @@ def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death
 def lobby_game(code: GameCode) -> LobbyGame:
     """What the lobby knows of a game."""
     manifest = code.manifest
-    return LobbyGame(name=code.name, max_players=manifest.max_players, clock=manifest.clock, digest=code.digest)
+    return LobbyGame(
+        name=code.name,
+        max_players=manifest.max_players,
+        clock=manifest.clock,
+        digest=code.digest,
+        seats_per_agent=manifest.seats_per_agent,
+    )
 
 
 def _raise(task: asyncio.Task[None]) -> None:

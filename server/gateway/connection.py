@@ -135,6 +135,11 @@ class GatewayConnection(ServerConnection):
         """Whether more waits than may: 256 KiB, or a single reply if that is larger."""
         return bool(self._outbox) and self.waiting_bytes > self.limits.outbox_bytes
 
+    @property
+    def behind(self) -> bool:
+        """Whether something waits that the other side has not read: what can be left out is left out then."""
+        return bool(self._outbox) or self.paused
+
     def send_now(self, data: bytes) -> None:
         """Send an encoded message, at once or when there is room. On a closed connection it goes nowhere."""
         if self.protocol.state is not OPEN:

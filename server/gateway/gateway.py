@@ -33,6 +33,7 @@ from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
 from server.gateway.connection import GatewayConnection
 from server.gateway.decoding import decode
+from server.gateway.documents import add_documents
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.entrance import Entrance
 from server.gateway.fanout import Fanout
@@ -44,7 +45,8 @@ from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.session import Session, detached
+from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from server.tls import server_context
@@ -97,8 +99,17 @@ class Gateway:
             self._answers.reply,
             self._vanished,
         )
+        self._watches = Watches(self._backends.tell, control.send)
         self._news = News(
-            config, catalogue, self._backends, self._fanout, self._held, self._greeting, self._answers, self.sessions
+            config,
+            catalogue,
+            self._backends,
+            self._fanout,
+            self._held,
+            self._greeting,
+            self._answers,
+            self._watches,
+            self.sessions,
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
@@ -147,6 +158,7 @@ class Gateway:
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
         for path, body in page.bodies().items():
             paths.add(path, body)
+        add_documents(paths, self._catalogue, self._config.guests)
         return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -179,10 +191,11 @@ class Gateway:
         session.gone = True
         self.sessions.discard(session)
         self._greeting.gone(session)
+        self._watches.gone(session)
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
-            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
@@ -242,6 +255,11 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
+            if isinstance(request, protocol.Control):
+                self._answers.reply(waiting, self._watches.control(session, request))
+                return
+            if isinstance(request, protocol.Watch):
+                self._watches.check_room(session, request.id)
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):

@@ -28,8 +28,11 @@ from worldline.protocol.base import (
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_SEATS,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
+    MAX_WATCH_HZ,
+    MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
     WORLD_STATUSES,
@@ -41,6 +44,7 @@ from worldline.protocol.base import (
     Reply,
     Request,
     Role,
+    Seat,
     Until,
     WaitMs,
     Woke,
@@ -78,6 +82,7 @@ from worldline.protocol.replies import (
     Pong,
     ResumedPlayer,
     RulesReply,
+    SeatedPlayer,
     Spectate,
     Stepped,
     Welcome,
@@ -88,6 +93,7 @@ from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
     ClientMessage,
+    Control,
     Create,
     Games,
     Hello,
@@ -99,7 +105,18 @@ from worldline.protocol.requests import (
     Play,
     Rules,
     Step,
+    Watch,
     Worlds,
+)
+from worldline.protocol.watching import (
+    Frame,
+    Mark,
+    Scene,
+    Static,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
 )
 
 ServerMessage = (
@@ -114,6 +131,9 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Watching
+    | Static
+    | Frame
     | Pong
     | Error
     | Started
@@ -134,11 +154,13 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Watch: Watching,
+    Control: Watching,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice)
+PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -160,8 +182,11 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_SEATS",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
+    "MAX_WATCH_HZ",
+    "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
     "PUSHES",
     "REQUESTS",
@@ -170,12 +195,14 @@ __all__ = [
     "WORLD_STATUSES",
     "ClientMessage",
     "Closed",
+    "Control",
     "Create",
     "Created",
     "Error",
     "ErrorCode",
     "EventItem",
     "Format",
+    "Frame",
     "GameSummary",
     "Games",
     "GamesReply",
@@ -188,6 +215,7 @@ __all__ = [
     "Left",
     "Limits",
     "LostPlayer",
+    "Mark",
     "Name",
     "Natural",
     "Notice",
@@ -208,13 +236,22 @@ __all__ = [
     "Rules",
     "RulesChanged",
     "RulesReply",
+    "Scene",
+    "Seat",
+    "SeatedPlayer",
     "ServerMessage",
     "Spectate",
     "Started",
+    "Static",
     "Step",
     "Stepped",
     "Until",
     "WaitMs",
+    "Watch",
+    "WatchedEvent",
+    "WatchedInput",
+    "WatchedPlayer",
+    "Watching",
     "Welcome",
     "Woke",
     "WorldStatus",
