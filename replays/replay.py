@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from eventlog.store import Store
 from games.code import Engine, GameCode
 from games.errors import GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
+from games.runtime.results import TickResult
 from games.runtime.snapshots import decode_snapshot
 from games.runtime.world import World
 from replays.claims import Claims
@@ -45,6 +46,9 @@ from replays.keyframes import Keyframe, Keyframes
 from replays.standing import Standing, decode_standing
 
 __all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay"]
+
+Listener = Callable[[records.Tick, TickResult], object]
+"""Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
 
 Start = Literal["genesis", "latest", "earliest"]
 """What a replay begins with: the genesis, or the latest (earliest) snapshot that can be used, else the genesis."""
@@ -88,6 +92,7 @@ class Replay:
         self._snapshots = Snapshots(data, world)
         self._not_run = not_run
         self._ahead: StoredRecord | None = None
+        self.listener: Listener | None = None
         self.keyframes = Keyframes()
         """What `seek` goes back by; others than the default may be put here before."""
         if start == "genesis" or not self._begin_with_snapshot(start):
@@ -195,7 +200,7 @@ class Replay:
             case records.Genesis() | records.Open():
                 pass  # Nothing happens in the world.
         self.records_done += 1
-        self.position = _behind(stored, self.position)
+        self.position = behind(stored, self.position)
         return stored
 
     def run(self) -> Replay:
@@ -217,6 +222,15 @@ class Replay:
         if ticks:
             self._run_empty(ticks[-1] if tick is None else tick)
         return self
+
+    def look_again(self) -> None:
+        """Go on with what the log has more by now, if this has come to its end: that of a running world grows.
+
+        Raises the errors of ``eventlog``."""
+        if self._ahead is None and self.ended is None:
+            self._look_ahead(read_world_from(self._data, self.position))
+            self._claims.begin(self.world, whole=False)
+            self._stored = read_world_from(self._data, self.position)
 
     def close(self) -> None:
         """Let the world go."""
@@ -370,10 +384,12 @@ class Replay:
                 self._run_empty(self.world.tick + record.ticks)
                 self.outcomes = []
             else:
-                outcomes = self.world.apply(entries, step=record.ran).outcomes
+                result = self.world.apply(entries, step=record.ran)
                 self.outcomes = [
-                    records.OutcomeNote(each.player, each.seq, each.status, each.code) for each in outcomes
+                    records.OutcomeNote(each.player, each.seq, each.status, each.code) for each in result.outcomes
                 ]
+                if self.listener is not None:
+                    self.listener(record, result)
                 self._claims.passed(self.world)
         except WorldFaulted as fault:
             # Entries between ticks may be what broke the world; then the log says so in a fault of the next tick.
@@ -427,7 +443,7 @@ class Replay:
             raise CannotReplay(self.genesis.world, tick, f"a player was silent, but {error}") from error
 
 
-def _behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
+def behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
     """The place behind a record."""
     return LogEnd(
         world=before.world,

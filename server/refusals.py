@@ -239,6 +239,16 @@ def not_shown(world: str, game: str) -> protocol.Error:
     )
 
 
+def not_as_player(world: str) -> protocol.Error:
+    """What a player has been sent is its own, as long as the world runs."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs, and what its players were sent is theirs until it has ended",
+        hint="watch it without `as`, or when it has ended",
+        path="as",
+    )
+
+
 def view_failed(problem: str, reference: str) -> protocol.Error:
     """The game's own view raised, or is not what a view should be."""
     return protocol.Error(

@@ -61,6 +61,7 @@ from server.messages.to_gateway import (
     PlayerAttached,
     Push,
     ShardToGateway,
+    StreamEnded,
     WatchDelayed,
     Watched,
 )
@@ -183,6 +184,7 @@ __all__ = [
     "ShardUp",
     "StepWorld",
     "StopWatching",
+    "StreamEnded",
     "Tls",
     "ToSupervisor",
     "ViewReply",

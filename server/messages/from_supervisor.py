@@ -52,6 +52,8 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     """With what the socket speaks TLS; None: not at all."""
     log_format: Literal["text", "json"]
     log_level: str
+    replayers: int = 1
+    """How many replayers there may be."""
 
 
 class ConfigureShard(Message, tag="configure_shard"):

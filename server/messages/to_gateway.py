@@ -60,11 +60,13 @@ class CodeBroken(Message, tag="code_broken"):
 
 
 class Watched(Message, tag="watched"):
-    """The answer to `WatchWorld`. ``pages`` are what follows the reply: `protocol.Static`, each as MessagePack."""
+    """The answer to `WatchWorld`. ``pages`` are what follows the reply: `protocol.Static`, each as MessagePack.
+    ``opening`` counts the answers of this kind that open this stream for this gateway."""
 
     request: int
     watching: protocol.Watching
     pages: list[bytes]
+    opening: int
 
 
 class WatchDelayed(Message, tag="watch_delayed"):
@@ -85,4 +87,13 @@ class Framed(Message, tag="framed"):
     base: int | None = None
 
 
-ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | Watched | WatchDelayed | Framed | CodeBroken
+class StreamEnded(Message, tag="stream_ended"):
+    """A stream cannot go on, for a reason that is for people. From replayers."""
+
+    watch: str
+    reason: str
+
+
+ShardToGateway = (
+    Answer | Push | PlayerAttached | PlayerAbsent | Watched | WatchDelayed | Framed | StreamEnded | CodeBroken
+)

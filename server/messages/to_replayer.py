@@ -9,8 +9,8 @@ from worldline import protocol
 
 
 class OpenStream(Message, tag="open_stream"):
-    """Show this world from ``from_tick`` on; None: as soon as its game allows it to be shown. The answer is `Watched` or
-    `protocol.Error`; the gateway gets the stream from then on, until it says `StopWatching`."""
+    """Show this world from ``from_tick`` on; None: as soon as its game allows it to be shown. The answer is `Watched`
+    or `protocol.Error`; the gateway gets the stream from then on, until it says `StopWatching`."""
 
     request: int
     world: str
@@ -18,6 +18,8 @@ class OpenStream(Message, tag="open_stream"):
     role: protocol.Role
     hz: float
     from_tick: int | None = None
+    at_end: bool = False
+    """Without ``from_tick``, of a world that has ended: at its end, not at its beginning."""
     shown_tick: int = 0
     """Up to which tick this viewer has been shown the world, which its log may not reach yet."""
     playing: bool = True

@@ -27,8 +27,7 @@ from server import messages, refusals
 from server.films import TOLD_LIMIT, Film, Told, ViewUnusable
 from server.identifiers import new_watch
 from server.link import Link
-from server.pictures import cursors_of, events_since, picture_of
-from server.shard import replies
+from server.pictures import cursors_of, events_since, picture_of, whole
 from server.shard.desk import Desk
 from server.shard.history import History
 from server.shard.inbox import Asker, PendingInput
@@ -43,7 +42,8 @@ _log = logging.getLogger("worldline.shard")
 
 
 class Stream:
-    """What is shown at one rate. ``links`` are the gateways that get it, ``behind`` those of them that lack a base.
+    """What is shown at one rate. ``links`` are the gateways that get it, each with how often it has been opened for
+    them, ``behind`` those of them that lack a base.
 
     ``number`` counts its frames: within one tick there may be several.
     """
@@ -58,7 +58,7 @@ class Stream:
         """By player the n of the first event that no frame has shown."""
         self.inputs: deque[protocol.WatchedInput] = deque(maxlen=TOLD_LIMIT)
         self.inputs_lost = 0
-        self.links: set[Link[Any]] = set()
+        self.links: dict[Link[Any], int] = {}
         self.behind: set[Link[Any]] = set()
         self.timer: asyncio.TimerHandle | None = None
         self.failing = False
@@ -120,14 +120,15 @@ class Audience:
             tick=stream.film.last.tick,
             first_tick=0,
             last_tick=self._world.tick,
-            tick_hz=replies.whole(self._world.code.manifest.tick_hz),
+            tick_hz=whole(self._world.code.manifest.tick_hz),
             hz=stream.rate_hz,
             players=stream.film.last.players,
             marks=list(self._marks),
             static=scene,
         )
-        stream.links.add(link)
-        self._desk.send(asker, messages.Watched(request=message.request, watching=watching, pages=pages))
+        stream.links[link] = opening = stream.links.get(link, 0) + 1
+        watched = messages.Watched(request=message.request, watching=watching, pages=pages, opening=opening)
+        self._desk.send(asker, watched)
         self._send(stream, [link], stream.film.whole(), base=None)
 
     def need_whole(self, link: Link[Any], watch: str) -> None:
@@ -136,11 +137,11 @@ class Audience:
         if stream is not None and link in stream.links:
             stream.behind.add(link)
 
-    def stop(self, link: Link[Any], watch: str) -> None:
-        """A gateway has no viewer of this stream any more."""
+    def stop(self, link: Link[Any], watch: str, opening: int | None = None) -> None:
+        """A gateway has no viewer of this stream any more, after so many openings of it; None: in any case."""
         stream = self._streams.get(watch)
-        if stream is not None:
-            stream.links.discard(link)
+        if stream is not None and opening in (None, stream.links.get(link)):
+            stream.links.pop(link, None)
             stream.behind.discard(link)
             if not stream.links:
                 self._end(stream)
