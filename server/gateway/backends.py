@@ -33,6 +33,7 @@ Question = (
     | messages.AskSession
     | messages.JoinWorld
     | messages.PlayerInput
+    | messages.ActPlayers
     | messages.ObservePlayer
     | messages.LeaveWorld
     | messages.StepWorld

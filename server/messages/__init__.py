@@ -60,6 +60,7 @@ from server.messages.to_gateway import (
     Watched,
 )
 from server.messages.to_shard import (
+    ActPlayers,
     AttachPlayer,
     GatewayToShard,
     JoinWorld,
@@ -72,6 +73,7 @@ from server.messages.to_shard import (
     PlayWorld,
     StepWorld,
     StopWatching,
+    Viewer,
     Wait,
     WatchWorld,
 )
@@ -110,6 +112,7 @@ from server.messages.to_supervisor import (
 
 __all__ = [
     "NO_SHARD",
+    "ActPlayers",
     "Answer",
     "AnyAnswer",
     "AskCreate",
@@ -170,6 +173,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Viewer",
     "Wait",
     "WatchWorld",
     "Watched",
