@@ -69,6 +69,8 @@ from worldline.protocol.replies import (
     GamesReply,
     GameSummary,
     Joined,
+    LeaderboardEntry,
+    LeaderboardReply,
     Left,
     Limits,
     LostPlayer,
@@ -96,6 +98,7 @@ from worldline.protocol.requests import (
     Hello,
     Input,
     Join,
+    Leaderboard,
     Leave,
     Observe,
     Ping,
@@ -128,6 +131,7 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | LeaderboardReply
     | Watching
     | Static
     | Frame
@@ -151,6 +155,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
     Ping: Pong,
@@ -207,6 +212,9 @@ __all__ = [
     "Input",
     "Join",
     "Joined",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "LeaderboardReply",
     "Leave",
     "Left",
     "Limits",
