@@ -20,7 +20,7 @@ from eventlog import records
 from eventlog.reader import StoredRecord
 from eventlog.records import Beat, Close, Entry, Fault, InputEntry, Record, Tick
 
-_ENTRY_KINDS: Final[dict[type, str]] = {
+ENTRY_KINDS: Final[dict[type, str]] = {
     records.CodeEntry: "code",
     records.EngineEntry: "engine",
     records.ClockEntry: "clock",
@@ -30,6 +30,7 @@ _ENTRY_KINDS: Final[dict[type, str]] = {
     records.TimeoutEntry: "timeout",
     records.AbortEntry: "abort",
 }
+"""What entries are called in JSON."""
 
 
 def json_form(stored: Iterable[StoredRecord]) -> Iterator[dict[str, Any]]:
@@ -72,7 +73,7 @@ def _forms(waiting: list[Record], following: Tick | Beat | Fault | Close | None)
 
 
 def _entry_form(entry: Entry, following: Tick | Beat | Fault | Close | None, *, undone: bool) -> dict[str, Any]:
-    form: dict[str, Any] = {"kind": _ENTRY_KINDS[type(entry)]}
+    form: dict[str, Any] = {"kind": ENTRY_KINDS[type(entry)]}
     for field in entry.__struct_fields__:
         value = getattr(entry, field)
         if value is not None:

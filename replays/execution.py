@@ -49,8 +49,8 @@ class Execution:
 
     ``world`` is the re-executed world, ``genesis`` the first record of its log. ``ended`` is the fault or close that
     ends the log, ``until`` the tick up to which the world may have been shown, ``joined`` how each seated player came,
-    ``outcomes`` those that the next record would note, ``fingerprint`` the last one that was compared, at the tick
-    ``compared_tick``.
+    ``visitors`` the agents that have a seat or had one, ``outcomes`` those that the next record would note,
+    ``fingerprint`` the last one that was compared, at the tick ``compared_tick``.
     """
 
     world: World
@@ -70,6 +70,7 @@ class Execution:
         self.ended: records.Fault | records.Close | None = None
         self.until = 0
         self.joined: dict[str, records.JoinEntry] = {}
+        self.visitors: dict[str, None] = {}
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.compared_tick = 0
@@ -233,6 +234,7 @@ class Execution:
         match entry:
             case records.JoinEntry():
                 self.joined[entry.player] = entry
+                self.visitors[entry.agent] = None
                 return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
             case records.LeaveEntry():
                 self.joined.pop(entry.player, None)

@@ -161,6 +161,7 @@ class Replay(Execution):
                 outcomes=list(self.outcomes),
                 fingerprint=self.fingerprint,
                 ended=self.ended,
+                visitors=list(self.visitors),
             ),
             compared_tick=self.compared_tick,
             is_begun=self.is_begun,
@@ -239,6 +240,7 @@ class Replay(Execution):
         self.position, self.records_done = position, records_done
         self.ended, self.until, self.fingerprint = standing.ended, standing.until, standing.fingerprint
         self.joined = {entry.player: entry for entry in standing.joined}
+        self.visitors = dict.fromkeys((*standing.visitors, *(entry.agent for entry in standing.joined)))
         self.outcomes = list(standing.outcomes)
         self.compared_tick, self.is_begun = position.tick, False
         self._claims.begin(self.world, whole=False)

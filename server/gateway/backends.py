@@ -38,6 +38,7 @@ Question = (
     | messages.StepWorld
     | messages.PlayWorld
     | messages.AttachPlayer
+    | messages.WatchWorld
 )
 
 
@@ -54,6 +55,8 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
+    instead_of: str | None = None
+    """Nobody has asked: the client's stream of this name has gone, and is to go on."""
 
 
 def _is_patient(question: Question | None) -> bool:

@@ -11,7 +11,7 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from eventlog import records
@@ -38,11 +38,12 @@ class History:
         *,
         outcomes: Sequence[records.OutcomeNote] = (),
         joined: Mapping[str, records.JoinEntry] | None = None,
+        visitors: Iterable[str] = (),
         fingerprint: bytes = b"\0" * records.FINGERPRINT_BYTES,
     ) -> None:
         """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat.
 
-        ``joined``: how those came who are seated in it.
+        ``joined``: how those came who are seated in it; ``visitors``: the agents that have a seat in it or had one.
         """
         self.genesis = genesis
         self._world = world
@@ -50,6 +51,7 @@ class History:
         self._hz = world.code.manifest.tick_hz
         self._outcomes = list(outcomes)
         self._joined = dict(joined or {})
+        self._visitors = dict.fromkeys(visitors)
         self._ended: records.Close | records.Fault | None = None
         self._observed_tick: dict[str, int] = {}
         self._last_beat_tick = world.tick - int(BEAT_EVERY_S * self._hz)  # one is due at once
@@ -61,6 +63,10 @@ class History:
     def observed(self, player: str) -> None:
         """The player is being shown the present tick: its next input will have been decided on that."""
         self._observed_tick[player] = self._world.tick
+
+    def had_seat(self, agent: str) -> bool:
+        """Whether this agent has a seat in the world, or has had one."""
+        return agent in self._visitors
 
     def left(self, player: str) -> None:
         """Forget a player."""
@@ -181,6 +187,7 @@ class History:
             outcomes=list(self._outcomes),
             fingerprint=self._fingerprint,
             ended=self._ended,
+            visitors=list(self._visitors),
         )
 
     def checkpoint(self, tick: int, state_hash: bytes, snapshot: str, size_bytes: int) -> Piece:
@@ -201,7 +208,7 @@ class History:
         logged: list[records.Entry] = []
         applied: list[Entry] = []
         joins = 0
-        seats = self._free_seats()
+        seats = self._seats_for([pending.seat for pending in drained if isinstance(pending, PendingJoin)])
         for pending in drained:
             match pending:
                 case PendingJoin():
@@ -214,6 +221,7 @@ class History:
                         name=pending.name,
                         session=pending.session,
                     )
+                    self._visitors[pending.agent] = None
                     logged.append(self._joined[pending.player])
                     applied.append(
                         effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
@@ -236,6 +244,7 @@ class History:
         return logged, applied
 
     def _input_entry(self, pending: PendingInput) -> records.InputEntry:
+        pending.observed_tick = self._observed_tick.get(pending.player)
         return records.InputEntry(
             player=pending.player,
             seq=pending.seq,
@@ -243,11 +252,13 @@ class History:
             args=pending.args,
             note=pending.note,
             seen_tick=pending.seen_tick,
-            observed_tick=self._observed_tick.get(pending.player),
+            observed_tick=pending.observed_tick,
             received_ms=pending.received_ms,
         )
 
-    def _free_seats(self) -> list[int]:
-        """Free seats, lowest first. One that gets free in the same tick is given away in a later one."""
-        taken = {player.seat for player in self._world.players.values()}
-        return [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken]
+    def _seats_for(self, wanted: list[int | None]) -> list[int]:
+        """The seats of those who join, in the order in which they do: the one that is wanted, else the lowest that is
+        free and nobody wants. One that gets free in the same tick is given away in a later one."""
+        taken = {player.seat for player in self._world.players.values()} | {seat for seat in wanted if seat}
+        free = (seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken)
+        return [next(free) if seat is None else seat for seat in wanted]

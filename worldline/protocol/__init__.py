@@ -9,11 +9,16 @@ carries ``re`` = that id: an answer or an `Error`. Messages without ``re`` are p
 absent and null mean the same. Names say their unit (``_ms``, ``_s``, ``_hz``, ``_bytes``); a bare
 ``tick`` is a tick number.
 
+Whoever adds a message adds it to the union that it belongs to, to `ANSWERS` or `PUSHES`, and an example to
+``worldline/protocol/examples.py``: from these follow the published descriptions (``worldline/protocol/asyncapi.py``).
+
 Not here: how the server treats unknown fields and wrong frames (``server/gateway/decoding.py``), and
 what a game's own inputs look like (each game declares them; `Rules` carries their JSON Schemas).
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 from worldline.protocol.base import (
     JSON_SUBPROTOCOL,
@@ -23,10 +28,14 @@ from worldline.protocol.base import (
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_SEATS,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
+    MAX_WATCH_HZ,
+    MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
+    WORLD_STATUSES,
     Format,
     Ident,
     Name,
@@ -35,12 +44,14 @@ from worldline.protocol.base import (
     Reply,
     Request,
     Role,
+    Seat,
     Until,
     WaitMs,
     Woke,
     WorldStatus,
 )
 from worldline.protocol.errors import (
+    CLOSE_CODES,
     CLOSE_DONE,
     CLOSE_FAULT,
     CLOSE_FLOODING,
@@ -51,6 +62,7 @@ from worldline.protocol.errors import (
     CLOSE_TOO_SLOW,
     ERROR_CODES,
     Error,
+    ErrorCode,
 )
 from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
@@ -70,6 +82,7 @@ from worldline.protocol.replies import (
     Pong,
     ResumedPlayer,
     RulesReply,
+    SeatedPlayer,
     Spectate,
     Stepped,
     Welcome,
@@ -80,6 +93,7 @@ from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
     ClientMessage,
+    Control,
     Create,
     Games,
     Hello,
@@ -91,7 +105,18 @@ from worldline.protocol.requests import (
     Play,
     Rules,
     Step,
+    Watch,
     Worlds,
+)
+from worldline.protocol.watching import (
+    Frame,
+    Mark,
+    Scene,
+    Static,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
 )
 
 ServerMessage = (
@@ -106,6 +131,9 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Watching
+    | Static
+    | Frame
     | Pong
     | Error
     | Started
@@ -114,7 +142,30 @@ ServerMessage = (
     | Notice
 )
 
+ANSWERS: Final[dict[type[Request], type[Reply]]] = {
+    Hello: Welcome,
+    Games: GamesReply,
+    Rules: RulesReply,
+    Worlds: WorldsReply,
+    Create: Created,
+    Join: Joined,
+    Input: Outcome,
+    Observe: Observation,
+    Leave: Left,
+    Step: Stepped,
+    Play: Playing,
+    Watch: Watching,
+    Control: Watching,
+    Ping: Pong,
+}
+"""What answers each request when all is well; an `Error` when not."""
+
+PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
+"""What may come unasked: without ``re``."""
+
 __all__ = [
+    "ANSWERS",
+    "CLOSE_CODES",
     "CLOSE_DONE",
     "CLOSE_FAULT",
     "CLOSE_FLOODING",
@@ -131,19 +182,27 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_SEATS",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
+    "MAX_WATCH_HZ",
+    "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
+    "PUSHES",
     "REQUESTS",
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
+    "WORLD_STATUSES",
     "ClientMessage",
     "Closed",
+    "Control",
     "Create",
     "Created",
     "Error",
+    "ErrorCode",
     "EventItem",
     "Format",
+    "Frame",
     "GameSummary",
     "Games",
     "GamesReply",
@@ -156,6 +215,7 @@ __all__ = [
     "Left",
     "Limits",
     "LostPlayer",
+    "Mark",
     "Name",
     "Natural",
     "Notice",
@@ -176,13 +236,22 @@ __all__ = [
     "Rules",
     "RulesChanged",
     "RulesReply",
+    "Scene",
+    "Seat",
+    "SeatedPlayer",
     "ServerMessage",
     "Spectate",
     "Started",
+    "Static",
     "Step",
     "Stepped",
     "Until",
     "WaitMs",
+    "Watch",
+    "WatchedEvent",
+    "WatchedInput",
+    "WatchedPlayer",
+    "Watching",
     "Welcome",
     "Woke",
     "WorldStatus",
