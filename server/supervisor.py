@@ -539,7 +539,13 @@ def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death
 def lobby_game(code: GameCode) -> LobbyGame:
     """What the lobby knows of a game."""
     manifest = code.manifest
-    return LobbyGame(name=code.name, max_players=manifest.max_players, clock=manifest.clock, digest=code.digest)
+    return LobbyGame(
+        name=code.name,
+        max_players=manifest.max_players,
+        clock=manifest.clock,
+        digest=code.digest,
+        seats_per_agent=manifest.seats_per_agent,
+    )
 
 
 def _raise(task: asyncio.Task[None]) -> None:

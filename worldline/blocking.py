@@ -205,12 +205,33 @@ class Client:
         game: str | None = None,
         *,
         world: str | None = None,
+        player: str | None = None,
         join_code: str | None = None,
+        seat: int | None = None,
+        take: bool = False,
         observe: bool = False,
     ) -> Player:
         """Take a seat. See `worldline.Client.join`."""
-        joining = self._client.join(game, world=world, join_code=join_code, observe=observe)
+        joining = self._client.join(
+            game, world=world, player=player, join_code=join_code, seat=seat, take=take, observe=observe
+        )
         return self._player(self._background.run(joining))
+
+    def join_seats(
+        self,
+        game: str | None = None,
+        *,
+        world: str | None = None,
+        seats: int,
+        join_code: str | None = None,
+        take: bool = False,
+        observe: bool = False,
+    ) -> list[Player]:
+        """Take so many seats in one world. See `worldline.Client.join_seats`."""
+        joining = self._client.join_seats(
+            game, world=world, seats=seats, join_code=join_code, take=take, observe=observe
+        )
+        return [self._player(player) for player in self._background.run(joining)]
 
     def games(self) -> list[protocol.GameSummary]:
         """The games of this server."""

@@ -25,7 +25,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from server import messages, version
+from server import messages, page, version
 from server.gateway import http, refusals, requests, sweeper
 from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
@@ -45,7 +45,7 @@ from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.session import Session, detached
 from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
@@ -156,6 +156,8 @@ class Gateway:
         paths.add("/healthz", lambda _: self._entrance.health())
         paths.add("/metrics", self._metrics.body, needs="developer")
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        for path, body in page.bodies().items():
+            paths.add(path, body)
         add_documents(paths, self._catalogue, self._config.guests)
         return paths
 
@@ -193,7 +195,7 @@ class Gateway:
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
-            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:

@@ -25,7 +25,7 @@ from server.gateway.fanout import Fanout, spread
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.session import Session, detached
 from server.gateway.watching import Watches, in_encoding
 from worldline import protocol
 
@@ -200,13 +200,8 @@ class News:
         session = waiting.session
         match answer:
             case protocol.Joined():
-                driver = self._greeting.living(session)
-                if driver is None:
-                    self._backends.tell(shard, messages.PlayerDetached(world=answer.world, player=answer.player))
+                if not self._take_seats(shard, session, answer):
                     return
-                driver.take_seat(answer.world, answer.game, answer.player, shard)
-                self._fanout.add(answer.world, answer.player, driver)
-                session.saw(answer.observation)
             case protocol.Outcome():
                 session.saw(answer.observation)
             case protocol.Observation():
@@ -224,6 +219,19 @@ class News:
                 answer = refusals.place_lost(waiting.game, waiting.request.id)
         self._answers.reply(waiting, answer)
 
+    def _take_seats(self, shard: int, session: Session, joined: protocol.Joined) -> bool:
+        """The session drives those who have joined. False if it has gone meanwhile: then nobody does."""
+        driver = self._greeting.living(session)
+        seated = [(player.player, player.observation) for player in joined.players or ()]
+        for player, observation in seated or [(joined.player, joined.observation)]:
+            if driver is None:
+                self._backends.tell(shard, detached(session, joined.world, player))
+                continue
+            driver.take_seat(joined.world, joined.game, player, shard)
+            self._fanout.add(joined.world, player, driver)
+            session.saw(observation)
+        return driver is not None
+
     def on_shard_lost(self, shard: int) -> None:
         """What this shard was asked is asked again when its worlds are back; and who watched them watches on."""
         self._watches.shard_lost(shard)
@@ -240,7 +248,8 @@ class News:
         for session in sessions:
             for seat in session.seats_in(world):
                 seat.shard = shard
-                self._backends.tell(shard, messages.PlayerDriven(world=world, player=seat.player))
+                driven = messages.PlayerDriven(world=world, player=seat.player, session=session.id or "")
+                self._backends.tell(shard, driven)
         for question, waiting in self._held.take(world):
             if isinstance(question, messages.ObservePlayer) and question.wait is not None:
                 question.wait, question.woke = None, "now"  # its world has been away: that is news enough

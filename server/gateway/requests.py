@@ -91,6 +91,10 @@ def join_world(request: protocol.Join, session: Session, placed: messages.Placed
         session=session.id,
         name=session.name,
         observe=request.observe,
+        seats=request.seats,
+        seat=request.seat,
+        player=request.player,
+        take=request.take,
     )
     return Ask(placed.shard, question, placed.world, placed.game)
 
@@ -185,14 +189,30 @@ def _join(request: protocol.Join, agent: str, catalogue: Catalogue, secret: byte
         raise refusals.invalid("world", "join takes a game or a world, not both", None, re=request.id)
     if request.game is not None:
         catalogue.require(request.game, request.id)
+    _check_seats(request)
     question = messages.AskPlace(
         request=UNNUMBERED,
         agent=agent,
         game=request.game,
         world=request.world,
         invited=request.world is not None and joincode.opens(request.join_code, request.world, secret),
+        seats=request.seats,
+        seat=request.seat,
+        player=request.player,
     )
     return Ask(SUPERVISOR, question, request.world, request.game)
+
+
+def _check_seats(request: protocol.Join) -> None:
+    """What is said of seats must fit together. Raises `Refused`."""
+    named = [name for name in ("player", "seat") if getattr(request, name) is not None]
+    if named and request.world is None:
+        raise refusals.invalid(named[0], f"a {named[0]} is in a world: say in which", None, re=request.id)
+    if request.seats > 1:
+        named.append("seats")
+    if len(named) > 1:
+        first, second = named[:2]
+        raise refusals.invalid(second, f"join takes {first} or {second}, not both", None, re=request.id)
 
 
 def _wait(request: protocol.Observe) -> messages.Wait | None:

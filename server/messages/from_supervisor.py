@@ -163,10 +163,13 @@ class SessionPlayer(Message):
     player: str
     shard: int
     tick: int
+    yours: bool = True
+    """False: another session of the same agent has it."""
 
 
 class SessionFound(Message, tag="session_found"):
-    """The answer to `AskSession`: what it has in worlds that run, and what it lost otherwise than by leaving."""
+    """The answer to `AskSession`: what it and its agent have in worlds that run, and what it lost otherwise than by
+    leaving."""
 
     request: int
     players: list[SessionPlayer]

@@ -32,8 +32,8 @@ class Push(Message, tag="push"):
 
 
 class PlayerAttached(Message, tag="attached"):
-    """The answer to `AttachPlayer`. ``since``: the first event that the next observation shall hold, so that what the
-    last connection may not have delivered comes again."""
+    """The answer to `AttachPlayer`; the player says whether it is ``yours`` now. ``since``: the first event that the
+    next observation shall hold, so that what the last connection may not have delivered comes again."""
 
     request: int
     player: protocol.ResumedPlayer

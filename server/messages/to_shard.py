@@ -11,7 +11,8 @@ from worldline import protocol
 
 
 class JoinWorld(Message, tag="join"):
-    """Seat this agent in the world the lobby placed it in. The answer is `protocol.Joined`."""
+    """Seat this agent in the world the lobby placed it in: on so many ``seats``, on the ``seat`` of this number, or as
+    the ``player`` that it has there. ``take``: also if another session drives it. The answer is `protocol.Joined`."""
 
     request: int
     world: str
@@ -19,6 +20,10 @@ class JoinWorld(Message, tag="join"):
     session: str
     name: str
     observe: bool = False
+    seats: int = 1
+    seat: int | None = None
+    player: str | None = None
+    take: bool = False
 
 
 class PlayerInput(Message, tag="input"):
@@ -116,12 +121,13 @@ class StopWatching(Message, tag="stop_watching"):
 
 
 class AttachPlayer(Message, tag="attach"):
-    """The session of this player is back: it is driven from here now, and its grace ends. The answer is
-    `PlayerAttached` or `PlayerAbsent`."""
+    """A session of this player's agent is here. If it is the player's own, the player is driven from here now, and its
+    grace ends. The answer is `PlayerAttached` or `PlayerAbsent`."""
 
     request: int
     world: str
     player: str
+    session: str
 
 
 class PlayerDriven(Message, tag="driven"):
@@ -129,13 +135,15 @@ class PlayerDriven(Message, tag="driven"):
 
     world: str
     player: str
+    session: str
 
 
 class PlayerDetached(Message, tag="detached"):
-    """The connection that drove this player is gone: its grace begins. No answer."""
+    """The connection that drove this player for this session is gone: its grace begins. No answer."""
 
     world: str
     player: str
+    session: str
 
 
 GatewayToShard = (

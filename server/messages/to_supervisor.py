@@ -24,6 +24,10 @@ class AskPlace(Message, tag="ask_place"):
     world: str | None = None
     invited: bool = False
     """The client has shown the join code of ``world``."""
+    seats: int = 1
+    seat: int | None = None
+    player: str | None = None
+    """One that the agent has in ``world``."""
 
 
 class AskCreate(Message, tag="ask_create"):
@@ -65,10 +69,12 @@ class AskGameCounts(Message, tag="ask_game_counts"):
 
 
 class AskSession(Message, tag="ask_session"):
-    """Which players has this session, and which did it lose? Answered by `SessionFound`."""
+    """Which players has this session, which has its agent in other sessions, and which did it lose? Answered by
+    `SessionFound`."""
 
     request: int
     session: str
+    agent: str
 
 
 class ShardReady(Message, tag="shard_ready"):
@@ -109,6 +115,7 @@ class WorldRestored(Message, tag="world_restored"):
     digest: str
     clock: str
     max_players: int
+    seats_per_agent: int
     status: protocol.WorldStatus
     tick: int
     players: list[RestoredPlayer]
@@ -135,6 +142,14 @@ class PlayerJoined(Message, tag="player_joined"):
     session: str
     name: str
     seat: int
+
+
+class PlayerTaken(Message, tag="player_taken"):
+    """Another session of its agent drives the player from now on."""
+
+    world: str
+    player: str
+    session: str
 
 
 class JoinRefused(Message, tag="join_refused"):
@@ -325,6 +340,7 @@ ToSupervisor = (
     | WorldRestored
     | WorldNotRestored
     | PlayerJoined
+    | PlayerTaken
     | JoinRefused
     | PlayerLeft
     | WorldChanged

@@ -330,32 +330,34 @@ class Course:
 
     # --- joining and leaving -------------------------------------------------------------------------
 
-    def take(self, pending: PendingJoin | PendingLeave) -> None:
-        """Queue a join or leave for the next tick; apply it at once where that may be long in coming."""
+    def take(self, coming: Sequence[PendingJoin | PendingLeave]) -> None:
+        """Queue joins or a leave for the next tick; apply them at once where that may be long in coming."""
         if self.status != "waiting" and self.pace.realtime:
-            self.inbox.put(pending)
+            for pending in coming:
+                self.inbox.put(pending)
             return
-        if isinstance(pending, PendingLeave):
-            for dropped in self.inbox.drop(pending.player):
-                self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
-        self.apply_now(pending)
+        for pending in coming:
+            if isinstance(pending, PendingLeave):
+                for dropped in self.inbox.drop(pending.player):
+                    self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
+        self.apply_now(coming)
 
-    def apply_now(self, pending: Pending) -> None:
+    def apply_now(self, applied: Sequence[Pending]) -> None:
         """Log and apply between two ticks what cannot wait for the next, and answer it."""
-        record, entries = self._history.tick([pending], ran=False, time_ms=_now_ms())
+        record, entries = self._history.tick(list(applied), ran=False, time_ms=_now_ms())
         self.desk.journal(record)
         try:
             result = self.world.apply(entries, step=False)
             self.world.check_memory()
         except WorldFaulted as fault:
-            self.end_faulted(fault, also_refuse=[pending])
+            self.end_faulted(fault, also_refuse=applied)
             return
         starts = self.status == "waiting" and len(self.world.players) >= self.manifest.min_players
         if starts:
             self.sight.status = "running"
-        other_clock = isinstance(pending, PendingClock)
+        other_clock = any(isinstance(pending, PendingClock) for pending in applied)
         self._count(anew=starts or other_clock)
-        self._tell([pending], result)
+        self._tell(applied, result)
         if starts and not self.ended:
             self.desk.push(protocol.Started(world=self.id, tick=self.world.tick))
             self._report_change()
@@ -364,7 +366,7 @@ class Course:
         if not self.ended and not self.pace.realtime:
             self.wake()
 
-    def _tell(self, applied: list[Pending], result: TickResult) -> None:
+    def _tell(self, applied: Sequence[Pending], result: TickResult) -> None:
         for outcome in result.outcomes:
             self.meters.came_out(outcome)
         self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])

@@ -208,7 +208,7 @@ class History:
         logged: list[records.Entry] = []
         applied: list[Entry] = []
         joins = 0
-        seats = self._free_seats()
+        seats = self._seats_for([pending.seat for pending in drained if isinstance(pending, PendingJoin)])
         for pending in drained:
             match pending:
                 case PendingJoin():
@@ -256,7 +256,9 @@ class History:
             received_ms=pending.received_ms,
         )
 
-    def _free_seats(self) -> list[int]:
-        """Free seats, lowest first. One that gets free in the same tick is given away in a later one."""
-        taken = {player.seat for player in self._world.players.values()}
-        return [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken]
+    def _seats_for(self, wanted: list[int | None]) -> list[int]:
+        """The seats of those who join, in the order in which they do: the one that is wanted, else the lowest that is
+        free and nobody wants. One that gets free in the same tick is given away in a later one."""
+        taken = {player.seat for player in self._world.players.values()} | {seat for seat in wanted if seat}
+        free = (seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken)
+        return [next(free) if seat is None else seat for seat in wanted]

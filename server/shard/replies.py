@@ -6,6 +6,7 @@ Pure functions: from the runtime's results to the structs of ``worldline.protoco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -118,28 +119,44 @@ def outcome(
 
 
 def joined(
-    world: World, player: str, *, status: protocol.WorldStatus, seen: protocol.Observation | None
+    world: World,
+    players: Sequence[str],
+    *,
+    status: protocol.WorldStatus,
+    seen: Sequence[protocol.Observation | None],
+    several: bool,
 ) -> protocol.Joined:
-    """The answer to a join."""
-    state = world.players[player]
+    """The answer to a join: all of ``players`` with what each of them has ``seen``, or only the first."""
+    seated = [
+        protocol.SeatedPlayer(
+            player=player,
+            seat=world.players[player].seat,
+            next_seq=world.players[player].next_seq,
+            cursor=world.events(player, 1).cursor,
+            observation=observation,
+        )
+        for player, observation in zip(players, seen, strict=True)
+    ]
+    first = seated[0]
     return protocol.Joined(
         world=world.id,
         game=world.code.name,
-        player=player,
-        seat=state.seat,
-        next_seq=state.next_seq,
-        cursor=world.events(player, 1).cursor,
+        player=first.player,
+        seat=first.seat,
+        next_seq=first.next_seq,
+        cursor=first.cursor,
         status=status,
         tick=world.tick,
         clock=world.clock,
         tick_hz=whole(world.code.manifest.tick_hz),
         digest=world.code.digest,
-        observation=seen,
+        observation=None if several else first.observation,
+        players=seated if several else None,
     )
 
 
 def resumed(world: World, player: str, *, status: protocol.WorldStatus) -> protocol.ResumedPlayer:
-    """A player as the welcome of its session tells it. It is driven from now on."""
+    """A player as the welcome of its session tells it."""
     state = world.players[player]
     return protocol.ResumedPlayer(
         world=world.id,

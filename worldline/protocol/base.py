@@ -17,6 +17,7 @@ MAX_NOTE_BYTES: Final = 16_384
 MAX_STEP_TICKS: Final = 10_000
 MAX_WAIT_MS: Final = 25_000  # shorter than what proxies and HTTP clients allow a silent request
 MAX_KINDS: Final = 64
+MAX_SEATS: Final = 256  # of one agent in one world
 MAX_WATCH_HZ: Final = 10  # frames a second: what moves is drawn in between by whoever shows it
 MIN_WATCH_HZ: Final = 0.1
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
@@ -31,6 +32,7 @@ WatchHz = (
     | Annotated[float, msgspec.Meta(ge=MIN_WATCH_HZ, le=MAX_WATCH_HZ)]
 )
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+Seat = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
 Format = Literal["data", "text", "both"]

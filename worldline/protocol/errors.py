@@ -51,6 +51,11 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "unknown_input": ErrorCode("mend", "the game has no input of this name"),
     "unknown_watch": ErrorCode("mend", "you watch no stream of this name, or it has ended"),
     # Not possible as things stand.
+    "already_joined": ErrorCode(
+        "not_possible",
+        "you have as many seats in this world as one agent may have, or another session of yours drives the player",
+        ("player", "seats_per_agent", "driven"),
+    ),
     "not_joined": ErrorCode("not_possible", "you have no seat in this world"),
     "not_owner": ErrorCode("not_possible", "only the agent that made the world may say when it ticks"),
     "not_your_turn": ErrorCode(

@@ -25,8 +25,9 @@ class Limits(msgspec.Struct, kw_only=True):
 
 
 class ResumedPlayer(msgspec.Struct, kw_only=True):
-    """A player that your session has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
-    ``driven``: a connection speaks for it; after a resume it is yours."""
+    """A player that your agent has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
+    ``yours``: your session drives it from here; else another session has it, ``driven`` says whether a connection
+    speaks for it there, and `Join` takes it."""
 
     world: str
     game: str
@@ -37,6 +38,7 @@ class ResumedPlayer(msgspec.Struct, kw_only=True):
     next_seq: int
     cursor: int
     driven: bool
+    yours: bool = True
 
 
 class LostPlayer(msgspec.Struct, kw_only=True):
@@ -223,8 +225,19 @@ class Playing(Reply, tag="playing", kw_only=True):
     tick: int
 
 
+class SeatedPlayer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One of several players that you have joined as."""
+
+    player: str
+    seat: int
+    next_seq: int
+    cursor: int
+    observation: Observation | None = None
+
+
 class Joined(Reply, tag="joined", kw_only=True):
-    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event."""
+    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event. If you asked
+    for several ``seats``, ``players`` are all of them, the first included."""
 
     world: str
     game: str
@@ -238,6 +251,7 @@ class Joined(Reply, tag="joined", kw_only=True):
     tick_hz: Number
     digest: str
     observation: Observation | None = None
+    players: list[SeatedPlayer] | None = None
 
 
 class Outcome(Reply, tag="outcome", kw_only=True):

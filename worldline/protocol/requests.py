@@ -12,12 +12,14 @@ import msgspec
 from worldline.protocol.base import (
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_SEATS,
     MAX_STEP_TICKS,
     Format,
     Ident,
     Name,
     Natural,
     Request,
+    Seat,
     Until,
     WaitMs,
     WatchHz,
@@ -70,11 +72,20 @@ class Create(Request, tag="create", kw_only=True):
 class Join(Request, tag="join", kw_only=True):
     """Take a seat, in ``world`` or by ``game``: the player you already have in a running world of that game,
     else a free seat, else a new world. Safe to repeat. Others than its owner join a private world with its
-    ``join_code``."""
+    ``join_code``.
+
+    With ``seats`` you get so many, if the game lets one agent have them (``seats_per_agent``); in a private world, and
+    in a manual one of yours, you may have all. In a ``world``, ``seat`` names the one that you want, and ``player`` one
+    that your agent has there and no session drives; with ``take`` also one that another session drives, which loses
+    it."""
 
     game: Ident | None = None
     world: Ident | None = None
+    player: Ident | None = None
     join_code: Ident | None = None
+    seats: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEATS)] = 1
+    seat: Seat | None = None
+    take: bool = False
     observe: bool = False
 
 
