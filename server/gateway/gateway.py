@@ -25,7 +25,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from server import messages, version
+from server import messages, page, version
 from server.gateway import http, refusals, requests, sweeper
 from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
@@ -156,6 +156,8 @@ class Gateway:
         paths.add("/healthz", lambda _: self._entrance.health())
         paths.add("/metrics", self._metrics.body, needs="developer")
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        for path, body in page.bodies().items():
+            paths.add(path, body)
         add_documents(paths, self._catalogue, self._config.guests)
         return paths
 

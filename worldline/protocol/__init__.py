@@ -73,6 +73,8 @@ from worldline.protocol.replies import (
     GamesReply,
     GameSummary,
     Joined,
+    LeaderboardEntry,
+    LeaderboardReply,
     Left,
     Limits,
     LostPlayer,
@@ -103,6 +105,7 @@ from worldline.protocol.requests import (
     Hello,
     Input,
     Join,
+    Leaderboard,
     Leave,
     Observe,
     Ping,
@@ -136,6 +139,7 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | LeaderboardReply
     | Watching
     | Static
     | Frame
@@ -160,6 +164,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
     Ping: Pong,
@@ -221,6 +226,9 @@ __all__ = [
     "Input",
     "Join",
     "Joined",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "LeaderboardReply",
     "Leave",
     "Left",
     "Limits",
