@@ -113,6 +113,10 @@ class News:
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._answers.reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
+            case messages.LeaderboardFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._answers.reply(waiting, protocol.LeaderboardReply(entries=message.entries, next=message.next))
             case messages.SessionFound():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
@@ -152,7 +156,7 @@ class News:
         request = waiting.request
         if waiting.viewer is not None:
             self._screens.world_found(waiting, found)
-        elif isinstance(request, protocol.Step | protocol.Play) and found.shard is not None:
+        elif requests.is_owners(request) and found.shard is not None:
             self.ask(waiting, requests.owners_request(request, waiting.session, found.shard))
         else:
             self._answers.reply(waiting, requests.world_found(found, waiting.world or "", waiting.session, request.id))
@@ -197,6 +201,9 @@ class News:
                     return
             case protocol.Outcome():
                 session.saw(answer.observation)
+            case protocol.Acted():
+                for observation in answer.observations or ():
+                    session.saw(observation)
             case protocol.Observation():
                 session.saw(answer)
             case protocol.Left():

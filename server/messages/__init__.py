@@ -32,6 +32,7 @@ from server.messages.from_supervisor import (
     Drain,
     FromSupervisor,
     GameCounts,
+    LeaderboardFound,
     MetricsMade,
     OpenWorld,
     Placed,
@@ -67,6 +68,7 @@ from server.messages.to_gateway import (
 )
 from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream
 from server.messages.to_shard import (
+    ActPlayers,
     AttachPlayer,
     GatewayToShard,
     JoinWorld,
@@ -79,12 +81,14 @@ from server.messages.to_shard import (
     PlayWorld,
     StepWorld,
     StopWatching,
+    Viewer,
     Wait,
     WatchWorld,
 )
 from server.messages.to_supervisor import (
     AskCreate,
     AskGameCounts,
+    AskLeaderboard,
     AskMetrics,
     AskPlace,
     AskReplayer,
@@ -119,10 +123,12 @@ from server.messages.to_supervisor import (
 
 __all__ = [
     "NO_SHARD",
+    "ActPlayers",
     "Answer",
     "AnyAnswer",
     "AskCreate",
     "AskGameCounts",
+    "AskLeaderboard",
     "AskMetrics",
     "AskPlace",
     "AskReplayer",
@@ -148,6 +154,7 @@ __all__ = [
     "GatewayToShard",
     "JoinRefused",
     "JoinWorld",
+    "LeaderboardFound",
     "LeaveWorld",
     "Message",
     "MetricsMade",
@@ -188,6 +195,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Viewer",
     "Wait",
     "WatchDelayed",
     "WatchWorld",

@@ -203,6 +203,14 @@ class SessionFound(Message, tag="session_found"):
     lost: list[protocol.LostPlayer]
 
 
+class LeaderboardFound(Message, tag="leaderboard_found"):
+    """The answer to `AskLeaderboard`."""
+
+    request: int
+    entries: list[protocol.LeaderboardEntry]
+    next: str | None = None
+
+
 class MetricsMade(Message, tag="metrics_made"):
     """The answer to `AskMetrics`: the text of /metrics."""
 
@@ -290,6 +298,7 @@ FromSupervisor = (
     | GameCounts
     | SessionFound
     | MetricsMade
+    | LeaderboardFound
     | OpenWorld
     | RestoreWorld
     | ReloadGame

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import bisect
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
 from eventlog import records
 from eventlog.piece import LogEnd
 from eventlog.reader import StoredRecord, read_world, read_world_from
+from replays.outline import Outline
 from replays.replay import behind
 from worldline import protocol
 
@@ -29,7 +29,7 @@ FRESH_FOR_S: Final = 0.5
 class Chronicle:
     """What the log of ``world`` has said so far."""
 
-    genesis: records.Genesis
+    outline: Outline
 
     def __init__(self, data: Path, world: str) -> None:
         self._data = data
@@ -37,24 +37,35 @@ class Chronicle:
         self._position: LogEnd | None = None
         self._refreshed_s = 0.0
         self._reading = asyncio.Lock()
-        self.visitors: set[str] = set()
-        """The agents that have or had a seat."""
-        self.players: dict[str, str] = {}
-        """Every player there ever was, and its name."""
         self.marks: list[protocol.Mark] = []
-        self.observed: defaultdict[str, list[int]] = defaultdict(list)
-        """By player the ticks of observations that it was sent, as far as its inputs tell."""
-        self.last_tick = 0
         self.until = 0
         """Up to this tick the world may have been shown."""
-        self.ended: records.Close | records.Fault | None = None
         self._ticks: list[int] = []
         self._times_ms: list[int] = []
+
+    @property
+    def genesis(self) -> records.Genesis:
+        """The first record."""
+        return self.outline.genesis
+
+    @property
+    def last_tick(self) -> int:
+        """The tick that the log has reached."""
+        return self.outline.last_tick
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the log goes no further."""
+        return self.outline.ended is not None
+
+    def had_seat(self, agent: str) -> bool:
+        """Whether this agent has a seat in the world, or has had one."""
+        return any(part.agent == agent for part in self.outline.parts.values())
 
     async def refresh(self) -> None:
         """Read what the log has more by now. Raises the errors of ``eventlog``."""
         async with self._reading:
-            if self.ended is not None or time.monotonic() - self._refreshed_s < FRESH_FOR_S:
+            if (self._position is not None and self.has_ended) or time.monotonic() - self._refreshed_s < FRESH_FOR_S:
                 return
             if self._position is None:
                 position = LogEnd(world=self.world, epoch=0, file=1, offset=0, crc=0, tick=0)
@@ -74,28 +85,20 @@ class Chronicle:
         index = bisect.bisect_right(self._times_ms, time_ms)
         return self._ticks[index - 1] if index else 0
 
-    def observed_before(self, player: str, tick: int) -> int | None:
-        """The tick of the last observation that a player is known to have been sent by ``tick``."""
-        ticks = self.observed[player]
-        index = bisect.bisect_right(ticks, tick)
-        return ticks[index - 1] if index else None
-
     def _take(self, stored: StoredRecord) -> None:
         record = stored.record
+        if isinstance(record, records.Genesis):
+            self.outline = Outline(world=self.world, genesis=record)
+        self.outline.take(stored)
         match record:
-            case records.Genesis():
-                self.genesis = record
             case records.Beat():
                 self.until = max(self.until, record.until)
             case records.Tick():
                 self._take_tick(record)
             case records.Close():
-                self.ended = record
                 self._mark(record.tick, "ended", f"the world ended: {record.reason}")
             case records.Fault():
-                self.ended = record
-                self._mark(max(0, record.tick - 1), "ended", f"the world broke: {record.kind}")
-        self.last_tick = records.last_tick_of(record, self.last_tick)
+                self._mark(self.last_tick, "ended", f"the world broke: {record.kind}")
 
     def _take_tick(self, record: records.Tick) -> None:
         self._ticks.append(record.tick)
@@ -103,18 +106,11 @@ class Chronicle:
         for entry in record.entries:
             match entry:
                 case records.JoinEntry():
-                    self.visitors.add(entry.agent)
-                    self.players[entry.player] = entry.name
                     self._mark(record.tick, "joined", f"{entry.name} joined", entry.player)
                 case records.LeaveEntry():
-                    name = self.players.get(entry.player, entry.player)
-                    self._mark(record.tick, "left", f"{name} left: {entry.reason}", entry.player)
+                    self._mark(record.tick, "left", f"{entry.player} left: {entry.reason}", entry.player)
                 case records.CodeEntry():
                     self._mark(record.tick, "code", "it goes on with other code")
-                case records.InputEntry(observed_tick=int() as tick):
-                    ticks = self.observed[entry.player]
-                    if not ticks or ticks[-1] < tick:
-                        ticks.append(tick)
 
     def _mark(self, tick: int, kind: str, text: str, player: str | None = None) -> None:
         if len(self.marks) < MARKS_KEPT:

@@ -23,6 +23,7 @@ from games.errors import GameError, ObservationFailed, WorldFaulted
 from games.runtime.results import TickResult
 from replays.errors import ReplayError
 from replays.replay import Replay
+from replays.seeing import applied_inputs
 from server import messages
 from server.callpage import CallPage
 from server.films import TOLD_LIMIT, Film, Picture, Told, ViewUnusable
@@ -117,7 +118,7 @@ class Screening:
             _log.warning("world %s cannot be shown on: %s", self.chronicle.world, error)
             self._ended(str(error))
             return
-        if self.chronicle.ended is not None and self.replay.world.tick >= self.chronicle.last_tick:
+        if self.chronicle.has_ended and self.replay.world.tick >= self.chronicle.last_tick:
             self.playing = False
         else:
             self._wait()
@@ -147,7 +148,7 @@ class Screening:
         while replay.world.tick < target and time.monotonic() < until_s:
             before = replay.world.tick
             stop = min(target, before + TICKS_AT_ONCE)
-            seen_at = None if self._view_as is None else self.chronicle.observed_before(self._view_as, stop)
+            seen_at = None if self._view_as is None else self.chronicle.outline.last_observed(self._view_as, stop)
             with self._calls.during(self.chronicle.world, before + 1, "restore"):
                 if seen_at is not None and seen_at > before:
                     advance(replay, seen_at)
@@ -161,25 +162,21 @@ class Screening:
             return picture_of(self.replay.world)
 
     def _applied(self, record: records.Tick, result: TickResult) -> None:
-        outcomes = iter(result.outcomes)
-        for entry in record.entries:
-            if not isinstance(entry, records.InputEntry):
+        for applied in applied_inputs(record, result):
+            if applied.status not in ("applied", "rejected"):
                 continue
-            outcome = next(outcomes, None)
-            if outcome is None:
-                return
             self._lost += len(self._inputs) == TOLD_LIMIT
             self._inputs.append(
                 protocol.WatchedInput(
-                    tick=outcome.tick,
-                    player=entry.player,
-                    seq=entry.seq,
-                    name=entry.name,
-                    args=entry.args,
-                    status=outcome.status,
-                    code=outcome.code,
-                    note=entry.note,
-                    observed_tick=entry.observed_tick,
+                    tick=applied.tick,
+                    player=applied.player,
+                    seq=applied.seq,
+                    name=applied.name,
+                    args=applied.args,
+                    status=applied.status,
+                    code=applied.code,
+                    note=applied.note,
+                    observed_tick=applied.observed_tick,
                 )
             )
 

@@ -33,8 +33,8 @@ def verdict(
 ) -> Verdict:
     """May this agent see this part of the world?"""
     genesis = chronicle.genesis
-    viewer = Viewer(role=role, had_seat=agent in chronicle.visitors, owner=agent == genesis.owner)
-    world = Seen(ended=chronicle.ended is not None, spectate=manifest.spectate.when, ranked=genesis.ranked)
+    viewer = Viewer(role=role, had_seat=chronicle.had_seat(agent), owner=agent == genesis.owner)
+    world = Seen(ended=chronicle.has_ended, spectate=manifest.spectate.when, ranked=genesis.ranked)
     return visibility(part, viewer, world, fair_play=fair_play)
 
 
@@ -42,8 +42,8 @@ def judge(order: messages.OpenStream, chronicle: Chronicle, manifest: Manifest, 
     """How long after it happened this viewer may see it, in seconds. Raises `NotShown`."""
     world, game = order.world, chronicle.genesis.game
     if order.view_as is not None:
-        if order.view_as not in chronicle.players:
-            raise NotShown(unknown_player(order.view_as, world, list(chronicle.players)))
+        if order.view_as not in chronicle.outline.parts:
+            raise NotShown(unknown_player(order.view_as, world, list(chronicle.outline.parts)))
         if verdict("records", order.agent, order.role, chronicle, manifest, fair_play=fair_play) != "now":
             raise NotShown(refusals.not_as_player(world))
     match verdict("watch", order.agent, order.role, chronicle, manifest, fair_play=fair_play):
@@ -54,13 +54,13 @@ def judge(order: messages.OpenStream, chronicle: Chronicle, manifest: Manifest, 
         case "forbidden":
             raise NotShown(refusals.not_shown(world, game))
         case "live_world":
-            raise NotShown(refusals.live_world(world, had_seat=order.agent in chronicle.visitors))
+            raise NotShown(refusals.live_world(world, had_seat=chronicle.had_seat(order.agent)))
 
 
 def place(order: messages.OpenStream, chronicle: Chronicle, limit: int) -> int:
     """The tick at which the stream begins. Raises `NotShown`."""
     if order.from_tick is None:
-        return 0 if chronicle.ended is not None and not order.at_end else limit
+        return 0 if chronicle.has_ended and not order.at_end else limit
     if order.from_tick > limit and order.from_tick > min(order.shown_tick, chronicle.until):
         raise NotShown(tick_out_of_range(order.world, order.from_tick, limit))
     return order.from_tick

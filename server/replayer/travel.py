@@ -49,6 +49,6 @@ async def travel(replay: Replay, tick: int, kept: Iterable[int]) -> None:
 
 def advance(replay: Replay, tick: int) -> None:
     """Go on to ``tick``, beyond the last record if the world has been shown there."""
-    replay.seek(tick)
+    replay.advance(tick)
     if replay.world.tick < tick <= replay.until and replay.ended is None:
         replay.catch_up(tick)

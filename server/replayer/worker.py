@@ -156,7 +156,7 @@ class Replayer:
         try:
             seen = None
             if order.view_as is not None:
-                seen_tick = chronicle.observed_before(order.view_as, tick)
+                seen_tick = chronicle.outline.last_observed(order.view_as, tick)
                 if seen_tick is not None:
                     await self._travel(replaying, order.world, seen_tick)
                     seen = look_as(replaying, order.view_as, None)
@@ -182,7 +182,7 @@ class Replayer:
         if is_shared:
             self._shared[order.world, order.hz] = watch
         self._show(link, order.request, stream)
-        if self._refreshing is None and chronicle.ended is None:
+        if self._refreshing is None and not chronicle.has_ended:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
 
     def _show(self, link: Link[Any], request: int, stream: Screening) -> None:
@@ -259,7 +259,7 @@ class Replayer:
         """Read on in the logs of running worlds that are shown, as long as there are any."""
         while True:
             await asyncio.sleep(REFRESH_EVERY_S)
-            shown = {stream.chronicle for stream in self._streams.values() if stream.chronicle.ended is None}
+            shown = {stream.chronicle for stream in self._streams.values() if stream.not chronicle.has_ended}
             if not shown:
                 self._refreshing = None
                 return
@@ -296,7 +296,7 @@ class Replayer:
 
 def _limit(chronicle: Chronicle, tick_hz: float, delay_s: float, shown_tick: int) -> int:
     """The last tick that may be shown now."""
-    if chronicle.ended is not None:
+    if chronicle.has_ended:
         return chronicle.last_tick
     if not delay_s:
         return max(chronicle.last_tick, min(shown_tick, chronicle.until))
