@@ -24,6 +24,8 @@ PAGE_BYTES: Final = 96 * 1024
 """Of nodes in one message, as MessagePack: as JSON, where one byte becomes at most six, it is still below 1 MiB."""
 TOLD_BYTES: Final = 64 * 1024
 """Of events and of inputs in one frame: some long notes. What is more is left out, the oldest first."""
+RATES_HZ: Final = (10, 5, 2, 1, 0.5, 0.1)
+"""Frames a second of the streams that there are: the more who watch share one, the less it costs."""
 TOLD_LIMIT: Final = 256
 """Events, and inputs, in one frame."""
 
@@ -70,6 +72,11 @@ class Told(NamedTuple):
     skipped: int = 0
     observation: protocol.Observation | None = None
     """What the player whom one watches has been sent."""
+
+
+def rate_for(hz: float) -> float:
+    """The rate of a stream for somebody who wants so many frames a second at most."""
+    return next((rate for rate in RATES_HZ if rate <= hz), RATES_HZ[-1])
 
 
 def picture(tick: int, view: bytes, players: list[protocol.WatchedPlayer]) -> Picture:

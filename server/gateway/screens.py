@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from server import messages
+from server.films import rate_for
 from server.gateway import refusals
 from server.gateway.answers import Answers
 from server.gateway.backends import SUPERVISOR, Backends, Waiting
@@ -71,7 +72,7 @@ class Screens:
             tick=request.from_tick,
             speed=float(request.speed or 1),
             view_as=request.as_player,
-            hz=float(request.hz or protocol.MAX_WATCH_HZ),
+            hz=rate_for(request.hz or protocol.MAX_WATCH_HZ),
         )
         viewer = Viewer(session, request.world, "", _nothing(request.world), showing, 0)
         self._want(viewer, showing, waiting)

@@ -259,7 +259,7 @@ class Replayer:
         """Read on in the logs of running worlds that are shown, as long as there are any."""
         while True:
             await asyncio.sleep(REFRESH_EVERY_S)
-            shown = {stream.chronicle for stream in self._streams.values() if stream.not chronicle.has_ended}
+            shown = {stream.chronicle for stream in self._streams.values() if not stream.chronicle.has_ended}
             if not shown:
                 self._refreshing = None
                 return

@@ -24,7 +24,7 @@ from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
 from server import messages, refusals
-from server.films import TOLD_LIMIT, Film, Told, ViewUnusable
+from server.films import TOLD_LIMIT, Film, Told, ViewUnusable, rate_for
 from server.identifiers import new_watch
 from server.link import Link
 from server.pictures import cursors_of, events_since, picture_of, whole
@@ -34,8 +34,6 @@ from server.shard.inbox import Asker, PendingInput
 from server.visibility import Seen, Viewer, visibility
 from worldline import protocol
 
-RATES_HZ: Final = (10, 5, 2, 1, 0.5, 0.1)
-"""Frames a second of the streams that there are: the more who watch share one, the less it costs."""
 MARKS_KEPT: Final = 256
 
 _log = logging.getLogger("worldline.shard")
@@ -101,7 +99,7 @@ class Audience:
             else:
                 self._desk.send(asker, refusal)
             return
-        rate_hz = next((rate for rate in RATES_HZ if rate <= message.hz), RATES_HZ[-1])
+        rate_hz = rate_for(message.hz)
         try:
             stream = next((each for each in self._streams.values() if each.rate_hz == rate_hz), None)
             if stream is None:
