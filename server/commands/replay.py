@@ -17,8 +17,10 @@ import click
 
 from eventlog.errors import EventLogError
 from eventlog.store import Store
+from server.commands.addresses import is_file_name
 from server.commands.output import Column, CommandError, data_option, json_option, print_json, print_table
-from server.commands.replay_files import export, import_, is_file_name
+from server.commands.replay_files import export, import_
+from server.commands.replay_look import diff, state
 
 if TYPE_CHECKING:
     from replays.verify import Verdict
@@ -38,6 +40,8 @@ def command() -> None:
     """Compute recorded worlds again. Needs no server."""
 
 
+command.add_command(state)
+command.add_command(diff)
 command.add_command(export)
 command.add_command(import_)
 
