@@ -18,6 +18,7 @@ import msgspec
 from worldline import protocol
 
 NAMES_LIMIT: Final = 20  # names that a refusal lists
+LEADERBOARD_RETRY_MS: Final = 5000  # an index is made anew in seconds
 WORLDS_RETRY_MS: Final = 5000  # worlds end on a scale of minutes
 SHARD_RETRY_MS: Final = 1000  # a shard is restarted within about a second
 PAUSED_RETRY_MS: Final = 2000  # what stops a whole world is looked after by people; looking often costs little
@@ -159,6 +160,16 @@ def too_many_of_yours(owned: list[str]) -> protocol.Error:
         hint="send the same request again when one of them has ended; an empty one closes by itself",
         data={"max_worlds": len(owned)},
         retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
+def no_leaderboard(game: str) -> protocol.Error:
+    """Logs that would have to be read for it cannot be."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"the leaderboard of {game} cannot be made right now; the server's log says why",
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=LEADERBOARD_RETRY_MS,
     )
 
 

@@ -21,20 +21,22 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from eventlog.errors import EventLogError
 from eventlog.store import Store
 from games.code import GameCode
-from server import messages
+from server import messages, refusals
 from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
+from server.leaderboards import Leaderboards
 from server.lobby import Lobby, LobbyGame
 from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
@@ -95,6 +97,7 @@ class Supervisor:
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
         self._metrics = Metrics()
+        self._leaderboards = Leaderboards(config.data)
         self._watching: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
         self._lost_worlds: dict[int, list[str]] = {}  # by dead shard, until its journal is redone
@@ -261,6 +264,7 @@ class Supervisor:
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
         await self._housekeeper.stop()
+        self._leaderboards.stop()
         if self._listener is not None:
             self._listener.close()
         if self._sockets is not None:
@@ -451,8 +455,9 @@ class Supervisor:
         elif isinstance(message, messages.WorldSpectators):
             self._lobby.watched(message.world, child.number, message.viewers)
         elif isinstance(message, messages.AskMetrics):
-            self._answering.add(task := asyncio.create_task(self._answer_metrics(child, message.request)))
-            task.add_done_callback(self._answering.discard)
+            self._answer(self._answer_metrics(child, message.request))
+        elif isinstance(message, messages.AskLeaderboard):
+            self._answer(self._answer_leaderboard(child, message))
         else:
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
@@ -523,6 +528,18 @@ class Supervisor:
             supervisor_cpu_s=cpu_seconds(),
             supervisor_rss_bytes=resident_bytes(),
         )
+
+    def _answer(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer a question that cannot be answered at once."""
+        self._answering.add(task := asyncio.create_task(answering))
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer_leaderboard(self, gateway: Child, question: messages.AskLeaderboard) -> None:
+        try:
+            gateway.send(await self._leaderboards.page(question))
+        except EventLogError as error:
+            _log.error("no leaderboard of %s: %s", question.game, error)
+            gateway.send(messages.Refused(request=question.request, error=refusals.no_leaderboard(question.game)))
 
     async def _answer_metrics(self, gateway: Child, request: int) -> None:
         answers = await self.statistics()

@@ -247,6 +247,10 @@ class Client:
         """All worlds, newest first: of one game, of one status, or only those you play in."""
         return self._background.run(self._client.worlds(game, status=status, mine=mine))
 
+    def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        return self._background.run(self._client.leaderboard(game, limit=limit))
+
     def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
         return self._background.run(self._client.ping())

@@ -276,6 +276,21 @@ class Client:
             if after is None:
                 return found
 
+    async def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        found: list[protocol.LeaderboardEntry] = []
+        after: str | None = None
+        while len(found) < limit:
+            page = await self._ask(
+                protocol.Leaderboard(id=self._next_id(), game=game, limit=min(100, limit - len(found)), next=after),
+                protocol.LeaderboardReply,
+            )
+            found += page.entries
+            after = page.next
+            if after is None:
+                break
+        return found
+
     async def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
         return (await self._ask(protocol.Ping(id=self._next_id()), protocol.Pong)).server_time_ms

@@ -31,6 +31,7 @@ Question = (
     | messages.AskWorld
     | messages.AskGameCounts
     | messages.AskSession
+    | messages.AskLeaderboard
     | messages.JoinWorld
     | messages.PlayerInput
     | messages.ObservePlayer

@@ -110,6 +110,10 @@ class News:
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._answers.reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
+            case messages.LeaderboardFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._answers.reply(waiting, protocol.LeaderboardReply(entries=message.entries, next=message.next))
             case messages.SessionFound():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:

@@ -15,6 +15,7 @@ from server.gateway.session import Session
 from worldline import protocol
 
 WORLDS_PER_PAGE: Final = 20
+STANDINGS_PER_PAGE: Final = 20
 UNNUMBERED: Final = 0  # the table of open questions gives the number
 
 
@@ -42,6 +43,8 @@ def plan(
             return Ask(SUPERVISOR, messages.AskGameCounts(request=UNNUMBERED))
         case protocol.Worlds():
             return _worlds(request, session.agent, catalogue)
+        case protocol.Leaderboard():
+            return _leaderboard(request, catalogue)
         case protocol.Create():
             return _create(request, session.agent, catalogue)
         case protocol.Join():
@@ -178,6 +181,18 @@ def _worlds(request: protocol.Worlds, agent: str, catalogue: Catalogue) -> Ask:
         after=request.next,
     )
     return Ask(SUPERVISOR, question)
+
+
+def _leaderboard(request: protocol.Leaderboard, catalogue: Catalogue) -> Ask:
+    catalogue.require(request.game, request.id)
+    after = request.next or "0"
+    if not (after.isascii() and after.isdecimal()):
+        raise refusals.invalid(
+            "next", f"{after!r} is not the next of an earlier page", "leave it out for the first page", re=request.id
+        )
+    limit = request.limit or STANDINGS_PER_PAGE
+    question = messages.AskLeaderboard(request=UNNUMBERED, game=request.game, limit=limit, after=int(after))
+    return Ask(SUPERVISOR, question, game=request.game)
 
 
 def _join(request: protocol.Join, agent: str, catalogue: Catalogue, secret: bytes) -> Ask:

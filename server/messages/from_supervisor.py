@@ -176,6 +176,14 @@ class SessionFound(Message, tag="session_found"):
     lost: list[protocol.LostPlayer]
 
 
+class LeaderboardFound(Message, tag="leaderboard_found"):
+    """The answer to `AskLeaderboard`."""
+
+    request: int
+    entries: list[protocol.LeaderboardEntry]
+    next: str | None = None
+
+
 class MetricsMade(Message, tag="metrics_made"):
     """The answer to `AskMetrics`: the text of /metrics."""
 
@@ -260,6 +268,7 @@ FromSupervisor = (
     | GameCounts
     | SessionFound
     | MetricsMade
+    | LeaderboardFound
     | OpenWorld
     | RestoreWorld
     | ReloadGame

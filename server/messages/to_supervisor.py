@@ -319,6 +319,16 @@ class GatewayStatistics(Message, tag="gateway_statistics"):
     """What clients have not read yet, as far as this process knows."""
 
 
+class AskLeaderboard(Message, tag="ask_leaderboard"):
+    """Who has played a game best? ``after``: how many standings were told before. Answered by `LeaderboardFound` or
+    `Refused`."""
+
+    request: int
+    game: str
+    limit: int
+    after: int = 0
+
+
 class AskMetrics(Message, tag="ask_metrics"):
     """How is the whole server doing, as Prometheus reads it? Answered by `MetricsMade`."""
 
@@ -334,6 +344,7 @@ ToSupervisor = (
     | AskGameCounts
     | AskSession
     | AskMetrics
+    | AskLeaderboard
     | ShardReady
     | WorldOpened
     | WorldNotOpened

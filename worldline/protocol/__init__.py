@@ -71,6 +71,8 @@ from worldline.protocol.replies import (
     GamesReply,
     GameSummary,
     Joined,
+    LeaderboardEntry,
+    LeaderboardReply,
     Left,
     Limits,
     LostPlayer,
@@ -99,6 +101,7 @@ from worldline.protocol.requests import (
     Hello,
     Input,
     Join,
+    Leaderboard,
     Leave,
     Observe,
     Ping,
@@ -131,6 +134,7 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | LeaderboardReply
     | Watching
     | Static
     | Frame
@@ -154,6 +158,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
     Ping: Pong,
@@ -211,6 +216,9 @@ __all__ = [
     "Input",
     "Join",
     "Joined",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "LeaderboardReply",
     "Leave",
     "Left",
     "Limits",

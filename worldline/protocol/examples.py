@@ -25,6 +25,9 @@ from worldline.protocol import (
     Input,
     Join,
     Joined,
+    Leaderboard,
+    LeaderboardEntry,
+    LeaderboardReply,
     Leave,
     Left,
     Limits,
@@ -115,6 +118,7 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Play(id=8, world=_OWN_WORLD),
     Watch(id=10, world=_WORLD, hz=5),
     Control(id=11, watch=_STREAM, action="stop"),
+    Leaderboard(id=12, game="tsunami", limit=2),
     Ping(id=9),
 )
 
@@ -259,6 +263,14 @@ REPLIES: Final[tuple[Reply, ...]] = (
     Left(re=6, world=_WORLD, player="p_3"),
     Stepped(re=7, world=_OWN_WORLD, tick=60),
     Playing(re=8, world=_OWN_WORLD, tick=60),
+    LeaderboardReply(
+        re=12,
+        entries=[
+            LeaderboardEntry(rank=1, agent="a_9x1r5kd8wb", name="ada", score=231, world=_WORLD),
+            LeaderboardEntry(rank=2, agent="a_2m7q0c4hzt", name="bob", score=18.5, world=_WORLD),
+        ],
+        next="2",
+    ),
     Pong(re=9, server_time_ms=1795400061234),
     Watching(
         re=10,

@@ -287,6 +287,23 @@ class Left(Reply, tag="left", kw_only=True):
     player: str
 
 
+class LeaderboardEntry(msgspec.Struct, kw_only=True):
+    """An agent's best score, and the world where it got it. Equal scores have the same ``rank``."""
+
+    rank: int
+    agent: str
+    name: str
+    score: Number
+    world: str
+
+
+class LeaderboardReply(Reply, tag="leaderboard", kw_only=True):
+    """A page of a game's leaderboard, best first; send ``next`` again for the page after it."""
+
+    entries: list[LeaderboardEntry]
+    next: str | None = None
+
+
 class Pong(Reply, tag="pong", kw_only=True):
     """The answer to `Ping`."""
 

@@ -164,12 +164,34 @@ class Control(Request, tag="control", kw_only=True):
     action: Literal["stop"]
 
 
+class Leaderboard(Request, tag="leaderboard", kw_only=True):
+    """Who has played a game best, in ranked worlds that have ended. ``limit`` and ``next`` page through it."""
+
+    game: Ident
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    next: Ident | None = None
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
 
 ClientMessage = (
-    Hello | Games | Rules | Worlds | Create | Join | Input | Observe | Leave | Step | Play | Watch | Control | Ping
+    Hello
+    | Games
+    | Rules
+    | Worlds
+    | Create
+    | Join
+    | Input
+    | Observe
+    | Leave
+    | Step
+    | Play
+    | Watch
+    | Control
+    | Leaderboard
+    | Ping
 )
 REQUESTS: Final[tuple[type[Request], ...]] = (
     Hello,
@@ -185,6 +207,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Play,
     Watch,
     Control,
+    Leaderboard,
     Ping,
 )
 REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}
