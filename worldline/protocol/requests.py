@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from worldline.protocol.base import (
+    MAX_ACT_INPUTS,
     MAX_INTEGER,
     MAX_KINDS,
     MAX_SEATS,
@@ -109,6 +110,31 @@ class Input(Request, tag="input", kw_only=True):
     wait_ms: WaitMs | None = None
 
 
+class ActInput(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one player does in an `Act`, as in `Input`."""
+
+    player: Ident
+    name: Ident
+    args: dict[str, Any] | None = None
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)] | None = None
+    note: str | None = None
+
+
+class Act(Request, tag="act", kw_only=True):
+    """Let several players of yours act, each once: their ``inputs`` are taken all or none, and applied in one tick.
+
+    With ``step`` the owner of a manual world runs so many ticks, the first of which applies the inputs: one round trip
+    a tick. ``at_tick``: only if the world is at that tick. With ``observe`` all players that you drive in this world
+    see what there is after the last tick. Sent again with the same seqs, it is the same act, and steps no further."""
+
+    world: Ident
+    inputs: Annotated[list[ActInput], msgspec.Meta(max_length=MAX_ACT_INPUTS)]
+    step: Annotated[int, msgspec.Meta(ge=1, le=MAX_STEP_TICKS)] | None = None
+    at_tick: Natural | None = None
+    observe: bool = False
+    wait_ms: WaitMs | None = None
+
+
 class Observe(Request, tag="observe", kw_only=True):
     """What a player of yours may know now, and the events since ``since`` (or since your last look).
 
@@ -185,6 +211,7 @@ ClientMessage = (
     | Create
     | Join
     | Input
+    | Act
     | Observe
     | Leave
     | Step
@@ -202,6 +229,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Create,
     Join,
     Input,
+    Act,
     Observe,
     Leave,
     Step,
