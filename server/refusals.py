@@ -18,6 +18,7 @@ import msgspec
 from worldline import protocol
 
 NAMES_LIMIT: Final = 20  # names that a refusal lists
+LEADERBOARD_RETRY_MS: Final = 5000  # an index is made anew in seconds
 WORLDS_RETRY_MS: Final = 5000  # worlds end on a scale of minutes
 SHARD_RETRY_MS: Final = 1000  # a shard is restarted within about a second
 PAUSED_RETRY_MS: Final = 2000  # what stops a whole world is looked after by people; looking often costs little
@@ -158,6 +159,69 @@ def too_many_of_yours(owned: list[str]) -> protocol.Error:
         message=f"{len(owned)} worlds of yours have not ended, as many as one agent may have: {', '.join(owned)}",
         hint="send the same request again when one of them has ended; an empty one closes by itself",
         data={"max_worlds": len(owned)},
+        retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
+def no_leaderboard(game: str) -> protocol.Error:
+    """Logs that would have to be read for it cannot be."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"the leaderboard of {game} cannot be made right now; the server's log says why",
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=LEADERBOARD_RETRY_MS,
+    )
+
+
+def no_bot(game: str) -> protocol.Error:
+    """The game has no sample bot."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"the game {game} has no bot.py, so no bots can play in its worlds",
+        hint="leave bots out, or choose a game that has one",
+        path="bots",
+    )
+
+
+def bots_beyond_seats(game: str, bots: int, max_players: int) -> protocol.Error:
+    """More bots than a world has seats."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"bots must be from 1 to {max_players}, the seats of a world of {game}, got {bots}",
+        hint=f"send bots = {max_players} or less",
+        path="bots",
+    )
+
+
+def no_bots_for_you() -> protocol.Error:
+    """Bots are for developers, if the operator has not said otherwise."""
+    return protocol.Error(
+        code="forbidden",
+        message="only developers may have bots play in their worlds here",
+        hint="leave bots out, or say hello with a developer's token",
+        path="bots",
+        data={"needs_role": "developer"},
+    )
+
+
+def no_bots_with_tls() -> protocol.Error:
+    """The server's bots do not check certificates of their own server, so they do not connect."""
+    return protocol.Error(
+        code="invalid_args",
+        message="a server that speaks TLS itself runs no bots",
+        hint="leave bots out, or run it behind a proxy that speaks TLS",
+        path="bots",
+    )
+
+
+def too_many_bots(playing: int, limit: int) -> protocol.Error:
+    """As many bots play as may."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"{playing} of the server's bots play already; {limit} may in all",
+        hint="send the same request again after retry_after_ms, or with fewer bots",
+        path="bots",
+        data={"bots": playing, "limit": limit},
         retry_after_ms=WORLDS_RETRY_MS,
     )
 

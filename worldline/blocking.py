@@ -29,6 +29,7 @@ from typing import Any, Final, TypeVar
 import worldline.client
 import worldline.player
 from worldline import protocol
+from worldline.acting import Action
 from worldline.client import GIVE_UP_AFTER_S
 
 Result = TypeVar("Result")
@@ -186,10 +187,11 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
         """Make a world of your own. See `worldline.Client.create`."""
         return self._background.run(
-            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private)
+            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private, bots=bots)
         )
 
     def step(self, world: str, ticks: int = 1, *, at_tick: int | None = None) -> int:
@@ -199,6 +201,29 @@ class Client:
     def play(self, world: str) -> int:
         """Let a manual world of yours run by its game's own clock. See `worldline.Client.play`."""
         return self._background.run(self._client.play(world))
+
+    def act(
+        self,
+        inputs: Mapping[Player, Action],
+        *,
+        world: str | None = None,
+        step: int | None = None,
+        at_tick: int | None = None,
+        observe: bool = False,
+        notes: Mapping[Player, str] | None = None,
+        wait_s: float | None = None,
+    ) -> protocol.Acted:
+        """Let several players in one world act, each once. See `worldline.Client.act`."""
+        acting = self._client.act(
+            {player._player: action for player, action in inputs.items()},
+            world=world,
+            step=step,
+            at_tick=at_tick,
+            observe=observe,
+            notes={player._player: note for player, note in (notes or {}).items()},
+            wait_s=wait_s,
+        )
+        return self._background.run(acting)
 
     def join(
         self,
@@ -246,6 +271,10 @@ class Client:
     ) -> list[protocol.WorldSummary]:
         """All worlds, newest first: of one game, of one status, or only those you play in."""
         return self._background.run(self._client.worlds(game, status=status, mine=mine))
+
+    def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        return self._background.run(self._client.leaderboard(game, limit=limit))
 
     def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""

@@ -31,8 +31,10 @@ Question = (
     | messages.AskWorld
     | messages.AskGameCounts
     | messages.AskSession
+    | messages.AskLeaderboard
     | messages.JoinWorld
     | messages.PlayerInput
+    | messages.ActPlayers
     | messages.ObservePlayer
     | messages.LeaveWorld
     | messages.StepWorld

@@ -22,6 +22,7 @@ FOR_EVERYBODY: Final = (
     protocol.Games,
     protocol.Rules,
     protocol.Worlds,
+    protocol.Leaderboard,
     protocol.Watch,
     protocol.Control,
 )

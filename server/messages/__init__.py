@@ -30,6 +30,7 @@ from server.messages.from_supervisor import (
     Drain,
     FromSupervisor,
     GameCounts,
+    LeaderboardFound,
     MetricsMade,
     OpenWorld,
     Placed,
@@ -60,6 +61,7 @@ from server.messages.to_gateway import (
     Watched,
 )
 from server.messages.to_shard import (
+    ActPlayers,
     AttachPlayer,
     GatewayToShard,
     JoinWorld,
@@ -72,12 +74,14 @@ from server.messages.to_shard import (
     PlayWorld,
     StepWorld,
     StopWatching,
+    Viewer,
     Wait,
     WatchWorld,
 )
 from server.messages.to_supervisor import (
     AskCreate,
     AskGameCounts,
+    AskLeaderboard,
     AskMetrics,
     AskPlace,
     AskSession,
@@ -110,10 +114,12 @@ from server.messages.to_supervisor import (
 
 __all__ = [
     "NO_SHARD",
+    "ActPlayers",
     "Answer",
     "AnyAnswer",
     "AskCreate",
     "AskGameCounts",
+    "AskLeaderboard",
     "AskMetrics",
     "AskPlace",
     "AskSession",
@@ -135,6 +141,7 @@ __all__ = [
     "GatewayToShard",
     "JoinRefused",
     "JoinWorld",
+    "LeaderboardFound",
     "LeaveWorld",
     "Message",
     "MetricsMade",
@@ -170,6 +177,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Viewer",
     "Wait",
     "WatchWorld",
     "Watched",

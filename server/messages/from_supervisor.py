@@ -46,6 +46,8 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     """The data folder, for its tokens."""
     secret: bytes
     """Signs resume tokens."""
+    bots_token: str
+    """Shown by the bots that this server runs."""
     hosts: list[str] | None
     """None: any Host header is served; else names of this machine, and these."""
     tls: Tls | None
@@ -176,6 +178,14 @@ class SessionFound(Message, tag="session_found"):
     lost: list[protocol.LostPlayer]
 
 
+class LeaderboardFound(Message, tag="leaderboard_found"):
+    """The answer to `AskLeaderboard`."""
+
+    request: int
+    entries: list[protocol.LeaderboardEntry]
+    next: str | None = None
+
+
 class MetricsMade(Message, tag="metrics_made"):
     """The answer to `AskMetrics`: the text of /metrics."""
 
@@ -260,6 +270,7 @@ FromSupervisor = (
     | GameCounts
     | SessionFound
     | MetricsMade
+    | LeaderboardFound
     | OpenWorld
     | RestoreWorld
     | ReloadGame

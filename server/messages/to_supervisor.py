@@ -41,6 +41,9 @@ class AskCreate(Message, tag="ask_create"):
     clock: str | None = None
     private: bool = False
     ranked: bool = True
+    bots: int = 0
+    """How many of the game's sample bots shall play in it."""
+    by_developer: bool = False
 
 
 class AskWorlds(Message, tag="ask_worlds"):
@@ -319,6 +322,16 @@ class GatewayStatistics(Message, tag="gateway_statistics"):
     """What clients have not read yet, as far as this process knows."""
 
 
+class AskLeaderboard(Message, tag="ask_leaderboard"):
+    """Who has played a game best? ``after``: how many standings were told before. Answered by `LeaderboardFound` or
+    `Refused`."""
+
+    request: int
+    game: str
+    limit: int
+    after: int = 0
+
+
 class AskMetrics(Message, tag="ask_metrics"):
     """How is the whole server doing, as Prometheus reads it? Answered by `MetricsMade`."""
 
@@ -334,6 +347,7 @@ ToSupervisor = (
     | AskGameCounts
     | AskSession
     | AskMetrics
+    | AskLeaderboard
     | ShardReady
     | WorldOpened
     | WorldNotOpened

@@ -148,6 +148,7 @@ class History:
             result=result,
             fingerprint=self._next_fingerprint(),
             outcomes=self._take_outcomes(),
+            scores={player.id: player.score for player in self._world.players.values()},
         )
         piece = self._log.append(record)
         self._ended = record
@@ -227,7 +228,9 @@ class History:
                         effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
                     )
                 case PendingLeave():
-                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason))
+                    leaving = self._world.players.get(pending.player)
+                    score = None if leaving is None else leaving.score
+                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason, score=score))
                     applied.append(effects.Leave(player=pending.player, reason=pending.reason))
                 case PendingInput():
                     logged.append(self._input_entry(pending))

@@ -23,14 +23,14 @@ RECORDS = {
     4: ("beat", "tick until fingerprint outcomes"),
     5: ("checkpoint", "tick hash snapshot bytes"),
     6: ("fault", "tick kind last_input fingerprint outcomes"),
-    7: ("close", "tick reason result fingerprint outcomes"),
+    7: ("close", "tick reason result fingerprint outcomes scores"),
 }
 ENTRIES = {
     1: ("code", "digest"),
     2: ("engine", "digest"),
     3: ("clock", "clock"),
     4: ("join", "player seat agent name session"),
-    5: ("leave", "player reason"),
+    5: ("leave", "player reason score"),
     6: ("input", "player seq name args note seen_tick observed_tick received_ms"),
     7: ("timeout", "player"),
     8: ("abort", "reason"),

@@ -272,7 +272,7 @@ class Recording:
                 self._joined[entry.player] = joined
                 return joined
             case Leave():
-                return records.LeaveEntry(entry.player, entry.reason)
+                return records.LeaveEntry(entry.player, entry.reason, self.world.players[entry.player].score)
             case Silence():
                 return records.TimeoutEntry(entry.player)
             case Input():

@@ -22,6 +22,7 @@ from typing import Final
 
 from worldline.protocol.base import (
     JSON_SUBPROTOCOL,
+    MAX_ACT_INPUTS,
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
@@ -66,11 +67,14 @@ from worldline.protocol.errors import (
 )
 from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
+    Acted,
     Created,
     EventItem,
     GamesReply,
     GameSummary,
     Joined,
+    LeaderboardEntry,
+    LeaderboardReply,
     Left,
     Limits,
     LostPlayer,
@@ -92,6 +96,8 @@ from worldline.protocol.replies import (
 from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
+    Act,
+    ActInput,
     ClientMessage,
     Control,
     Create,
@@ -99,6 +105,7 @@ from worldline.protocol.requests import (
     Hello,
     Input,
     Join,
+    Leaderboard,
     Leave,
     Observe,
     Ping,
@@ -127,10 +134,12 @@ ServerMessage = (
     | Created
     | Joined
     | Outcome
+    | Acted
     | Observation
     | Left
     | Stepped
     | Playing
+    | LeaderboardReply
     | Watching
     | Static
     | Frame
@@ -149,11 +158,13 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Worlds: WorldsReply,
     Create: Created,
     Join: Joined,
+    Act: Acted,
     Input: Outcome,
     Observe: Observation,
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
     Ping: Pong,
@@ -176,6 +187,7 @@ __all__ = [
     "CLOSE_TOO_SLOW",
     "ERROR_CODES",
     "JSON_SUBPROTOCOL",
+    "MAX_ACT_INPUTS",
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
@@ -193,6 +205,9 @@ __all__ = [
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
     "WORLD_STATUSES",
+    "Act",
+    "ActInput",
+    "Acted",
     "ClientMessage",
     "Closed",
     "Control",
@@ -211,6 +226,9 @@ __all__ = [
     "Input",
     "Join",
     "Joined",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "LeaderboardReply",
     "Leave",
     "Left",
     "Limits",

@@ -11,6 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from worldline.protocol import (
+    Act,
+    Acted,
+    ActInput,
     Closed,
     Control,
     Create,
@@ -25,6 +28,9 @@ from worldline.protocol import (
     Input,
     Join,
     Joined,
+    Leaderboard,
+    LeaderboardEntry,
+    LeaderboardReply,
     Leave,
     Left,
     Limits,
@@ -108,13 +114,26 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Create(id=2, game="tsunami", seed=7, clock="manual", private=True),
     Join(id=2, game="tsunami", observe=True),
     Join(id=2, world=_OWN_WORLD, join_code="4F7K2M9Q"),
+    Join(id=2, world=_OWN_WORLD, seats=2),
+    Join(id=2, world=_WORLD, player="p_3", take=True),
     Input(id=3, world=_WORLD, name="move", args={"to": "home"}, seq=1, note="the wave is near", seen_tick=1830),
+    Act(
+        id=12,
+        world=_OWN_WORLD,
+        inputs=[
+            ActInput(player="p_1", name="move", args={"to": "home"}, seq=4),
+            ActInput(player="p_2", name="collect", args={"relic": "r12"}, seq=4, note="3 away"),
+        ],
+        step=30,
+        at_tick=60,
+    ),
     Observe(id=5, world=_WORLD, since=6, until="event", kinds=["hit_by_wave", "arrived"], wait_ms=20000),
     Leave(id=6, world=_WORLD),
     Step(id=7, world=_OWN_WORLD, ticks=60, at_tick=0),
     Play(id=8, world=_OWN_WORLD),
     Watch(id=10, world=_WORLD, hz=5),
     Control(id=11, watch=_STREAM, action="stop"),
+    Leaderboard(id=12, game="tsunami", limit=2),
     Ping(id=9),
 )
 
@@ -255,10 +274,27 @@ REPLIES: Final[tuple[Reply, ...]] = (
         message="no free relic within 5 units",
         hint="move to one first",
     ),
+    Acted(
+        re=12,
+        world=_OWN_WORLD,
+        tick=90,
+        outcomes=[
+            Outcome(world=_OWN_WORLD, player="p_1", seq=4, status="applied", tick=61, result={"walk_s": 4}),
+            Outcome(world=_OWN_WORLD, player="p_2", seq=4, status="applied", tick=61, result={"carrying": 1}),
+        ],
+    ),
     _SEEN,
     Left(re=6, world=_WORLD, player="p_3"),
     Stepped(re=7, world=_OWN_WORLD, tick=60),
     Playing(re=8, world=_OWN_WORLD, tick=60),
+    LeaderboardReply(
+        re=12,
+        entries=[
+            LeaderboardEntry(rank=1, agent="a_9x1r5kd8wb", name="ada", score=231, world=_WORLD),
+            LeaderboardEntry(rank=2, agent="a_2m7q0c4hzt", name="bob", score=18.5, world=_WORLD),
+        ],
+        next="2",
+    ),
     Pong(re=9, server_time_ms=1795400061234),
     Watching(
         re=10,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from worldline.protocol.base import Number, Reply, Role, Woke, WorldStatus
+from worldline.protocol.errors import Error
 
 
 class Limits(msgspec.Struct, kw_only=True):
@@ -280,11 +281,38 @@ class Outcome(Reply, tag="outcome", kw_only=True):
         return self.status == "applied"
 
 
+class Acted(Reply, tag="acted", kw_only=True):
+    """What became of an `Act`, by ``tick``. ``outcomes`` are those of its inputs, in their order; an input whose player
+    has gone before it could be applied has an `Error` there. ``observations``: what each of your players sees then."""
+
+    world: str
+    tick: int
+    outcomes: list[Outcome | Error]
+    observations: list[Observation] | None = None
+
+
 class Left(Reply, tag="left", kw_only=True):
     """The seat is free again."""
 
     world: str
     player: str
+
+
+class LeaderboardEntry(msgspec.Struct, kw_only=True):
+    """An agent's best score, and the world where it got it. Equal scores have the same ``rank``."""
+
+    rank: int
+    agent: str
+    name: str
+    score: Number
+    world: str
+
+
+class LeaderboardReply(Reply, tag="leaderboard", kw_only=True):
+    """A page of a game's leaderboard, best first; send ``next`` again for the page after it."""
+
+    entries: list[LeaderboardEntry]
+    next: str | None = None
 
 
 class Pong(Reply, tag="pong", kw_only=True):
