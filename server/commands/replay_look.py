@@ -98,7 +98,7 @@ def diff(a: str, b: str, path: str | None, data: Path, as_json: bool) -> int:
     from replays.differences import differences
 
     steps = _steps(path)
-    (name_a, of_a), (name_b, of_b) = _both(data, a, f"{a.rpartition('@')[0] or a}{b}" if b.startswith("@") else b)
+    (name_a, of_a), (name_b, of_b) = _both(data, a, f"{_world_in(a)}{b}" if b.startswith("@") else b)
     found = list(differences(_at(of_a, steps), _at(of_b, steps), steps))
     if as_json:
         for each in found:
@@ -113,6 +113,10 @@ def diff(a: str, b: str, path: str | None, data: Path, as_json: bool) -> int:
         f"{name_a} and {name_b} differ at {places}",
         "narrow it with --path; `worldline log show` has what happened between",
     )
+
+
+def _world_in(text: str) -> str:
+    return text.rpartition("@")[0] if "@" in text else text
 
 
 def print_differences(found: list[Difference], names: tuple[str, str]) -> None:

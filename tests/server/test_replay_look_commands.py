@@ -64,6 +64,8 @@ def test_two_ticks_and_two_worlds_are_compared(data: Path, capsys: pytest.Captur
     assert run(data, "diff", "w_0@100", "w_1@100") == 0
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", f"{WORLD}@100 and {OTHER}@100 are the same\n")
+    assert run(data, "diff", "@60", "@60") == 0
+    assert capsys.readouterr().err == f"{OTHER}@60 and {OTHER}@60 are the same\n"
 
 
 def test_a_replay_file_is_looked_into_as_a_world_is(
