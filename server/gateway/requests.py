@@ -49,7 +49,7 @@ def plan(
         case protocol.Leaderboard():
             return _leaderboard(request, catalogue)
         case protocol.Create():
-            return _create(request, session.agent, catalogue)
+            return _create(request, session.agent, session.role, catalogue)
         case protocol.Join():
             return _join(request, session.agent, catalogue, secret)
         case protocol.Act() if request.inputs or request.step is None:
@@ -151,10 +151,10 @@ def owners_request(request: OwnersRequest, session: Session, shard: int) -> Ask:
     return Ask(shard, question, request.world)
 
 
-def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
+def _create(request: protocol.Create, agent: str, role: protocol.Role, catalogue: Catalogue) -> Ask:
     catalogue.require(request.game, request.id)
     # Who chooses how a world begins could choose one that suits them: such worlds do not count.
-    chosen = request.settings or request.seed is not None or request.clock is not None
+    chosen = request.settings or request.seed is not None or request.clock is not None or request.bots
     question = messages.AskCreate(
         request=UNNUMBERED,
         agent=agent,
@@ -164,6 +164,8 @@ def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
         clock=request.clock,
         private=request.private,
         ranked=not chosen and not request.private,
+        bots=request.bots or 0,
+        by_developer=role == "developer",
     )
     return Ask(SUPERVISOR, question, game=request.game)
 

@@ -61,14 +61,15 @@ class Worlds(Request, tag="worlds", kw_only=True):
 
 
 class Create(Request, tag="create", kw_only=True):
-    """Make a world of your own: with ``settings``, a ``seed`` or the manual ``clock`` it is not ranked; a ``private``
-    one is joined by its join code only."""
+    """Make a world of your own: with ``settings``, a ``seed``, the manual ``clock`` or ``bots`` it is not ranked; a
+    ``private`` one is joined by its join code only. ``bots``: so many of the game's sample bots play in it."""
 
     game: Ident
     settings: dict[str, Any] | None = None
     seed: Natural | None = None
     clock: Literal["manual"] | None = None
     private: bool = False
+    bots: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
 
 
 class Join(Request, tag="join", kw_only=True):
