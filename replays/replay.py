@@ -154,10 +154,10 @@ class Replay(Execution):
         """Go on with what the log has more by now, if this has come to its end: that of a running world grows.
 
         Raises the errors of ``eventlog``."""
-        if self._ahead is None and self.ended is None:
-            self.look_ahead(read_world_from(self._data, self.position), self._not_run)
+        if not self._ahead and self.ended is None:
+            self.look_ahead(read_world_from(self.data, self.position), self._not_run)
             self._claims.begin(self.world, whole=False)
-            self._stored = read_world_from(self._data, self.position)
+            self._stored = read_world_from(self.data, self.position)
 
     def close(self) -> None:
         """Let the world go."""

@@ -113,6 +113,11 @@ class Screen:
         """Where the things on the stage are, by name."""
         return {node["name"]: node["x"] for node in self.nodes.values() if node["kind"] == "thing"}
 
+    def observed_tick(self) -> int:
+        """Of the observation that the player was sent."""
+        tick: int = self.observation["tick"]
+        return tick
+
     def heard(self, kind: str) -> list[dict[str, Any]]:
         """What has come of a type that is not about the stream."""
         return [message for message in self.others if message["type"] == kind]

@@ -156,7 +156,7 @@ async def test_one_sees_what_a_player_was_sent(server: RunningServer, connect_ag
         await screen.ask(type="control", watch=screen.watch, action="speed", speed=64)
         await screen.ask(type="control", watch=screen.watch, action="play")
         await screen.until(lambda: screen.tick == last["tick"] + 1)
-        assert (screen.observation or {})["tick"] == sent_later["tick"]
+        assert screen.observed_tick() == sent_later["tick"]
         spectator = await screen.ask(type="control", watch=screen.watch, action="view")
         assert spectator["type"] == "watching"
         await screen.until(lambda: screen.frames > 0)
