@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -58,23 +59,26 @@ class Replay(Execution):
         start: Start = "genesis",
         not_run: int | None = None,
         instead: tuple[GameCode, Engine] | None = None,
+        strict: bool = True,
     ) -> None:
-        super().__init__(world, Store.read_only(data), instead)
-        self._data = data
+        super().__init__(world, Store.read_only(data), instead, strict=strict)
+        self.data = data
         self._snapshots = Snapshots(data, world)
+        # Snapshots on disk are of the world that was, not of one that goes its own way.
+        self._jumps = strict and instead is None
         self._not_run = not_run
-        self._ahead: StoredRecord | None = None
+        self._ahead: list[StoredRecord] = []
         self.keyframes = Keyframes()
         """What `seek` goes back by; others than the default may be put here before."""
         if start == "genesis" or not self._begin_with_snapshot(start):
             self._begin()
         self.began_at_tick = self.world.tick
 
-    def _peek(self) -> StoredRecord | None:
+    def peek(self) -> StoredRecord | None:
         """Return the record that `step` will execute, or None at the end."""
-        if self._ahead is None:
-            self._ahead = next(self._stored, None)
-        return self._ahead
+        if not self._ahead:
+            self._ahead += islice(self._stored, 1)
+        return self._ahead[0] if self._ahead else None
 
     @property
     def epoch(self) -> int:
@@ -85,14 +89,14 @@ class Replay(Execution):
 
     def _begin(self) -> None:
         """Stand right after the genesis record."""
-        self.look_ahead(read_world(self._data, self._name), self._not_run)
-        self._stored = read_world(self._data, self._name)
+        self.look_ahead(read_world(self.data, self._name), self._not_run)
+        self._stored = read_world(self.data, self._name)
         first = next(self._stored, None)
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
         self.begin()
-        self._ahead = None
+        self._ahead = []
         self.records_done = 1
         self.position = LogEnd(
             world=self._name, epoch=0, file=first.file, offset=first.offset + first.bytes, crc=first.crc, tick=0
@@ -104,7 +108,7 @@ class Replay(Execution):
         found = self._snapshots.usable()
         if not self._go_to_first(found if start == "latest" else reversed(list(found))):
             return False
-        self.look_ahead(read_world_from(self._data, self.position), self._not_run)
+        self.look_ahead(read_world_from(self.data, self.position), self._not_run)
         self._claims.begin(self.world, whole=False)
         return True
 
@@ -113,11 +117,15 @@ class Replay(Execution):
 
         Raises `Diverged` or `CannotReplay`, and `eventlog.errors.LogDamaged` where the log is damaged.
         """
-        stored = self._peek()
+        stored = self.peek()
         if stored is None:
             return None
-        self._ahead = None
-        self.execute(stored, self._peek)
+        del self._ahead[0]
+        try:
+            self.execute(stored, self.peek)
+        except ReplayError:
+            self._ahead.insert(0, stored)  # where somebody goes on who is less strict
+            raise
         self.records_done += 1
         self.position = _behind(stored, self.position)
         return stored
@@ -183,7 +191,7 @@ class Replay(Execution):
 
     def advance(self, tick: int) -> World:
         """As `seek`, but only forward, and never by a jump: for those who look at every tick on the way."""
-        while (stored := self._peek()) is not None:
+        while (stored := self.peek()) is not None:
             starts = starts_at(stored.record)
             if starts is not None and starts > tick:
                 self.run_empty(tick)
@@ -206,7 +214,7 @@ class Replay(Execution):
         before = self.world
         frame = self.keyframes.at_or_before(tick)
         nearest = max(frame.tick if frame is not None else -1, before.tick if before.tick <= tick else -1)
-        if any(nearest < kept <= tick for kept in self._snapshots.ticks()):
+        if self._jumps and any(nearest < kept <= tick for kept in self._snapshots.ticks()):
             self._go_to_first(each for each in self._snapshots.usable(at_or_before=tick) if each.tick > nearest)
         if self.world is before and frame is not None and not frame.tick <= before.tick <= tick:
             saved = decode_snapshot(frame.standing.snapshot)
@@ -233,10 +241,10 @@ class Replay(Execution):
 
     def _go_to(self, standing: Standing, position: LogEnd, records_done: int, code: GameCode, engine: Engine) -> None:
         """Raises PositionUnknown, SnapshotUnreadable; then nothing has changed."""
-        stored = read_world_from(self._data, position)
+        stored = read_world_from(self.data, position)
         self.world = World.restore(code, standing.snapshot, engine=engine)
         self._stored = stored
-        self._ahead = None
+        self._ahead = []
         self.position, self.records_done = position, records_done
         self.ended, self.until, self.fingerprint = standing.ended, standing.until, standing.fingerprint
         self.joined = {entry.player: entry for entry in standing.joined}
@@ -265,6 +273,7 @@ def replay(
     start: Start = "genesis",
     not_run: int | None = None,
     instead: tuple[GameCode, Engine] | None = None,
+    strict: bool = True,
 ) -> Replay:
     """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from ``start`` on.
 
@@ -273,6 +282,7 @@ def replay(
     a warning.
 
     ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
-    ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges.
+    ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges; if
+    it is not ``strict``, it goes its own way on the inputs that still fit.
     """
-    return Replay(data, world, start=start, not_run=not_run, instead=instead)
+    return Replay(data, world, start=start, not_run=not_run, instead=instead, strict=strict)

@@ -134,6 +134,11 @@ class Supervisor:
         return f"{scheme}://{host}:{self.port}/ws"
 
     @property
+    def page_url(self) -> str:
+        """Where a browser shows what there is."""
+        return self.url.replace("ws", "http", 1).removesuffix("ws")
+
+    @property
     def shard_pids(self) -> list[int]:
         """The process ids of the shards that are ready."""
         return [child.pid for child in self._ready(self._shards)]
