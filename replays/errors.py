@@ -43,6 +43,26 @@ class CannotReplay(ReplayError):
         self.tick = tick
 
 
+class TickOutOfRange(ReplayError):
+    """A world has no such tick. ``first_tick`` and ``last_tick`` are those that its log has."""
+
+    def __init__(self, world: str, tick: int, first_tick: int, last_tick: int) -> None:
+        super().__init__(f"{world} has no tick {tick} → take one from {first_tick} to {last_tick}")
+        self.world = world
+        self.tick = tick
+        self.first_tick = first_tick
+        self.last_tick = last_tick
+
+
+class CannotFork(ReplayError):
+    """No world can begin where this one was at ``tick``."""
+
+    def __init__(self, world: str, tick: int, reason: str) -> None:
+        super().__init__(f"{world}@{tick} cannot be forked: {reason} → take another tick")
+        self.world = world
+        self.tick = tick
+
+
 class BundleError(ReplayError):
     """The base of what goes wrong with replay files."""
 

@@ -13,6 +13,8 @@ ticks it may also undo the tick record right before it, which is then not run.
 
 A checkpoint record says what the hash of the whole state was after its tick: that is compared, too.
 
+A world that was forked from another begins with its origin, the state that stands behind its genesis.
+
 A replay can begin with a snapshot on disk instead of the genesis, and go to any tick of its log (`Replay.seek`): by
 snapshots, and by keyframes, which it takes on its way. What it has not executed it has not checked.
 
@@ -36,9 +38,10 @@ from eventlog.snapshots import Snapshots
 from eventlog.store import Store
 from games.code import Engine, GameCode
 from games.errors import GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
-from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
-from games.runtime.snapshots import decode_snapshot
+from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
+from games.runtime.snapshots import decode_snapshot, state_hash
 from games.runtime.world import World
+from replays import origins
 from replays.claims import Claims
 from replays.errors import CannotReplay, Diverged, ReplayError
 from replays.keyframes import Keyframe, Keyframes
@@ -101,6 +104,11 @@ class Replay:
         return self._ahead
 
     @property
+    def first_tick(self) -> int:
+        """The first tick at which the world can be seen: 0, or where it was forked from another."""
+        return origins.first_tick(self.genesis)
+
+    @property
     def epoch(self) -> int:
         """That of the last open record."""
         return self.position.epoch
@@ -126,15 +134,40 @@ class Replay:
         self.joined: dict[str, records.JoinEntry] = {}
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
-        self.world = World.load(
-            code,
-            world_id=self._name,
-            seed=self.genesis.seed,
-            settings=self.genesis.settings,
-            engine=engine,
-            clock=self.genesis.clock,
-        )
+        if self.genesis.forked_from is not None:
+            self._begin_with_origin()
+        else:
+            self.world = World.load(
+                code,
+                world_id=self._name,
+                seed=self.genesis.seed,
+                settings=self.genesis.settings,
+                engine=engine,
+                clock=self.genesis.clock,
+            )
         self._claims.begin(self.world, whole=True)
+
+    def _begin_with_origin(self) -> None:
+        """Stand where a fork begins: behind the parts of its origin."""
+        parts: list[records.Origin] = []
+        while (stored := self._peek()) is not None and isinstance(stored.record, records.Origin):
+            parts.append(stored.record)
+            self._ahead = None
+            self.records_done += 1
+            self.position = _behind(stored, self.position)
+        state = origins.state_of(self.genesis, parts)
+        self.until = parts[0].tick
+        code, engine = self._load(self.genesis, parts[0].code, self.genesis.engine)
+        try:
+            self.world = World.restore(code, state, engine=engine)
+            found = state_hash(self.world.snapshot(), engine=engine)
+        except (SnapshotUnreadable, StateNotSaveable) as error:
+            raise CannotReplay(self._name, self.until, f"the state that it begins with: {error}") from error
+        if found != parts[0].hash:
+            place = frame.file_name(self.position.file), self.position.offset
+            raise Diverged(
+                self._name, self.until, *place, expected=parts[0].hash, got=found, checkpoint="of its origin"
+            )
 
     def _begin_with_snapshot(self, start: Literal["latest", "earliest"]) -> bool:
         """Stand where a snapshot was taken, if there is one that can be used."""
@@ -191,7 +224,7 @@ class Replay:
                 self.ended = record
             case records.Checkpoint() as record:
                 self._check_state(stored, record)
-            case records.Genesis() | records.Open():
+            case records.Genesis() | records.Open() | records.Origin():
                 pass  # Nothing happens in the world.
         self.records_done += 1
         self.position = _behind(stored, self.position)
@@ -244,10 +277,11 @@ class Replay:
     def seek(self, tick: int) -> World:
         """Go to the world as it was after ``tick``, before the next one began; back or forward. Returns `world`.
 
-        Going back makes `world` another object. Below 0 stands 0, beyond the end of the log its end; within a record of
-        many ticks stands the end of that record. Raises what `step` raises: a replay that diverges does so here too.
+        Going back makes `world` another object. Below `first_tick` stands that, beyond the end of the log its end;
+        within a record of many ticks stands the end of that record. Raises what `step` raises: a replay that diverges
+        does so here too.
         """
-        tick = max(tick, 0)
+        tick = max(tick, self.first_tick)
         if not self._go_near(tick) and self.world.tick > tick:
             self.world.close()
             self._begin()
@@ -402,6 +436,8 @@ class Replay:
         match entry:
             case records.JoinEntry():
                 self.joined[entry.player] = entry
+                if entry.player in self.world.players:  # of a fork: else the world refuses it
+                    return Take(player=entry.player, agent=entry.agent, name=entry.name)
                 return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
             case records.LeaveEntry():
                 self.joined.pop(entry.player, None)

@@ -55,7 +55,7 @@ def verify_world(data: Path, world: str) -> Verdict:
     status: Literal["verified", "diverged", "damaged", "cannot"] = "verified"
     file, offset, problem = None, None, None
     try:
-        running = replay(data, world, start=_start(data, world))
+        running = replay(data, world, start=start_of(data, world))
         running.run()
     except Diverged as error:
         status, file, offset, problem = "diverged", error.file, error.offset, str(error)
@@ -72,7 +72,7 @@ def verify_world(data: Path, world: str) -> Verdict:
         file=file,
         offset=offset,
         problem=problem,
-        from_tick=0 if running is None else running.began_at_tick,
+        from_tick=0 if running is None or running.began_at_tick == running.first_tick else running.began_at_tick,
     )
 
 
@@ -98,8 +98,8 @@ def verify_bundle(path: Path) -> Verdict:
     return msgspec.structs.replace(found, bundle=str(path), problem=explained)
 
 
-def _start(data: Path, world: str) -> Start:
-    """The genesis, if its file is still there."""
+def start_of(data: Path, world: str) -> Start:
+    """What the whole of a log is executed from: its genesis, if its file is still there."""
     return "genesis" if WorldBytes.look(data, world).size(1) else "earliest"
 
 

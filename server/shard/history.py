@@ -11,8 +11,10 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from eventlog import records
 from eventlog.piece import LogEnd, Piece
@@ -177,7 +179,7 @@ class History:
         return Standing(
             snapshot=snapshot,
             until=self._shown_until,
-            joined=[self._joined[player] for player in self._world.players],
+            joined=[self._joined[player] for player in self._world.players if player in self._joined],
             outcomes=list(self._outcomes),
             fingerprint=self._fingerprint,
             ended=self._ended,
@@ -200,24 +202,17 @@ class History:
     def _entries(self, drained: list[Pending]) -> tuple[list[records.Entry], list[Entry]]:
         logged: list[records.Entry] = []
         applied: list[Entry] = []
-        joins = 0
-        seats = self._free_seats()
+        seats = self._seats_for_joins()
         for pending in drained:
             match pending:
                 case PendingJoin():
-                    pending.player, seat = self._world.next_player_id(after=joins), seats[joins]
-                    joins += 1
-                    self._joined[pending.player] = records.JoinEntry(
-                        player=pending.player,
-                        seat=seat,
-                        agent=pending.agent,
-                        name=pending.name,
-                        session=pending.session,
+                    entry = next(seats)
+                    pending.player = entry.player
+                    self._joined[pending.player] = msgspec.structs.replace(
+                        entry, agent=pending.agent, name=pending.name, session=pending.session
                     )
                     logged.append(self._joined[pending.player])
-                    applied.append(
-                        effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
-                    )
+                    applied.append(self._as_applied(self._joined[pending.player]))
                 case PendingLeave():
                     logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason))
                     applied.append(effects.Leave(player=pending.player, reason=pending.reason))
@@ -247,7 +242,18 @@ class History:
             received_ms=pending.received_ms,
         )
 
-    def _free_seats(self) -> list[int]:
-        """Free seats, lowest first. One that gets free in the same tick is given away in a later one."""
-        taken = {player.seat for player in self._world.players.values()}
-        return [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken]
+    def _seats_for_joins(self) -> Iterator[records.JoinEntry]:
+        """Where those who join now sit: players of a fork whom nobody plays, then free seats as new players, lowest
+        first. A seat that gets free in the same tick is given away in a later one."""
+        world = self._world
+        for player in world.vacant_players():
+            yield records.JoinEntry(player=player.id, seat=player.seat, agent="", name="", session="")
+        taken = {player.seat for player in world.players.values()}
+        free = [seat for seat in range(1, world.code.manifest.max_players + 1) if seat not in taken]
+        for joins, seat in enumerate(free):
+            yield records.JoinEntry(player=world.next_player_id(after=joins), seat=seat, agent="", name="", session="")
+
+    def _as_applied(self, entry: records.JoinEntry) -> Entry:
+        if entry.player in self._world.players:
+            return effects.Take(player=entry.player, agent=entry.agent, name=entry.name)
+        return effects.Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)

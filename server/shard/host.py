@@ -47,7 +47,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class WorldHost:
-    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual."""
+    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual; if it
+    has none, whoever plays in it."""
 
     def __init__(
         self, world: World, history: History, surroundings: Surroundings, genesis: Genesis, *, eager: bool, dev: bool
@@ -87,7 +88,7 @@ class WorldHost:
             self._desk.refuse_join(asker, message.agent, refusals.world_paused(self.id, self.course.why_paused))
         elif waiting is not None:
             waiting.askers.append(asker)
-        elif len(self.world.players) + self._inbox.joins_waiting >= self._manifest.max_players:
+        elif self._taken_seats + self._inbox.joins_waiting >= self._manifest.max_players:
             self._desk.refuse_join(
                 asker, message.agent, refusals.world_full(self.id, self.world.code.name, self._manifest.max_players)
             )
@@ -96,6 +97,10 @@ class WorldHost:
             self._desk.refuse_join(asker, message.agent, overloaded)
         else:
             self.course.take(PendingJoin([asker], message.agent, message.session, message.name))
+
+    @property
+    def _taken_seats(self) -> int:
+        return sum(not player.is_vacant for player in self.world.players.values())
 
     def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
         """Queue an input for the next tick; or say at once why not, or what became of it the first time."""
@@ -208,12 +213,16 @@ class WorldHost:
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
-        if agent != self._genesis.owner:
-            return replies.not_owner(self.id, self._genesis.owner)
+        if agent != self._genesis.owner and not self._nobody_s_and_plays(agent):
+            return replies.not_owner(self.id, self._genesis.owner, manual=self.course.pace.manual)
         if not self.course.pace.manual:
             return replies.not_manual(self.id, self.world.clock)
         paused = self.course.why_paused
         return None if paused is None else refusals.world_paused(self.id, paused)
+
+    def _nobody_s_and_plays(self, agent: str) -> bool:
+        """Whether this agent plays in a fork that has no owner: then it may say when it ticks."""
+        return self._genesis.owner is None and self._drivers.player_of(agent) is not None
 
     def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
         """The player's session is back: it is driven from here now, and its grace is over."""
