@@ -62,10 +62,11 @@ class JoinEntry(_Stored, frozen=True, tag=4):
 
 
 class LeaveEntry(_Stored, frozen=True, tag=5):
-    """A player gives its seat back; ``reason``: left, timeout, …"""
+    """A player gives its seat back; ``reason``: left, timeout, …; ``score`` is what it had before this tick."""
 
     player: str
     reason: str
+    score: int | float | None = None
 
 
 class InputEntry(_Stored, frozen=True, kw_only=True, tag=6):
@@ -191,13 +192,15 @@ class Fault(_Stored, frozen=True, kw_only=True, tag=6):
 
 
 class Close(_Stored, frozen=True, kw_only=True, tag=7):
-    """The end of a world: nothing follows. ``result`` is the game's own, if it finished by its rules."""
+    """The end of a world: nothing follows. ``result`` is the game's own, if it finished by its rules; ``scores`` are
+    those of who was seated then, by player."""
 
     tick: Natural
     reason: str
     result: Any = None
     fingerprint: Fingerprint
     outcomes: list[OutcomeNote] = []
+    scores: dict[str, int | float] = {}
 
 
 class Origin(_Stored, frozen=True, kw_only=True, tag=8):

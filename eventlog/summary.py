@@ -49,6 +49,8 @@ class WorldInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of all its files as they are on the disk, and of what only journals hold."""
     archived: bool
     """All of its log is compressed."""
+    ranked: bool = False
+    """It counts for its game's leaderboard."""
 
 
 def summarise(source: WorldBytes) -> WorldInfo:
@@ -94,6 +96,7 @@ def _info(source: WorldBytes, found: _Found, status: Status, reason: str | None)
         reason=reason,
         ended_ms=found.ended_ms,
         bytes=source.disk_bytes(),
+        ranked=genesis.ranked if genesis else False,
         archived=all(source.is_archived(file) for file in range(1, source.last_file + 1)),
     )
 

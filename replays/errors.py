@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -44,10 +45,12 @@ class CannotReplay(ReplayError):
 
 
 class TickOutOfRange(ReplayError):
-    """A world has no such tick. ``first_tick`` and ``last_tick`` are those that its log has."""
+    """The log has no such tick: it goes from ``first_tick`` to ``last_tick``."""
 
     def __init__(self, world: str, tick: int, first_tick: int, last_tick: int) -> None:
-        super().__init__(f"{world} has no tick {tick} → take one from {first_tick} to {last_tick}")
+        super().__init__(
+            f"{world}@{tick}: the log goes from tick {first_tick} to tick {last_tick} → name a tick of these"
+        )
         self.world = world
         self.tick = tick
         self.first_tick = first_tick
@@ -61,6 +64,17 @@ class CannotFork(ReplayError):
         super().__init__(f"{world}@{tick} cannot be forked: {reason} → take another tick")
         self.world = world
         self.tick = tick
+
+
+class UnknownPlayer(ReplayError):
+    """Nobody of this id is seated at that tick."""
+
+    def __init__(self, world: str, tick: int, player: str, seated: Iterable[str]) -> None:
+        names = ", ".join(seated) or "nobody"
+        super().__init__(f"{world}@{tick} has no player {player}: seated are {names} → name one of these")
+        self.world = world
+        self.tick = tick
+        self.player = player
 
 
 class BundleError(ReplayError):

@@ -88,10 +88,9 @@ def fork_here(replaying: Replay, tick: int, identity: Identity, *, up_to: int = 
     if replaying.world.tick < tick:
         _run_on(replaying, tick, up_to)
     world = replaying.world
-    if world.tick != tick:
-        raise CannotFork(parent, tick, f"there is nothing between ticks {tick} and {world.tick} to stop at")
     if world.finished is not None:
         raise CannotFork(parent, tick, "the game is over there")
+    assert world.tick == tick, (world.tick, tick)
     try:
         state = forked(world.snapshot(), world=identity.world, clock=CLOCK)
     except (StateNotSaveable, WorldFaulted) as error:

@@ -18,6 +18,7 @@ MAX_SHARDS: Final = 256
 
 Durability = Literal["durable", "written"]
 LogFormat = Literal["text", "json"]
+FairPlay = Literal["auto", "on", "off"]
 Guests = Literal["none", "spectator", "agent", "developer"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -44,6 +45,9 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """``durable``: acknowledged = on disk. ``written``: survives the death of a process, not of the machine."""
     guests: Guests | None = None
     """What one may be without a token; default: developer where only this machine can connect, else spectator."""
+    fair_play: FairPlay = "auto"
+    """Whether what could help a player is kept from others while a world runs; auto: except where only this machine can
+    connect."""
     allow_hosts: tuple[str, ...] = ()
     """Further names in the Host header that are served, for a proxy in front."""
     tls_cert: Path | None = None

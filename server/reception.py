@@ -15,7 +15,7 @@ from typing import Final
 
 from server import messages, refusals
 from server.identifiers import new_seed
-from server.lobby import Lobby, OpenNew, Place, Refusal
+from server.lobby import Lobby, OpenNew, Place, Refusal, Wanted
 from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
@@ -40,6 +40,7 @@ Report = (
     messages.WorldOpened
     | messages.WorldNotOpened
     | messages.PlayerJoined
+    | messages.PlayerTaken
     | messages.JoinRefused
     | messages.PlayerLeft
     | messages.WorldChanged
@@ -50,6 +51,7 @@ REPORTS: Final = (
     messages.WorldOpened,
     messages.WorldNotOpened,
     messages.PlayerJoined,
+    messages.PlayerTaken,
     messages.JoinRefused,
     messages.PlayerLeft,
     messages.WorldChanged,
@@ -104,7 +106,7 @@ class Reception:
                 players, worlds = self._lobby.counts()
                 reply(messages.GameCounts(request=question.request, players=players, worlds=worlds))
             case messages.AskSession():
-                players_of = self._lobby.session_players(question.session)
+                players_of = self._lobby.session_players(question.session, question.agent)
                 lost = self._lobby.session_lost(question.session)
                 reply(messages.SessionFound(request=question.request, players=players_of, lost=lost))
 
@@ -120,6 +122,8 @@ class Reception:
                 self._lobby.player_joined(
                     report.world, report.player, report.agent, report.session, report.name, report.seat
                 )
+            case messages.PlayerTaken():
+                self._lobby.player_taken(report.world, report.player, report.session)
             case messages.JoinRefused():
                 self._lobby.join_refused(report.world, report.agent)
             case messages.PlayerLeft():
@@ -169,6 +173,7 @@ class Reception:
             game=question.game,
             world=question.world,
             invited=question.invited,
+            wanted=Wanted(seats=question.seats, seat=question.seat, player=question.player),
             now_s=self._clock(),
         )
         match decision:

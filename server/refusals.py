@@ -18,6 +18,7 @@ import msgspec
 from worldline import protocol
 
 NAMES_LIMIT: Final = 20  # names that a refusal lists
+LEADERBOARD_RETRY_MS: Final = 5000  # an index is made anew in seconds
 WORLDS_RETRY_MS: Final = 5000  # worlds end on a scale of minutes
 SHARD_RETRY_MS: Final = 1000  # a shard is restarted within about a second
 PAUSED_RETRY_MS: Final = 2000  # what stops a whole world is looked after by people; looking often costs little
@@ -73,13 +74,70 @@ def world_ended(world: str, game: str, status: str, reason: str | None, re: int 
     )
 
 
-def world_full(world: str, game: str, max_players: int) -> protocol.Error:
-    """Every seat is taken or reserved."""
+def world_full(world: str, game: str, max_players: int, seats: int = 1) -> protocol.Error:
+    """Every seat is taken or reserved, or fewer are free than ``seats``."""
     return protocol.Error(
         code="world_full",
-        message=f"all {max_players} seats of world {world} are taken",
+        message=f"all {max_players} seats of world {world} are taken"
+        if seats == 1
+        else f"of the {max_players} seats of world {world} fewer than {seats} are free",
         hint=f"join by game instead: {quoted(protocol.Join(id=1, game=game))}",
         path="world",
+    )
+
+
+def too_many_seats(game: str, seats: int, most: int) -> protocol.Error:
+    """The join asks for more seats than one agent may have there."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"an agent may have {most} {'seat' if most == 1 else 'seats'} in a world of {game}, not {seats}",
+        hint=f"seats can be {quoted(most)}; in a private world of your own (create) you may have all",
+        path="seats",
+        data={"seats_per_agent": most},
+    )
+
+
+def already_joined(mine: list[str], world: str, game: str, most: int) -> protocol.Error:
+    """The agent has as many seats in this world as one may have."""
+    return protocol.Error(
+        code="already_joined",
+        message=f"you are {', '.join(mine)} in world {world}: an agent may have {most} seats in a world of {game}",
+        hint=f"go on with what you have: {quoted(protocol.Join(id=1, world=world, player=mine[0]))}",
+        data={"player": mine[0], "seats_per_agent": most},
+    )
+
+
+def driven_elsewhere(player: str, world: str) -> protocol.Error:
+    """The agent's own player is driven by another of its sessions."""
+    return protocol.Error(
+        code="already_joined",
+        message=f"{player} in world {world} is yours, but another session of yours drives it",
+        hint=f"take it over: {quoted(protocol.Join(id=1, world=world, player=player, take=True))}",
+        data={"player": player, "driven": True},
+    )
+
+
+def not_your_player(player: str, world: str, mine: list[str]) -> protocol.Error:
+    """The agent has no such player in this world."""
+    valid = nearest_names(player, mine)
+    join = protocol.Join(id=1, world=world)
+    return protocol.Error(
+        code="unknown_player",
+        message=f"you have no player {player!r} in world {world}",
+        hint=f"did you mean {quoted(valid[0])}?" if valid else f"leave player out to get a seat: {quoted(join)}",
+        path="player",
+        valid=valid,
+    )
+
+
+def seat_taken(seat: int, world: str, free: list[int]) -> protocol.Error:
+    """Somebody else has this seat, or there is none of this number."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"seat {seat} of world {world} is not free",
+        hint=f"take {quoted(free[0])}" if free else "every seat is taken: join another world",
+        path="seat",
+        valid=[str(number) for number in free[:NAMES_LIMIT]],
     )
 
 
@@ -102,6 +160,16 @@ def too_many_of_yours(owned: list[str]) -> protocol.Error:
         hint="send the same request again when one of them has ended; an empty one closes by itself",
         data={"max_worlds": len(owned)},
         retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
+def no_leaderboard(game: str) -> protocol.Error:
+    """Logs that would have to be read for it cannot be."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"the leaderboard of {game} cannot be made right now; the server's log says why",
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=LEADERBOARD_RETRY_MS,
     )
 
 

@@ -21,23 +21,24 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import msgspec
-
+from eventlog.errors import EventLogError
 from eventlog.store import Store
 from games.code import GameCode
-from server import messages
+from server import messages, refusals
 from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
+from server.leaderboards import Leaderboards
 from server.lobby import Lobby, LobbyGame
+from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.recovery import Recovery
@@ -47,6 +48,7 @@ from server.startup import (
     check_tls,
     check_tokens,
     default_guests,
+    keeps_fair_play,
     listen,
     load_games,
     make_socket_folder,
@@ -68,16 +70,6 @@ ANSWER_WITHIN_S: Final = 5.0  # a child that has not answered a question by then
 _log = logging.getLogger("worldline.supervisor")
 
 Answer = TypeVar("Answer", messages.ViewReply, messages.ShardStatistics, messages.GatewayStatistics)
-
-
-class ServerStatistics(msgspec.Struct, kw_only=True):
-    """What the server has done and used since its start. A child that does not answer is left out."""
-
-    shards: list[messages.ShardStatistics]
-    gateways: list[messages.GatewayStatistics]
-    supervisor_pid: int
-    supervisor_cpu_s: float
-    supervisor_rss_bytes: int
 
 
 class Supervisor:
@@ -104,7 +96,10 @@ class Supervisor:
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
+        self._metrics = Metrics()
+        self._leaderboards = Leaderboards(config.data)
         self._watching: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._lost_worlds: dict[int, list[str]] = {}  # by dead shard, until its journal is redone
         self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
         self._next_request = 0
@@ -264,6 +259,7 @@ class Supervisor:
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
         await self._housekeeper.stop()
+        self._leaderboards.stop()
         if self._listener is not None:
             self._listener.close()
         if self._sockets is not None:
@@ -277,6 +273,7 @@ class Supervisor:
         number = self._next_shard
         self._next_shard += 1
         assert self._sockets is not None
+        assert self._listener is not None
         page_path = self._sockets / f"shard-{number:02}.page"
         calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
@@ -296,6 +293,7 @@ class Supervisor:
                 keep_worlds=self.config.keep_worlds,
                 dev=self.config.dev,
                 eager=self.config.eager,
+                fair_play=keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts),
             )
         )
         return child
@@ -303,7 +301,7 @@ class Supervisor:
     async def _start_gateway(self, number: int) -> Child:
         assert self._listener is not None
         listen_fd = self._listener.fileno()
-        child = await spawn("gateway", number, self._on_message, self._forget_questions, pass_fds=(listen_fd,))
+        child = await spawn("gateway", number, self._on_message, self._gateway_lost, pass_fds=(listen_fd,))
         child.send(
             messages.ConfigureGateway(
                 gateway=number,
@@ -374,10 +372,12 @@ class Supervisor:
                 await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
         if self._stopping is not None:
             return
+        short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
+        death = _death(child, stuck, short_of_memory=short_of_memory)
+        self._metrics.shard_died(death.kind)
         call = calls.read()
         if call is not None:
-            short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
-            self._recovery.blame.died(call, _death(child, stuck, short_of_memory=short_of_memory))
+            self._recovery.blame.died(call, death)
         worlds = self._lost_worlds.pop(child.number, [])
         if await self._recovery.redo(child.number, worlds):
             self._housekeeper.journal_redone(child.number, worlds)
@@ -402,6 +402,10 @@ class Supervisor:
                 "%s took %d worlds with it; they are brought back: %s", child.name, len(worlds), " ".join(worlds)
             )
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
+
+    def _gateway_lost(self, child: Child) -> None:
+        self._forget_questions(child)
+        self._lobby.lose_gateway(child.number)
 
     def _given_up(self, slot: Slot) -> None:
         """A slot stays empty. The server goes on as long as there is one of each kind."""
@@ -443,6 +447,12 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
+        elif isinstance(message, messages.WorldSpectators):
+            self._lobby.watched(message.world, child.number, message.viewers)
+        elif isinstance(message, messages.AskMetrics):
+            self._answer(self._answer_metrics(child, message.request))
+        elif isinstance(message, messages.AskLeaderboard):
+            self._answer(self._answer_leaderboard(child, message))
         else:
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
@@ -514,6 +524,24 @@ class Supervisor:
             supervisor_rss_bytes=resident_bytes(),
         )
 
+    def _answer(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer a question that cannot be answered at once."""
+        self._answering.add(task := asyncio.create_task(answering))
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer_leaderboard(self, gateway: Child, question: messages.AskLeaderboard) -> None:
+        try:
+            gateway.send(await self._leaderboards.page(question))
+        except EventLogError as error:
+            _log.error("no leaderboard of %s: %s", question.game, error)
+            gateway.send(messages.Refused(request=question.request, error=refusals.no_leaderboard(question.game)))
+
+    async def _answer_metrics(self, gateway: Child, request: int) -> None:
+        answers = await self.statistics()
+        children = (*self._ready(self._shards), *self._ready(self._gateways))
+        self._metrics.take(answers, [child.pid for child in children])
+        gateway.send(messages.MetricsMade(request=request, text=self._metrics.page(answers, self.worlds())))
+
 
 def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death:
     """How a shard died. ``stuck``: why it was killed here; ``short_of_memory``: the kernel has killed for that."""
@@ -528,7 +556,13 @@ def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death
 def lobby_game(code: GameCode) -> LobbyGame:
     """What the lobby knows of a game."""
     manifest = code.manifest
-    return LobbyGame(name=code.name, max_players=manifest.max_players, clock=manifest.clock, digest=code.digest)
+    return LobbyGame(
+        name=code.name,
+        max_players=manifest.max_players,
+        clock=manifest.clock,
+        digest=code.digest,
+        seats_per_agent=manifest.seats_per_agent,
+    )
 
 
 def _raise(task: asyncio.Task[None]) -> None:

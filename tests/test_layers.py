@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "eventlog": {"msgspec"},
     "games": {"msgspec", "lupa"},
     "replays": {"msgspec"},
-    "server": {"websockets", "msgspec", "uvloop", "aiolimiter", "click", "rich", "lupa"},
+    "server": {"websockets", "msgspec", "uvloop", "aiolimiter", "prometheus_client", "click", "rich", "lupa"},
 }
 """Which packages of others each may import: a new dependency needs a reason in docs/decisions/."""
 

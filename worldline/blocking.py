@@ -205,12 +205,33 @@ class Client:
         game: str | None = None,
         *,
         world: str | None = None,
+        player: str | None = None,
         join_code: str | None = None,
+        seat: int | None = None,
+        take: bool = False,
         observe: bool = False,
     ) -> Player:
         """Take a seat. See `worldline.Client.join`."""
-        joining = self._client.join(game, world=world, join_code=join_code, observe=observe)
+        joining = self._client.join(
+            game, world=world, player=player, join_code=join_code, seat=seat, take=take, observe=observe
+        )
         return self._player(self._background.run(joining))
+
+    def join_seats(
+        self,
+        game: str | None = None,
+        *,
+        world: str | None = None,
+        seats: int,
+        join_code: str | None = None,
+        take: bool = False,
+        observe: bool = False,
+    ) -> list[Player]:
+        """Take so many seats in one world. See `worldline.Client.join_seats`."""
+        joining = self._client.join_seats(
+            game, world=world, seats=seats, join_code=join_code, take=take, observe=observe
+        )
+        return [self._player(player) for player in self._background.run(joining)]
 
     def games(self) -> list[protocol.GameSummary]:
         """The games of this server."""
@@ -225,6 +246,10 @@ class Client:
     ) -> list[protocol.WorldSummary]:
         """All worlds, newest first: of one game, of one status, or only those you play in."""
         return self._background.run(self._client.worlds(game, status=status, mine=mine))
+
+    def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        return self._background.run(self._client.leaderboard(game, limit=limit))
 
     def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""

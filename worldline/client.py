@@ -116,8 +116,9 @@ class Client:
         await self._conversation.start()
         for player in self.welcome.players:
             # Seated already: the answer says the rest of what there is to know. Unless it has ended just now.
-            with contextlib.suppress(NotPossible, InvalidRequest):
-                await self.join(world=player.world)
+            if player.yours:
+                with contextlib.suppress(NotPossible, InvalidRequest):
+                    await self.join(world=player.world, player=player.player)
 
     async def close(self) -> None:
         """End the connection. Players stay seated for the game's ``grace_s``; use `Player.leave` to go at once."""
@@ -195,22 +196,60 @@ class Client:
         game: str | None = None,
         *,
         world: str | None = None,
+        player: str | None = None,
         join_code: str | None = None,
+        seat: int | None = None,
+        take: bool = False,
         observe: bool = False,
     ) -> Player:
         """Take a seat in ``world``, or in any world of ``game`` (the seat you have, else a free one, else a new world).
 
+        ``seat`` is the one that you want in ``world``. ``player`` is one that your agent has there, in another session
+        (see ``welcome.players``): with ``take`` also if that session still drives it, and loses it to you.
         ``join_code`` opens a private world. With ``observe`` the first observation comes along, in
         `Player.observation`.
         """
-        request = protocol.Join(id=self._next_id(), game=game, world=world, join_code=join_code, observe=observe)
+        request = protocol.Join(
+            id=self._next_id(),
+            game=game,
+            world=world,
+            player=player,
+            join_code=join_code,
+            seat=seat,
+            take=take,
+            observe=observe,
+        )
         joined = await self._ask(request, protocol.Joined)
-        known = self.players.get((joined.world, joined.player))
+        return self._seated(joined, _first_of(joined))
+
+    async def join_seats(
+        self,
+        game: str | None = None,
+        *,
+        world: str | None = None,
+        seats: int,
+        join_code: str | None = None,
+        take: bool = False,
+        observe: bool = False,
+    ) -> list[Player]:
+        """Take so many seats in one world, as `join` takes one; returns the players on them.
+
+        As many as the game lets one agent have (``seats_per_agent`` of `rules`), in a private world and in a manual one
+        of your own all of them. `act` lets them act at once.
+        """
+        request = protocol.Join(
+            id=self._next_id(), game=game, world=world, seats=seats, join_code=join_code, take=take, observe=observe
+        )
+        joined = await self._ask(request, protocol.Joined)
+        return [self._seated(joined, seated) for seated in joined.players or [_first_of(joined)]]
+
+    def _seated(self, joined: protocol.Joined, seated: protocol.SeatedPlayer) -> Player:
+        """The player on a seat that was joined."""
+        known = self.players.get((joined.world, seated.player))
         if known is not None and known.closed is None:
-            known._see(joined.observation)
+            known._see(seated.observation)
             return known
-        player = Player(self, joined)
-        self.players[joined.world, joined.player] = player
+        player = self.players[joined.world, seated.player] = Player(self, joined, seated)
         return player
 
     async def games(self) -> list[protocol.GameSummary]:
@@ -236,6 +275,21 @@ class Client:
             after = page.next
             if after is None:
                 return found
+
+    async def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        found: list[protocol.LeaderboardEntry] = []
+        after: str | None = None
+        while len(found) < limit:
+            page = await self._ask(
+                protocol.Leaderboard(id=self._next_id(), game=game, limit=min(100, limit - len(found)), next=after),
+                protocol.LeaderboardReply,
+            )
+            found += page.entries
+            after = page.next
+            if after is None:
+                break
+        return found
 
     async def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
@@ -266,7 +320,7 @@ class Client:
 
     def _welcomed(self, welcome: protocol.Welcome) -> None:
         """Compare what the server says with what is known here: players may have been lost meanwhile."""
-        driven = {(player.world, player.player): player for player in welcome.players}
+        driven = {(player.world, player.player): player for player in welcome.players if player.yours}
         lost = {(player.world, player.player): player.reason for player in welcome.lost}
         for key, player in self.players.items():
             if player.closed is not None:
@@ -279,8 +333,7 @@ class Client:
 
     def _replied(self, request: protocol.Request, reply: protocol.ServerMessage) -> None:
         """Let the player know which events have arrived, in the order in which they do."""
-        observation = reply.observation if isinstance(reply, protocol.Joined | protocol.Outcome) else reply
-        if isinstance(observation, protocol.Observation):
+        for observation in _observations(reply):
             player = self.players.get((observation.world, observation.player))
             if player is not None:
                 named = isinstance(request, protocol.Observe) and request.since is not None
@@ -293,6 +346,30 @@ class Client:
             for player in self.players.values():
                 if player.world == message.world and message.player in (None, player.player):
                     player._end(message.reason, message.result)
+
+
+def _first_of(joined: protocol.Joined) -> protocol.SeatedPlayer:
+    """The seat of a join for one."""
+    return protocol.SeatedPlayer(
+        player=joined.player,
+        seat=joined.seat,
+        next_seq=joined.next_seq,
+        cursor=joined.cursor,
+        observation=joined.observation,
+    )
+
+
+def _observations(reply: protocol.ServerMessage) -> list[protocol.Observation]:
+    """What a reply shows."""
+    match reply:
+        case protocol.Observation():
+            return [reply]
+        case protocol.Outcome():
+            return [] if reply.observation is None else [reply.observation]
+        case protocol.Joined():
+            seated = reply.players or [_first_of(reply)]
+            return [player.observation for player in seated if player.observation is not None]
+    return []
 
 
 def _settled(request: protocol.Request, player: Player) -> protocol.ServerMessage | None:

@@ -25,12 +25,12 @@ class Player:
     longer knew this player) or ``session_lost`` (it did not take the session's token: expired, or another server's).
     """
 
-    def __init__(self, client: Client, joined: protocol.Joined) -> None:
+    def __init__(self, client: Client, joined: protocol.Joined, seated: protocol.SeatedPlayer) -> None:
         self.client = client
         self.world = joined.world
         self.game = joined.game
-        self.player = joined.player
-        self.seat = joined.seat
+        self.player = seated.player
+        self.seat = seated.seat
         self.clock = joined.clock
         self.tick_hz = joined.tick_hz
         self.digest = joined.digest
@@ -38,12 +38,12 @@ class Player:
         self.observation: protocol.Observation | None = None
         self.closed: str | None = None
         self.result: Any = None
-        self._next_seq = joined.next_seq
+        self._next_seq = seated.next_seq
         self._next_event: int | None = None  # n of the first event that no observation has brought; None: none came yet
         self._in_order = asyncio.Lock()
-        if joined.observation is not None:
-            self._hear(joined.observation, named=False)
-            self._see(joined.observation)
+        if seated.observation is not None:
+            self._hear(seated.observation, named=False)
+            self._see(seated.observation)
 
     def __repr__(self) -> str:
         return f"<Player {self.player} in {self.world} ({self.game}), seat {self.seat}, tick {self.tick}>"

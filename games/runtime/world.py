@@ -353,6 +353,14 @@ class World:
         packed = self._host.state() if self._host.state is not None else None
         return None if packed is None else bytes(packed)
 
+    def look_up(self, path: Sequence[str]) -> bytes | None:
+        """Return what stands at a path of what Lua holds, as one MessagePack value; None where nothing does.
+
+        For people and tools: see ``plain.py``, which also knows what Python holds.
+        """
+        found = self._host.plain(msgspec.msgpack.encode(list(path)))
+        return None if found is None else bytes(found)
+
     def events(self, player: str, since: int) -> Events:
         """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
         return self.players[player].events_since(since)

@@ -19,7 +19,17 @@ import uvloop
 from server import version
 from server.commands.output import CommandError, data_option, print_line
 from server.commands.sizes import size_bytes
-from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, Guests, LogFormat, LogLevel, ServeConfig, default_shards
+from server.config import (
+    DEFAULT_PORT,
+    MAX_SHARDS,
+    Durability,
+    FairPlay,
+    Guests,
+    LogFormat,
+    LogLevel,
+    ServeConfig,
+    default_shards,
+)
 from server.logs import LEVELS, configure_logging
 from server.retention import Retention
 from server.supervisor import StartError, Supervisor
@@ -57,6 +67,13 @@ from server.supervisor import StartError, Supervisor
     type=click.Choice(["none", "spectator", "agent", "developer"]),
     show_default="developer where only this machine can connect, else spectator",
     help="What one may be without a token.",
+)
+@click.option(
+    "--fair-play",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Keep from others what could help a player while a world runs; auto: except where only this machine connects.",
 )
 @click.option(
     "--allow-host",
@@ -130,6 +147,7 @@ def command(
     shards: int,
     durability: Durability,
     guests: Guests | None,
+    fair_play: FairPlay,
     allow_host: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -156,6 +174,7 @@ def command(
         shards=shards,
         durability=durability,
         guests=guests,
+        fair_play=fair_play,
         allow_hosts=allow_host,
         tls_cert=tls_cert,
         tls_key=tls_key,

@@ -31,6 +31,7 @@ Question = (
     | messages.AskWorld
     | messages.AskGameCounts
     | messages.AskSession
+    | messages.AskLeaderboard
     | messages.JoinWorld
     | messages.PlayerInput
     | messages.ObservePlayer
@@ -38,6 +39,7 @@ Question = (
     | messages.StepWorld
     | messages.PlayWorld
     | messages.AttachPlayer
+    | messages.WatchWorld
 )
 
 
@@ -54,6 +56,8 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
+    instead_of: str | None = None
+    """Nobody has asked: the client's stream of this name has gone, and is to go on."""
 
 
 def _is_patient(question: Question | None) -> bool:

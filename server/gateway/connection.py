@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from server.gateway.entrance import Entrance
 
 _DATA: Final = (Opcode.TEXT, Opcode.BINARY)
+_CLOSED_WITHOUT_A_WORD: Final = 1006
+_CAUSES: Final = {
+    wire.CLOSE_PROTOCOL: "refused",
+    wire.CLOSE_RESTART: "restart",
+    wire.CLOSE_TAKEN_OVER: "taken_over",
+    wire.CLOSE_TOO_SLOW: "silent",
+    wire.CLOSE_FLOODING: "flooding",
+}
+"""Why we close, by close code, as /metrics says it."""
 
 _log = logging.getLogger("worldline.gateway")
 
@@ -62,6 +71,7 @@ class GatewayConnection(ServerConnection):
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._closing: asyncio.Task[None] | None = None
+        self._ended_by_us: str | None = None
 
     @property
     def encoding(self) -> Encoding:
@@ -125,6 +135,11 @@ class GatewayConnection(ServerConnection):
         """Whether more waits than may: 256 KiB, or a single reply if that is larger."""
         return bool(self._outbox) and self.waiting_bytes > self.limits.outbox_bytes
 
+    @property
+    def behind(self) -> bool:
+        """Whether something waits that the other side has not read: what can be left out is left out then."""
+        return bool(self._outbox) or self.paused
+
     def send_now(self, data: bytes) -> None:
         """Send an encoded message, at once or when there is room. On a closed connection it goes nowhere."""
         if self.protocol.state is not OPEN:
@@ -174,10 +189,12 @@ class GatewayConnection(ServerConnection):
         """Drop the socket at once: the other side would not read a close frame."""
         if not self.transport.is_closing():
             _log.info("cut off %s: %s", self.peer, why)
+            self._ended_by_us = self._ended_by_us or "too_slow"
         self.transport.abort()
 
     def close_soon(self, code: int, reason: str) -> asyncio.Task[None] | None:
         """Close with a close frame, in a task of its own; a reader that is behind is cut off instead."""
+        self._ended_by_us = self._ended_by_us or _CAUSES[code]
         if self.paused or self._outbox:
             self.cut_off(f"it was behind when it was to be closed ({code})")
             return None
@@ -191,6 +208,15 @@ class GatewayConnection(ServerConnection):
                 await self.close(code, reason)
         except TimeoutError:
             self.transport.abort()
+
+    @property
+    def ending(self) -> str:
+        """Why a connection that is gone has ended: closed or lost by the client, else what we had against it."""
+        if self._ended_by_us is not None:
+            return self._ended_by_us
+        if self.close_code == wire.CLOSE_TOO_BIG:
+            return "too_big"
+        return "client_lost" if self.close_code in (None, _CLOSED_WITHOUT_A_WORD) else "client_closed"
 
     @property
     def peer(self) -> str:

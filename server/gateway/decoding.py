@@ -232,8 +232,11 @@ def _wanted(kind: type[protocol.Request], name: str) -> tuple[str, list[str] | N
     (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
     wanted = msgspec.inspect.type_info(field.type)
     if isinstance(wanted, msgspec.inspect.UnionType):
-        (wanted,) = (part for part in wanted.types if not isinstance(part, msgspec.inspect.NoneType))
+        # A number is an integer or a float with the same bounds.
+        wanted = [part for part in wanted.types if not isinstance(part, msgspec.inspect.NoneType)][-1]
     match wanted:
+        case msgspec.inspect.FloatType(ge=least, le=most):
+            return f"a number from {least} to {most}", None
         case msgspec.inspect.IntType(ge=least, le=most):
             return f"an integer from {least} to {most}", None
         case msgspec.inspect.StrType(max_length=None):
@@ -264,6 +267,7 @@ def _example(kind: type[protocol.Request], name: str, examples: MakeExamples) ->
         "since": 1,
         "seen_tick": 0,
         "limit": 20,
+        "hz": protocol.MAX_WATCH_HZ,
         "note": "because …",
     }
     return values.get(name, False if _wanted(kind, name)[0] == "true or false" else None)

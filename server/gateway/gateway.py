@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from server import messages, version
+from server import messages, page, version
 from server.gateway import http, refusals, requests, sweeper
 from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
@@ -32,6 +33,7 @@ from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
 from server.gateway.connection import GatewayConnection
 from server.gateway.decoding import decode
+from server.gateway.documents import add_documents
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.entrance import Entrance
 from server.gateway.fanout import Fanout
@@ -39,10 +41,12 @@ from server.gateway.greeting import Greeting
 from server.gateway.holding import Held
 from server.gateway.identity import Door
 from server.gateway.limits import GatewayLimits
+from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.session import Session, detached
+from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from server.tls import server_context
@@ -75,6 +79,8 @@ class Gateway:
         self._sweeping: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._requests = 0
+        self._disconnects: Counter[str] = Counter()
+        self._metrics = MetricsDesk(control)
         self._version = f"worldline/{version()}"
         self._held = Held()
         self._agents = Agents(limits)
@@ -93,8 +99,17 @@ class Gateway:
             self._answers.reply,
             self._vanished,
         )
+        self._watches = Watches(self._backends.tell, control.send)
         self._news = News(
-            config, catalogue, self._backends, self._fanout, self._held, self._greeting, self._answers, self.sessions
+            config,
+            catalogue,
+            self._backends,
+            self._fanout,
+            self._held,
+            self._greeting,
+            self._answers,
+            self._watches,
+            self.sessions,
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
@@ -139,7 +154,11 @@ class Gateway:
         """What plain HTTP answers."""
         paths = Paths()
         paths.add("/healthz", lambda _: self._entrance.health())
+        paths.add("/metrics", self._metrics.body, needs="developer")
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        for path, body in page.bodies().items():
+            paths.add(path, body)
+        add_documents(paths, self._catalogue, self._config.guests)
         return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -159,6 +178,7 @@ class Gateway:
         except ConnectionClosed:
             _log.debug("%s has gone", connection.peer)
         finally:
+            self._disconnects[connection.ending] += 1
             self._vanished(session)
 
     def _vanished(self, session: Session) -> None:
@@ -171,10 +191,11 @@ class Gateway:
         session.gone = True
         self.sessions.discard(session)
         self._greeting.gone(session)
+        self._watches.gone(session)
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
-            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
@@ -234,6 +255,11 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
+            if isinstance(request, protocol.Control):
+                self._answers.reply(waiting, self._watches.control(session, request))
+                return
+            if isinstance(request, protocol.Watch):
+                self._watches.check_room(session, request.id)
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):
@@ -251,6 +277,8 @@ class Gateway:
         match message:
             case messages.AskStatistics():
                 self._control.send(self._statistics(message.request))
+            case messages.MetricsMade():
+                self._metrics.made(message)
             case messages.Drain():
                 if self._draining is None:
                     self._draining = self._loop.create_task(self._drain())
@@ -273,6 +301,9 @@ class Gateway:
             connections=len(self.sessions),
             requests=self._requests,
             refusals=dict(self._answers.refusals),
+            roles=dict(Counter(session.role for session in self.sessions if session.agent is not None)),
+            disconnects=dict(self._disconnects),
+            outbox_bytes=sum(session.connection.waiting_bytes for session in self.sessions),
         )
 
     # --- time ----------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from eventlog.store import Store
 from server import messages
 from server.gateway import refusals, requests
@@ -22,7 +24,9 @@ from server.gateway.catalogue import Catalogue, read_game
 from server.gateway.fanout import Fanout, spread
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
-from server.gateway.session import Session
+from server.gateway.refusals import Refused
+from server.gateway.session import Session, detached
+from server.gateway.watching import Watches, in_encoding
 from worldline import protocol
 
 _PLACE_LOST: Final = ("world_closed", "world_faulted", "world_full", "unknown_world")
@@ -43,6 +47,7 @@ class News:
         held: Held,
         greeting: Greeting,
         answers: Answers,
+        watches: Watches,
         sessions: Set[Session],
     ) -> None:
         self._config = config
@@ -52,6 +57,7 @@ class News:
         self._held = held
         self._greeting = greeting
         self._answers = answers
+        self._watches = watches
         self._sessions = sessions
 
     def ask(self, waiting: Waiting, step: requests.Ask) -> None:
@@ -104,6 +110,10 @@ class News:
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._answers.reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
+            case messages.LeaderboardFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._answers.reply(waiting, protocol.LeaderboardReply(entries=message.entries, next=message.next))
             case messages.SessionFound():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
@@ -113,7 +123,7 @@ class News:
             case messages.ShardDown():
                 self._backends.shard_down(message.shard)
                 for world in message.worlds:
-                    spread(self._fanout.sessions_in(world), away(world))
+                    spread(self._present(world), away(world))
             case messages.WorldMoved():
                 self._world_moved(message.world, message.shard)
             case messages.WorldGone():
@@ -139,6 +149,8 @@ class News:
         request = waiting.request
         if isinstance(request, protocol.Step | protocol.Play) and found.shard is not None:
             self.ask(waiting, requests.owners_request(request, waiting.session, found.shard))
+        elif isinstance(request, protocol.Watch) and found.shard is not None and found.world is not None:
+            self.ask(waiting, requests.watch_world(request, waiting.session, found.shard, found.world.game))
         else:
             self._answers.reply(waiting, requests.world_found(found, waiting.world or "", waiting.session, request.id))
 
@@ -148,6 +160,9 @@ class News:
         """A shard has answered, or pushes something."""
         if isinstance(message, messages.Push):
             self._push(message)
+            return
+        if isinstance(message, messages.Framed):
+            self._watches.framed(message)
             return
         if isinstance(message, messages.CodeBroken):
             self._code_broken(message)
@@ -161,20 +176,36 @@ class News:
                 self._greeting.attached(waiting, shard, message)
             case messages.PlayerAbsent():
                 self._greeting.absent(waiting, message.reason, message.tick)
+            case messages.Watched():
+                self._watched(shard, waiting, message)
+            case messages.Answer() if waiting.instead_of is not None:
+                assert isinstance(message.message, protocol.Error)
+                reason = message.message.message
+                spread([waiting.session], protocol.Closed(world=waiting.world or "", reason=reason))
             case messages.Answer():
                 self._on_answer(shard, waiting, message.message)
+
+    def _watched(self, shard: int, waiting: Waiting, watched: messages.Watched) -> None:
+        """A client watches from now on."""
+        session = waiting.session
+        try:
+            pages = self._watches.begin(waiting, shard, watched)
+        except Refused as refused:
+            self._answers.reply(waiting, refused.error)
+            return
+        if waiting.instead_of is not None:
+            spread([session], msgspec.structs.replace(watched.watching, instead_of=waiting.instead_of))
+        else:
+            self._answers.reply(waiting, watched.watching)
+        for page in pages:
+            session.connection.send_now(in_encoding(page, session.connection.encoding))
 
     def _on_answer(self, shard: int, waiting: Waiting, answer: messages.AnyAnswer) -> None:
         session = waiting.session
         match answer:
             case protocol.Joined():
-                driver = self._greeting.living(session)
-                if driver is None:
-                    self._backends.tell(shard, messages.PlayerDetached(world=answer.world, player=answer.player))
+                if not self._take_seats(shard, session, answer):
                     return
-                driver.take_seat(answer.world, answer.game, answer.player, shard)
-                self._fanout.add(answer.world, answer.player, driver)
-                session.saw(answer.observation)
             case protocol.Outcome():
                 session.saw(answer.observation)
             case protocol.Observation():
@@ -192,8 +223,22 @@ class News:
                 answer = refusals.place_lost(waiting.game, waiting.request.id)
         self._answers.reply(waiting, answer)
 
+    def _take_seats(self, shard: int, session: Session, joined: protocol.Joined) -> bool:
+        """The session drives those who have joined. False if it has gone meanwhile: then nobody does."""
+        driver = self._greeting.living(session)
+        seated = [(player.player, player.observation) for player in joined.players or ()]
+        for player, observation in seated or [(joined.player, joined.observation)]:
+            if driver is None:
+                self._backends.tell(shard, detached(session, joined.world, player))
+                continue
+            driver.take_seat(joined.world, joined.game, player, shard)
+            self._fanout.add(joined.world, player, driver)
+            session.saw(observation)
+        return driver is not None
+
     def on_shard_lost(self, shard: int) -> None:
-        """What this shard was asked is asked again when its worlds are back."""
+        """What this shard was asked is asked again when its worlds are back; and who watched them watches on."""
+        self._watches.shard_lost(shard)
         for waiting in self._backends.take_all(shard):
             assert waiting.question is not None
             if repeatable(waiting.question):
@@ -207,13 +252,16 @@ class News:
         for session in sessions:
             for seat in session.seats_in(world):
                 seat.shard = shard
-                self._backends.tell(shard, messages.PlayerDriven(world=world, player=seat.player))
+                driven = messages.PlayerDriven(world=world, player=seat.player, session=session.id or "")
+                self._backends.tell(shard, driven)
         for question, waiting in self._held.take(world):
             if isinstance(question, messages.ObservePlayer) and question.wait is not None:
                 question.wait, question.woke = None, "now"  # its world has been away: that is news enough
             if not self._backends.ask(shard, question, waiting):  # it has died again already
                 self._held.put(question, waiting)
-        spread(sessions, back(world))
+        spread(self._present(world), back(world))
+        for waiting, watch in self._watches.returned(world):
+            self.ask(waiting, requests.watch_world(watch, waiting.session, shard, waiting.game or ""))
 
     def _push(self, push: messages.Push) -> None:
         message = push.message
@@ -221,7 +269,7 @@ class News:
             self._world_closed(message)
             return
         if push.player is None:
-            spread(self._fanout.sessions_in(push.world), message)
+            spread(self._present(push.world), message)
             return
         session = self._fanout.driver(push.world, push.player)
         if session is None:
@@ -247,7 +295,11 @@ class News:
         sessions = self._fanout.remove_world(closed.world)
         for session in sessions:
             session.end_world(closed.world, closed.reason, closed.status or "closed")
-        spread(sessions, closed)
+        spread(dict.fromkeys((*sessions, *self._watches.world_ended(closed.world))), closed)
+
+    def _present(self, world: str) -> list[Session]:
+        """Who plays in a world or watches it, each once."""
+        return list(dict.fromkeys((*self._fanout.sessions_in(world), *self._watches.sessions_in(world))))
 
 
 def _any_world_will_do(request: protocol.Request) -> bool:

@@ -101,6 +101,36 @@ def invalid(path: str, message: str, example: Any, *, re: int | None = None, val
     )
 
 
+def unknown_watch(watch: str, mine: list[str], re: int) -> Refused:
+    """This client watches no such stream; ``mine`` are those that it does."""
+    hint = "watch a world first" if not mine else f"did you mean {quoted(nearest_names(watch, mine)[0])}?"
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="unknown_watch",
+            message=f"you watch nothing under the name {shown(watch)}",
+            hint=hint,
+            path="watch",
+            valid=nearest_names(watch, mine),
+        )
+    )
+
+
+def too_many_watches(most: int, mine: list[str], re: int) -> Refused:
+    """This client watches as much as one connection may."""
+    stop = quoted(protocol.Control(id=re, watch=mine[0], action="stop"))
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="too_many_open",
+            message=f"this connection watches {most} streams, as many as it may",
+            hint=f"end one of them first: {stop}",
+            valid=mine,
+            retry_after_ms=SOON_MS,
+        )
+    )
+
+
 def input_like(path: str, message: str, example: protocol.Input) -> Refused:
     """Name or args of an input are wrong; ``example`` is a whole input that works."""
     return Refused(

@@ -33,8 +33,7 @@ def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> by
         message.observation, message.result = None, None
         message.hint = error.hint
         return encode(message, encoding)
-    if isinstance(message, protocol.Joined) and message.observation is not None:
-        message.observation = None
+    if isinstance(message, protocol.Joined) and _without_observations(message):
         message.hint = error.hint
         return encode(message, encoding)
     return encode(error, encoding)
@@ -43,10 +42,19 @@ def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> by
 def without_waiting(message: protocol.Reply) -> protocol.Reply:
     """The smallest form of a reply to a client that does not read: what can be asked for again is left out."""
     if isinstance(message, protocol.Outcome | protocol.Joined):
-        if message.observation is not None:
-            message.observation = None
+        if _without_observations(message):
             message.hint = message.hint or "replies waited unread: the observation was left out; observe again"
         return message
     if isinstance(message, protocol.Observation | protocol.WorldsReply | protocol.GamesReply | protocol.RulesReply):
         return refusals.overloaded("too many replies wait unread on this connection", message.re or 0)
     return message
+
+
+def _without_observations(message: protocol.Outcome | protocol.Joined) -> bool:
+    """Leave out what was seen; whether there was anything."""
+    seated = message.players or [] if isinstance(message, protocol.Joined) else []
+    had = message.observation is not None or any(player.observation is not None for player in seated)
+    message.observation = None
+    for player in seated:
+        player.observation = None
+    return had

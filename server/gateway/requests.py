@@ -15,6 +15,7 @@ from server.gateway.session import Session
 from worldline import protocol
 
 WORLDS_PER_PAGE: Final = 20
+STANDINGS_PER_PAGE: Final = 20
 UNNUMBERED: Final = 0  # the table of open questions gives the number
 
 
@@ -42,6 +43,8 @@ def plan(
             return Ask(SUPERVISOR, messages.AskGameCounts(request=UNNUMBERED))
         case protocol.Worlds():
             return _worlds(request, session.agent, catalogue)
+        case protocol.Leaderboard():
+            return _leaderboard(request, catalogue)
         case protocol.Create():
             return _create(request, session.agent, catalogue)
         case protocol.Join():
@@ -51,6 +54,8 @@ def plan(
             if seats:
                 return owners_request(request, session, seats[0].shard)
             # Its owner need not play in it: the lobby knows where it runs.
+            return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
+        case protocol.Watch():
             return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
         case protocol.Input():
             return _input(request, session, catalogue)
@@ -89,6 +94,10 @@ def join_world(request: protocol.Join, session: Session, placed: messages.Placed
         session=session.id,
         name=session.name,
         observe=request.observe,
+        seats=request.seats,
+        seat=request.seat,
+        player=request.player,
+        take=request.take,
     )
     return Ask(placed.shard, question, placed.world, placed.game)
 
@@ -130,6 +139,19 @@ def owners_request(request: protocol.Step | protocol.Play, session: Session, sha
     return Ask(shard, question, request.world)
 
 
+def watch_world(request: protocol.Watch, session: Session, shard: int, game: str) -> Ask:
+    """The second half of a watch: the lobby has named the shard of the world."""
+    assert session.agent is not None
+    question = messages.WatchWorld(
+        request=UNNUMBERED,
+        world=request.world,
+        agent=session.agent,
+        role=session.role,
+        hz=float(request.hz or protocol.MAX_WATCH_HZ),
+    )
+    return Ask(shard, question, request.world, game)
+
+
 def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
     catalogue.require(request.game, request.id)
     # Who chooses how a world begins could choose one that suits them: such worlds do not count.
@@ -161,6 +183,18 @@ def _worlds(request: protocol.Worlds, agent: str, catalogue: Catalogue) -> Ask:
     return Ask(SUPERVISOR, question)
 
 
+def _leaderboard(request: protocol.Leaderboard, catalogue: Catalogue) -> Ask:
+    catalogue.require(request.game, request.id)
+    after = request.next or "0"
+    if not (after.isascii() and after.isdecimal()):
+        raise refusals.invalid(
+            "next", f"{after!r} is not the next of an earlier page", "leave it out for the first page", re=request.id
+        )
+    limit = request.limit or STANDINGS_PER_PAGE
+    question = messages.AskLeaderboard(request=UNNUMBERED, game=request.game, limit=limit, after=int(after))
+    return Ask(SUPERVISOR, question, game=request.game)
+
+
 def _join(request: protocol.Join, agent: str, catalogue: Catalogue, secret: bytes) -> Ask:
     if request.game is None and request.world is None:
         raise refusals.invalid(
@@ -170,14 +204,30 @@ def _join(request: protocol.Join, agent: str, catalogue: Catalogue, secret: byte
         raise refusals.invalid("world", "join takes a game or a world, not both", None, re=request.id)
     if request.game is not None:
         catalogue.require(request.game, request.id)
+    _check_seats(request)
     question = messages.AskPlace(
         request=UNNUMBERED,
         agent=agent,
         game=request.game,
         world=request.world,
         invited=request.world is not None and joincode.opens(request.join_code, request.world, secret),
+        seats=request.seats,
+        seat=request.seat,
+        player=request.player,
     )
     return Ask(SUPERVISOR, question, request.world, request.game)
+
+
+def _check_seats(request: protocol.Join) -> None:
+    """What is said of seats must fit together. Raises `Refused`."""
+    named = [name for name in ("player", "seat") if getattr(request, name) is not None]
+    if named and request.world is None:
+        raise refusals.invalid(named[0], f"a {named[0]} is in a world: say in which", None, re=request.id)
+    if request.seats > 1:
+        named.append("seats")
+    if len(named) > 1:
+        first, second = named[:2]
+        raise refusals.invalid(second, f"join takes {first} or {second}, not both", None, re=request.id)
 
 
 def _wait(request: protocol.Observe) -> messages.Wait | None:

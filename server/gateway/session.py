@@ -17,7 +17,7 @@ from server.gateway import refusals
 from server.gateway.admission import Admission
 from server.gateway.decoding import Examples
 from server.gateway.limits import FloodWindow, GatewayLimits
-from server.messages import SessionPlayer
+from server.messages import PlayerDetached, SessionPlayer
 from worldline import protocol
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ class WorldEnd(msgspec.Struct, frozen=True):
 
 
 class Returning(msgspec.Struct, eq=False):
-    """A session that is being resumed: what its welcome will say, which players' shards have not answered yet, and the
-    pushes that wait for the welcome."""
+    """A session whose players are being looked for: what its welcome will say, which players' shards have not answered
+    yet, and the pushes that wait for the welcome. ``resumed``: it is an earlier one that goes on."""
 
+    resumed: bool
     players: list[protocol.ResumedPlayer] = []
     lost: list[protocol.LostPlayer] = []
     awaited: dict[tuple[str, str], SessionPlayer] = {}
@@ -61,8 +62,9 @@ class Session:
     """The state of one conversation.
 
     ``agent`` is None until hello; ``role`` is what it may be; ``guest``: no token proves it; ``arrived``: it is counted
-    among its agent's connections. ``returning``: it is being resumed, and its welcome has not been sent; ``gone``: its
-    connection has ended or was taken over; ``dismissed``: it is being closed by us, and nothing more is read from it.
+    among its agent's connections. ``returning``: its players are being looked for, and its welcome has not been sent;
+    ``gone``: its connection has ended or was taken over; ``dismissed``: it is being closed by us, and nothing more is
+    read from it.
     """
 
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
@@ -170,3 +172,8 @@ class Session:
             player=seat.player if seat is not None else None,
             free_id=self.free_id(),
         )
+
+
+def detached(session: Session, world: str, player: str) -> PlayerDetached:
+    """What the shard of a player is told when its session's connection has gone."""
+    return PlayerDetached(world=world, player=player, session=session.id or "")

@@ -71,6 +71,8 @@ class ConfigureShard(Message, tag="configure_shard"):
     """When it drains: leave the worlds for another shard to go on with; else close them."""
     dev: bool = False
     """Worlds go on with the code of `ReloadGame`, stand still when it raises, and are compared around every look."""
+    fair_play: bool = True
+    """While a world runs, what could help a player is kept from others (``server/visibility.py``)."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
 
@@ -161,14 +163,32 @@ class SessionPlayer(Message):
     player: str
     shard: int
     tick: int
+    yours: bool = True
+    """False: another session of the same agent has it."""
 
 
 class SessionFound(Message, tag="session_found"):
-    """The answer to `AskSession`: what it has in worlds that run, and what it lost otherwise than by leaving."""
+    """The answer to `AskSession`: what it and its agent have in worlds that run, and what it lost otherwise than by
+    leaving."""
 
     request: int
     players: list[SessionPlayer]
     lost: list[protocol.LostPlayer]
+
+
+class LeaderboardFound(Message, tag="leaderboard_found"):
+    """The answer to `AskLeaderboard`."""
+
+    request: int
+    entries: list[protocol.LeaderboardEntry]
+    next: str | None = None
+
+
+class MetricsMade(Message, tag="metrics_made"):
+    """The answer to `AskMetrics`: the text of /metrics."""
+
+    request: int
+    text: bytes
 
 
 class OpenWorld(Message, tag="open_world"):
@@ -247,6 +267,8 @@ FromSupervisor = (
     | WorldFound
     | GameCounts
     | SessionFound
+    | MetricsMade
+    | LeaderboardFound
     | OpenWorld
     | RestoreWorld
     | ReloadGame

@@ -32,8 +32,8 @@ class Push(Message, tag="push"):
 
 
 class PlayerAttached(Message, tag="attached"):
-    """The answer to `AttachPlayer`. ``since``: the first event that the next observation shall hold, so that what the
-    last connection may not have delivered comes again."""
+    """The answer to `AttachPlayer`; the player says whether it is ``yours`` now. ``since``: the first event that the
+    next observation shall hold, so that what the last connection may not have delivered comes again."""
 
     request: int
     player: protocol.ResumedPlayer
@@ -59,4 +59,22 @@ class CodeBroken(Message, tag="code_broken"):
     world: str | None = None
 
 
-ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | CodeBroken
+class Watched(Message, tag="watched"):
+    """The answer to `WatchWorld`. ``pages`` are what follows the reply: `protocol.Static`, each as MessagePack."""
+
+    request: int
+    watching: protocol.Watching
+    pages: list[bytes]
+
+
+class Framed(Message, tag="framed"):
+    """Frame ``number`` of a stream: one `protocol.Frame` as MessagePack, or several that belong together. ``base`` is
+    the number of the frame that it builds on; None: it is whole, and for those who have not had this number."""
+
+    watch: str
+    number: int
+    frames: list[bytes]
+    base: int | None = None
+
+
+ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | Watched | Framed | CodeBroken

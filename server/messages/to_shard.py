@@ -11,7 +11,8 @@ from worldline import protocol
 
 
 class JoinWorld(Message, tag="join"):
-    """Seat this agent in the world the lobby placed it in. The answer is `protocol.Joined`."""
+    """Seat this agent in the world the lobby placed it in: on so many ``seats``, on the ``seat`` of this number, or as
+    the ``player`` that it has there. ``take``: also if another session drives it. The answer is `protocol.Joined`."""
 
     request: int
     world: str
@@ -19,6 +20,10 @@ class JoinWorld(Message, tag="join"):
     session: str
     name: str
     observe: bool = False
+    seats: int = 1
+    seat: int | None = None
+    player: str | None = None
+    take: bool = False
 
 
 class PlayerInput(Message, tag="input"):
@@ -90,13 +95,39 @@ class PlayWorld(Message, tag="play"):
     agent: str
 
 
+class WatchWorld(Message, tag="watch"):
+    """May this agent watch the world live? The answer is `Watched` or `protocol.Error`; the gateway gets the stream
+    from then on, until it says `StopWatching`."""
+
+    request: int
+    world: str
+    agent: str
+    role: protocol.Role
+    hz: float
+
+
+class NeedWhole(Message, tag="need_whole"):
+    """Some viewers at this gateway do not have the base of the next frame: send one that has none."""
+
+    world: str
+    watch: str
+
+
+class StopWatching(Message, tag="stop_watching"):
+    """Nobody at this gateway watches this stream any more."""
+
+    world: str
+    watch: str
+
+
 class AttachPlayer(Message, tag="attach"):
-    """The session of this player is back: it is driven from here now, and its grace ends. The answer is
-    `PlayerAttached` or `PlayerAbsent`."""
+    """A session of this player's agent is here. If it is the player's own, the player is driven from here now, and its
+    grace ends. The answer is `PlayerAttached` or `PlayerAbsent`."""
 
     request: int
     world: str
     player: str
+    session: str
 
 
 class PlayerDriven(Message, tag="driven"):
@@ -104,13 +135,15 @@ class PlayerDriven(Message, tag="driven"):
 
     world: str
     player: str
+    session: str
 
 
 class PlayerDetached(Message, tag="detached"):
-    """The connection that drove this player is gone: its grace begins. No answer."""
+    """The connection that drove this player for this session is gone: its grace begins. No answer."""
 
     world: str
     player: str
+    session: str
 
 
 GatewayToShard = (
@@ -123,4 +156,7 @@ GatewayToShard = (
     | AttachPlayer
     | PlayerDriven
     | PlayerDetached
+    | WatchWorld
+    | NeedWhole
+    | StopWatching
 )

@@ -24,6 +24,10 @@ class AskPlace(Message, tag="ask_place"):
     world: str | None = None
     invited: bool = False
     """The client has shown the join code of ``world``."""
+    seats: int = 1
+    seat: int | None = None
+    player: str | None = None
+    """One that the agent has in ``world``."""
 
 
 class AskCreate(Message, tag="ask_create"):
@@ -65,10 +69,12 @@ class AskGameCounts(Message, tag="ask_game_counts"):
 
 
 class AskSession(Message, tag="ask_session"):
-    """Which players has this session, and which did it lose? Answered by `SessionFound`."""
+    """Which players has this session, which has its agent in other sessions, and which did it lose? Answered by
+    `SessionFound`."""
 
     request: int
     session: str
+    agent: str
 
 
 class ShardReady(Message, tag="shard_ready"):
@@ -109,6 +115,7 @@ class WorldRestored(Message, tag="world_restored"):
     digest: str
     clock: str
     max_players: int
+    seats_per_agent: int
     status: protocol.WorldStatus
     tick: int
     players: list[RestoredPlayer]
@@ -135,6 +142,14 @@ class PlayerJoined(Message, tag="player_joined"):
     session: str
     name: str
     seat: int
+
+
+class PlayerTaken(Message, tag="player_taken"):
+    """Another session of its agent drives the player from now on."""
+
+    world: str
+    player: str
+    session: str
 
 
 class JoinRefused(Message, tag="join_refused"):
@@ -229,6 +244,32 @@ class WorldStatistics(Message):
     spatial_queries: int
 
 
+class WorldCounters(Message):
+    """What all worlds of a shard have counted since its start, those that have ended included."""
+
+    tick_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    tick_lateness_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    observation_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    input_to_durable_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    slow_ticks: int = 0
+    """Ticks that took longer than 1/tick_hz."""
+    late_ticks: int = 0
+    """Other ticks that began more than 1/tick_hz after their time."""
+    inputs: dict[str, int] = msgspec.field(default_factory=dict)
+    """By what became of them: applied, rejected, failed (the game raised)."""
+
+    def add(self, other: WorldCounters) -> None:
+        """Add what ``other`` has counted."""
+        self.tick_seconds.merge(other.tick_seconds)
+        self.tick_lateness_seconds.merge(other.tick_lateness_seconds)
+        self.observation_seconds.merge(other.observation_seconds)
+        self.input_to_durable_seconds.merge(other.input_to_durable_seconds)
+        self.slow_ticks += other.slow_ticks
+        self.late_ticks += other.late_ticks
+        for outcome, count in other.inputs.items():
+            self.inputs[outcome] = self.inputs.get(outcome, 0) + count
+
+
 class ShardStatistics(Message, tag="shard_statistics"):
     """The answer to `AskStatistics` by a shard."""
 
@@ -247,6 +288,16 @@ class ShardStatistics(Message, tag="shard_statistics"):
     tail_s: float
     """About how long it would take to execute again what came after the last snapshots."""
     worlds: list[WorldStatistics]
+    counters: WorldCounters = msgspec.field(default_factory=WorldCounters)
+    inbox_depth: int = 0
+    """Inputs, joins and leaves that wait for a tick."""
+
+
+class WorldSpectators(Message, tag="world_spectators"):
+    """So many connections of this gateway watch the world."""
+
+    world: str
+    viewers: int
 
 
 class GatewayStatistics(Message, tag="gateway_statistics"):
@@ -260,6 +311,28 @@ class GatewayStatistics(Message, tag="gateway_statistics"):
     connections: int
     requests: int
     refusals: dict[str, int]
+    roles: dict[str, int] = msgspec.field(default_factory=dict)
+    """Connections that have said hello, by role."""
+    disconnects: dict[str, int] = msgspec.field(default_factory=dict)
+    """By why the connection ended."""
+    outbox_bytes: int = 0
+    """What clients have not read yet, as far as this process knows."""
+
+
+class AskLeaderboard(Message, tag="ask_leaderboard"):
+    """Who has played a game best? ``after``: how many standings were told before. Answered by `LeaderboardFound` or
+    `Refused`."""
+
+    request: int
+    game: str
+    limit: int
+    after: int = 0
+
+
+class AskMetrics(Message, tag="ask_metrics"):
+    """How is the whole server doing, as Prometheus reads it? Answered by `MetricsMade`."""
+
+    request: int
 
 
 ToSupervisor = (
@@ -270,12 +343,15 @@ ToSupervisor = (
     | AskWorld
     | AskGameCounts
     | AskSession
+    | AskMetrics
+    | AskLeaderboard
     | ShardReady
     | WorldOpened
     | WorldNotOpened
     | WorldRestored
     | WorldNotRestored
     | PlayerJoined
+    | PlayerTaken
     | JoinRefused
     | PlayerLeft
     | WorldChanged
@@ -285,4 +361,5 @@ ToSupervisor = (
     | ViewReply
     | ShardStatistics
     | GatewayStatistics
+    | WorldSpectators
 )

@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from eventlog.errors import RecordInvalid, RecordTooLarge
@@ -30,6 +31,7 @@ from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.shard import clocks, replies
+from server.shard.audience import Audience
 from server.shard.breakage import Breakage, breakage
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
@@ -58,8 +60,11 @@ _log: Final = logging.getLogger("worldline.shard")
 class Course:
     """One world on its way, with what waits for it and who speaks for its players."""
 
-    def __init__(self, world: World, history: History, surroundings: Surroundings, *, eager: bool, dev: bool) -> None:
-        """``eager``: compute every player's observation in every tick. ``dev``: stand still where the game raises."""
+    def __init__(
+        self, world: World, history: History, surroundings: Surroundings, *, eager: bool, dev: bool, fair_play: bool
+    ) -> None:
+        """``eager``: compute every player's observation in every tick. ``dev``: stand still where the game raises.
+        ``fair_play``: keep from others what could help a player."""
         self.world = world
         self.id = world.id
         self.game = world.code.name
@@ -71,7 +76,9 @@ class Course:
         self.pace = Pace(world, self.inbox)
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
-        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, dev=dev)
+        look = partial(surroundings.look, world.id)
+        self.audience = Audience(world, history, self.desk, look, fair_play=fair_play)
+        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, self.audience, dev=dev)
         self.waits = Waits(world, self.pace, surroundings.read)
         self._history = history
         self._surroundings = surroundings
@@ -173,6 +180,7 @@ class Course:
         Raises GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted: then nothing has changed.
         """
         self.world.reload(code)
+        self.audience.changes += 1
         self.desk.journal(self._history.code(_now_ms()))
         self.desk.push(protocol.RulesChanged(world=self.id, game=self.game, digest=code.digest, tick=self.world.tick))
         self.desk.report(messages.WorldReloaded(world=self.id, digest=code.digest))
@@ -322,32 +330,34 @@ class Course:
 
     # --- joining and leaving -------------------------------------------------------------------------
 
-    def take(self, pending: PendingJoin | PendingLeave) -> None:
-        """Queue a join or leave for the next tick; apply it at once where that may be long in coming."""
+    def take(self, coming: Sequence[PendingJoin | PendingLeave]) -> None:
+        """Queue joins or a leave for the next tick; apply them at once where that may be long in coming."""
         if self.status != "waiting" and self.pace.realtime:
-            self.inbox.put(pending)
+            for pending in coming:
+                self.inbox.put(pending)
             return
-        if isinstance(pending, PendingLeave):
-            for dropped in self.inbox.drop(pending.player):
-                self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
-        self.apply_now(pending)
+        for pending in coming:
+            if isinstance(pending, PendingLeave):
+                for dropped in self.inbox.drop(pending.player):
+                    self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
+        self.apply_now(coming)
 
-    def apply_now(self, pending: Pending) -> None:
+    def apply_now(self, applied: Sequence[Pending]) -> None:
         """Log and apply between two ticks what cannot wait for the next, and answer it."""
-        record, entries = self._history.tick([pending], ran=False, time_ms=_now_ms())
+        record, entries = self._history.tick(list(applied), ran=False, time_ms=_now_ms())
         self.desk.journal(record)
         try:
             result = self.world.apply(entries, step=False)
             self.world.check_memory()
         except WorldFaulted as fault:
-            self.end_faulted(fault, also_refuse=[pending])
+            self.end_faulted(fault, also_refuse=applied)
             return
         starts = self.status == "waiting" and len(self.world.players) >= self.manifest.min_players
         if starts:
             self.sight.status = "running"
-        other_clock = isinstance(pending, PendingClock)
+        other_clock = any(isinstance(pending, PendingClock) for pending in applied)
         self._count(anew=starts or other_clock)
-        self._tell([pending], result)
+        self._tell(applied, result)
         if starts and not self.ended:
             self.desk.push(protocol.Started(world=self.id, tick=self.world.tick))
             self._report_change()
@@ -356,7 +366,10 @@ class Course:
         if not self.ended and not self.pace.realtime:
             self.wake()
 
-    def _tell(self, applied: list[Pending], result: TickResult) -> None:
+    def _tell(self, applied: Sequence[Pending], result: TickResult) -> None:
+        for outcome in result.outcomes:
+            self.meters.came_out(outcome)
+        self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])
         self.telling.tell(applied, result)
         if self.sight.fault is not None:  # an observation broke the world
             self.end_faulted(self.sight.fault)
@@ -364,6 +377,19 @@ class Course:
             self._end_finished(result.finished)
         else:
             self.waits.look()
+
+    def _time_until_durable(self, inputs: Sequence[PendingInput]) -> None:
+        """Measure from when inputs came in to when their outcomes may leave."""
+        if not inputs or self.ticket is None:
+            return
+        received_ms = [pending.received_ms for pending in inputs]
+
+        def durable(_: Ticket) -> None:
+            now_ms = _now_ms()
+            for since_ms in received_ms:
+                self.meters.input_to_durable_seconds.record(max(0, now_ms - since_ms) / 1000)
+
+        self.ticket.add_done_callback(durable)
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -407,6 +433,7 @@ class Course:
         self.pace.steps.clear()
         for waiting in self.waits.take_all():
             self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
+        self.audience.world_ended()
         closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
         self._report_change()

@@ -15,7 +15,6 @@ from eventlog.ticket import Ticket
 from server import messages
 from server.shard.inbox import (
     Asker,
-    JoinAsker,
     Pending,
     PendingClock,
     PendingInput,
@@ -83,16 +82,16 @@ class Desk:
         match pending:
             case PendingJoin():
                 for joining in pending.askers:
-                    self.refuse_join(joining, pending.agent, error)
+                    self.refuse_join(joining.asker, pending.agent, error)
             case PendingLeave(asker=Asker() as asker):
                 self.refuse(asker, error)
             case PendingInput():
                 for waiting in pending.askers:
                     self.refuse(waiting.asker, error)
 
-    def refuse_join(self, asker: JoinAsker, agent: str, error: protocol.Error) -> None:
+    def refuse_join(self, asker: Asker, agent: str, error: protocol.Error) -> None:
         """Refuse a seat, and tell the lobby so."""
-        self.refuse(asker.asker, error)
+        self.refuse(asker, error)
         self._surroundings.report(messages.JoinRefused(world=self._world, agent=agent), None)
 
     def refuse_pending(self, pending: Pending, error: protocol.Error) -> None:

@@ -11,10 +11,8 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from eventlog import records
 from eventlog.piece import LogEnd, Piece
@@ -40,11 +38,12 @@ class History:
         *,
         outcomes: Sequence[records.OutcomeNote] = (),
         joined: Mapping[str, records.JoinEntry] | None = None,
+        visitors: Iterable[str] = (),
         fingerprint: bytes = b"\0" * records.FINGERPRINT_BYTES,
     ) -> None:
         """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat.
 
-        ``joined``: how those came who are seated in it.
+        ``joined``: how those came who are seated in it; ``visitors``: the agents that have a seat in it or had one.
         """
         self.genesis = genesis
         self._world = world
@@ -52,6 +51,7 @@ class History:
         self._hz = world.code.manifest.tick_hz
         self._outcomes = list(outcomes)
         self._joined = dict(joined or {})
+        self._visitors = dict.fromkeys(visitors)
         self._ended: records.Close | records.Fault | None = None
         self._observed_tick: dict[str, int] = {}
         self._last_beat_tick = world.tick - int(BEAT_EVERY_S * self._hz)  # one is due at once
@@ -63,6 +63,10 @@ class History:
     def observed(self, player: str) -> None:
         """The player is being shown the present tick: its next input will have been decided on that."""
         self._observed_tick[player] = self._world.tick
+
+    def had_seat(self, agent: str) -> bool:
+        """Whether this agent has a seat in the world, or has had one."""
+        return agent in self._visitors
 
     def left(self, player: str) -> None:
         """Forget a player."""
@@ -144,6 +148,7 @@ class History:
             result=result,
             fingerprint=self._next_fingerprint(),
             outcomes=self._take_outcomes(),
+            scores={player.id: player.score for player in self._world.players.values()},
         )
         piece = self._log.append(record)
         self._ended = record
@@ -183,6 +188,7 @@ class History:
             outcomes=list(self._outcomes),
             fingerprint=self._fingerprint,
             ended=self._ended,
+            visitors=list(self._visitors),
         )
 
     def checkpoint(self, tick: int, state_hash: bytes, snapshot: str, size_bytes: int) -> Piece:
@@ -202,19 +208,29 @@ class History:
     def _entries(self, drained: list[Pending]) -> tuple[list[records.Entry], list[Entry]]:
         logged: list[records.Entry] = []
         applied: list[Entry] = []
-        seats = self._seats_for_joins()
+        new = 0
+        vacant = {player.seat: player.id for player in self._world.vacant_players()}
+        seats = self._seats_for([pending.seat for pending in drained if isinstance(pending, PendingJoin)])
         for pending in drained:
             match pending:
                 case PendingJoin():
-                    entry = next(seats)
-                    pending.player = entry.player
-                    self._joined[pending.player] = msgspec.structs.replace(
-                        entry, agent=pending.agent, name=pending.name, session=pending.session
+                    seat = next(seats)
+                    pending.player = vacant.get(seat) or self._world.next_player_id(after=new)
+                    new += seat not in vacant
+                    self._joined[pending.player] = records.JoinEntry(
+                        player=pending.player,
+                        seat=seat,
+                        agent=pending.agent,
+                        name=pending.name,
+                        session=pending.session,
                     )
+                    self._visitors[pending.agent] = None
                     logged.append(self._joined[pending.player])
-                    applied.append(self._as_applied(self._joined[pending.player]))
+                    applied.append(_as_applied(self._joined[pending.player], takes=seat in vacant))
                 case PendingLeave():
-                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason))
+                    leaving = self._world.players.get(pending.player)
+                    score = None if leaving is None else leaving.score
+                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason, score=score))
                     applied.append(effects.Leave(player=pending.player, reason=pending.reason))
                 case PendingInput():
                     logged.append(self._input_entry(pending))
@@ -231,6 +247,7 @@ class History:
         return logged, applied
 
     def _input_entry(self, pending: PendingInput) -> records.InputEntry:
+        pending.observed_tick = self._observed_tick.get(pending.player)
         return records.InputEntry(
             player=pending.player,
             seq=pending.seq,
@@ -238,22 +255,22 @@ class History:
             args=pending.args,
             note=pending.note,
             seen_tick=pending.seen_tick,
-            observed_tick=self._observed_tick.get(pending.player),
+            observed_tick=pending.observed_tick,
             received_ms=pending.received_ms,
         )
 
-    def _seats_for_joins(self) -> Iterator[records.JoinEntry]:
-        """Where those who join now sit: players of a fork whom nobody plays, then free seats as new players, lowest
-        first. A seat that gets free in the same tick is given away in a later one."""
-        world = self._world
-        for player in world.vacant_players():
-            yield records.JoinEntry(player=player.id, seat=player.seat, agent="", name="", session="")
-        taken = {player.seat for player in world.players.values()}
-        free = [seat for seat in range(1, world.code.manifest.max_players + 1) if seat not in taken]
-        for joins, seat in enumerate(free):
-            yield records.JoinEntry(player=world.next_player_id(after=joins), seat=seat, agent="", name="", session="")
+    def _seats_for(self, wanted: list[int | None]) -> Iterator[int]:
+        """The seats of those who join, in the order in which they do: the one that is wanted, else the lowest that is
+        vacant, else the lowest that is free, and nobody wants. One that gets free in the same tick is given away in a
+        later one."""
+        held = {player.seat: player.is_vacant for player in self._world.players.values()}
+        seats = [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in wanted]
+        vacant = [seat for seat in seats if held.get(seat, False)]
+        free = iter([*vacant, *(seat for seat in seats if seat not in held)])
+        return (next(free) if seat is None else seat for seat in wanted)
 
-    def _as_applied(self, entry: records.JoinEntry) -> Entry:
-        if entry.player in self._world.players:
-            return effects.Take(player=entry.player, agent=entry.agent, name=entry.name)
-        return effects.Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
+
+def _as_applied(entry: records.JoinEntry, *, takes: bool) -> Entry:
+    if takes:
+        return effects.Take(player=entry.player, agent=entry.agent, name=entry.name)
+    return effects.Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)

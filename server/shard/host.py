@@ -23,7 +23,7 @@ from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.world import World
 from server import messages, refusals
 from server.link import Link
-from server.shard import admission, replies, reports
+from server.shard import admission, replies, reports, seating
 from server.shard.course import Course
 from server.shard.history import History
 from server.shard.inbox import (
@@ -51,9 +51,17 @@ class WorldHost:
     has none, whoever plays in it."""
 
     def __init__(
-        self, world: World, history: History, surroundings: Surroundings, genesis: Genesis, *, eager: bool, dev: bool
+        self,
+        world: World,
+        history: History,
+        surroundings: Surroundings,
+        genesis: Genesis,
+        *,
+        eager: bool,
+        dev: bool,
+        fair_play: bool,
     ) -> None:
-        self.course = Course(world, history, surroundings, eager=eager, dev=dev)
+        self.course = Course(world, history, surroundings, eager=eager, dev=dev, fair_play=fair_play)
         self.world = world
         self.id = world.id
         self._genesis = genesis
@@ -69,7 +77,7 @@ class WorldHost:
         ``joined`` says how they came, by player. Nobody drives them yet: their grace begins.
         """
         for player, entry in joined.items():
-            self._drivers.seated(player, entry.agent, None)
+            self._drivers.seated(player, entry.agent, entry.session)
         self.course.restored(len(joined))
         return reports.restored(self.world, self._sight.status, joined, self._genesis)
 
@@ -77,30 +85,34 @@ class WorldHost:
 
     def join(self, link: Link[Any], message: messages.JoinWorld) -> None:
         """Seat an agent, at the next tick or at once if the world does not tick yet."""
-        asker = JoinAsker(Asker(link, message.request), message.observe)
-        player = self._drivers.player_of(message.agent)
-        if player is not None:  # asked twice: the same seat, driven from here now
-            self._drivers.drive(player, link)
-            self.course.telling.joined(asker, player)
+        asker = Asker(link, message.request)
+        granted = seating.judge(self.world, self._inbox, self._drivers, message, self._most_seats(message.agent))
+        if isinstance(granted, protocol.Error):
+            self._desk.refuse_join(asker, message.agent, granted)
             return
-        waiting = self._inbox.join_of(message.agent)
-        if self.course.why_paused is not None:
+        if self.course.why_paused is not None and (granted.new or granted.coming):
             self._desk.refuse_join(asker, message.agent, refusals.world_paused(self.id, self.course.why_paused))
-        elif waiting is not None:
-            waiting.askers.append(asker)
-        elif self._taken_seats + self._inbox.joins_waiting >= self._manifest.max_players:
-            self._desk.refuse_join(
-                asker, message.agent, refusals.world_full(self.id, self.world.code.name, self._manifest.max_players)
-            )
-        elif self._inbox.full:
+            return
+        if not self._inbox.has_room(len(granted.new)):
             overloaded = replies.overloaded(self.id, len(self._inbox), self._retry_after_ms)
             self._desk.refuse_join(asker, message.agent, overloaded)
-        else:
-            self.course.take(PendingJoin([asker], message.agent, message.session, message.name))
+            return
+        new = [PendingJoin([], message.agent, message.session, message.name, seat) for seat in granted.new]
+        joining = JoinAsker(
+            asker, message.session, message.observe, granted.players, (*granted.coming, *new), message.seats > 1
+        )
+        if joining.coming:
+            joining.coming[-1].askers.append(joining)
+        if new:
+            self.course.take(new)
+        elif not joining.coming:  # asked twice: the same seats, driven from here now
+            self.course.telling.joined(joining)
 
-    @property
-    def _taken_seats(self) -> int:
-        return sum(not player.is_vacant for player in self.world.players.values())
+    def _most_seats(self, agent: str) -> int:
+        """How many seats one agent may have here: in a world that counts as many as the game says, in one among
+        friends, or that its owner makes tick, or that is nobody's and stands still, all."""
+        own = self.world.clock == "manual" and self._genesis.owner in (agent, None)
+        return self._manifest.max_players if self._genesis.private or own else self._manifest.seats_per_agent
 
     def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
         """Queue an input for the next tick; or say at once why not, or what became of it the first time."""
@@ -179,6 +191,13 @@ class WorldHost:
         except WorldFaulted as fault:
             self.course.end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
 
+    def watch(self, link: Link[Any], message: messages.WatchWorld) -> None:
+        """Let a gateway's client watch. Called in the slack between ticks."""
+        try:
+            self.course.audience.watch(link, message)
+        except WorldFaulted as fault:
+            self.course.end_faulted(fault, also_refuse=[PendingLeave(Asker(link, message.request), "", "")])
+
     def leave(self, link: Link[Any], message: messages.LeaveWorld) -> None:
         """Take a player out, at the next tick or at once if the world does not tick yet."""
         asker = Asker(link, message.request)
@@ -187,7 +206,7 @@ class WorldHost:
         elif self.course.why_paused is not None:
             self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
         else:
-            self.course.take(PendingLeave(asker, message.player, "left"))
+            self.course.take([PendingLeave(asker, message.player, "left")])
 
     def step(self, link: Link[Any], message: messages.StepWorld) -> None:
         """Run so many ticks for the owner of a manual world, one after the other, as other worlds' ticks allow."""
@@ -209,7 +228,7 @@ class WorldHost:
         if refusal is not None:
             self._desk.refuse(asker, refusal)
             return
-        self.course.apply_now(PendingClock(asker, self._manifest.clock))
+        self.course.apply_now([PendingClock(asker, self._manifest.clock)])
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
@@ -222,20 +241,25 @@ class WorldHost:
 
     def _nobody_s_and_plays(self, agent: str) -> bool:
         """Whether this agent plays in a fork that has no owner: then it may say when it ticks."""
-        return self._genesis.owner is None and self._drivers.player_of(agent) is not None
+        return self._genesis.owner is None and bool(self._drivers.players_of(agent))
 
     def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
-        """The player's session is back: it is driven from here now, and its grace is over."""
+        """The player's session is back: it is driven from here now, and its grace is over. Another session of its
+        agent hears of it."""
         player = self.world.players.get(message.player)
         if player is None:
             reason, tick = self._drivers.why_gone(message.player)
             asker = Asker(link, message.request)
             self._desk.send(asker, messages.PlayerAbsent(request=message.request, reason=reason, tick=tick))
             return
-        self._drivers.drive(player.id, link)
+        yours = self._drivers.session_of(player.id) == message.session
+        if yours:
+            self._drivers.drive(player.id, link, message.session)
+        seated = replies.resumed(self.world, player.id, status=self._sight.status)
+        seated.yours, seated.driven = yours, self._drivers.is_driven(player.id)
         attached = messages.PlayerAttached(
             request=message.request,
-            player=replies.resumed(self.world, player.id, status=self._sight.status),
+            player=seated,
             since=self._drivers.heard(player.id).since,
         )
         self._desk.send(Asker(link, message.request), attached)
@@ -243,15 +267,16 @@ class WorldHost:
     def spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         """A gateway says whether it has a connection for this player."""
         if isinstance(message, messages.PlayerDetached):
-            self._drivers.detached(link, message.player)
-            self.course.waits.wake(message.player, "now")  # nobody hears the answer, but every request gets one
+            if self._drivers.detached(link, message.player, message.session):
+                self.course.waits.wake(message.player, "now")  # nobody hears the answer, but every request gets one
         elif message.player in self.world.players:
-            self._drivers.drive(message.player, link)
+            self.course.telling.drive(message.player, link, message.session)
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""
         self._drivers.link_lost(link)
         self.course.waits.forget(link)
+        self.course.audience.link_lost(link)
 
     # --- housekeeping --------------------------------------------------------------------------------
 
@@ -261,7 +286,7 @@ class WorldHost:
             return
         for player in self._drivers.alone_for(self._manifest.grace_s, now_s):
             if not self._inbox.leave_waiting(player):
-                self.course.take(PendingLeave(None, player, "timeout"))
+                self.course.take([PendingLeave(None, player, "timeout")])
         if self._drivers.empty_for(self._manifest.idle_s, now_s):
             self.course.close("idle")
 

@@ -28,23 +28,37 @@ class Asker(NamedTuple):
     request: int
 
 
-class JoinAsker(NamedTuple):
-    """One request that waits for a seat."""
-
-    asker: Asker
-    observe: bool
-
-
 @dataclass(slots=True)
 class PendingJoin:
-    """A player to be seated. An agent that asks twice before the tick gets one seat and two answers."""
+    """A player to be seated. An agent that asks twice before the tick gets one seat and two answers; of several seats
+    that are asked for at once the last has the askers."""
 
     askers: list[JoinAsker]
     agent: str
     session: str
     name: str
+    seat: int | None = None
+    """The one that is wanted; None: the lowest that is free."""
     player: str = ""
     """Named when the join is logged."""
+
+
+class JoinAsker(NamedTuple):
+    """One request for seats: for a session that drives them from then on, those that its agent has already, and those
+    that are to come."""
+
+    asker: Asker
+    session: str
+    observe: bool
+    players: tuple[str, ...]
+    coming: tuple[PendingJoin, ...] = ()
+    several: bool = False
+    """It asked for more than one seat."""
+
+    @property
+    def all_players(self) -> list[str]:
+        """All of its players, once those that were to come have been named."""
+        return [*self.players, *(pending.player for pending in self.coming)]
 
 
 @dataclass(slots=True)
@@ -78,6 +92,8 @@ class PendingInput:
     askers: list[InputAsker]
     size_bytes: int
     """Of args and note, as the log will hold them."""
+    observed_tick: int | None = None
+    """The last tick that its agent had been shown; noted when the input is logged."""
 
 
 @dataclass(slots=True)
@@ -112,7 +128,11 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether nothing more can be taken before the next tick."""
-        return len(self._queue) >= INBOX_LIMIT or self._bytes >= INBOX_LIMIT_BYTES
+        return not self.has_room(1)
+
+    def has_room(self, entries: int) -> bool:
+        """Whether so many can be taken before the next tick."""
+        return len(self._queue) + entries <= INBOX_LIMIT and self._bytes < INBOX_LIMIT_BYTES
 
     def put(self, pending: Pending) -> None:
         """Queue ``pending``. The caller has asked `full`; leaves that the server decides are always taken."""
@@ -178,12 +198,15 @@ class Inbox:
         """How many are about to be seated."""
         return sum(isinstance(pending, PendingJoin) for pending in self._queue)
 
-    def join_of(self, agent: str) -> PendingJoin | None:
-        """This agent's join, if it waits here."""
-        for pending in self._queue:
-            if isinstance(pending, PendingJoin) and pending.agent == agent:
-                return pending
-        return None
+    def joins_of(self, agent: str) -> list[PendingJoin]:
+        """This agent's joins that wait here."""
+        return [pending for pending in self._queue if isinstance(pending, PendingJoin) and pending.agent == agent]
+
+    @property
+    def seats_wanted(self) -> set[int]:
+        """The seats that those want who are about to be seated, and name one."""
+        wanted = (pending.seat for pending in self._queue if isinstance(pending, PendingJoin))
+        return {seat for seat in wanted if seat is not None}
 
     def leave_waiting(self, player: str) -> bool:
         """Whether this player is about to be taken out."""

@@ -105,6 +105,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
         replaying.genesis,
         outcomes=replaying.outcomes,
         joined=joined,
+        visitors=replaying.visitors,
         fingerprint=replaying.fingerprint,
     )
     return Opened(replaying.world, log, history, joined, replaying.genesis, tail_s)

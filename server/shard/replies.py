@@ -6,6 +6,7 @@ Pure functions: from the runtime's results to the structs of ``worldline.protoco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -118,28 +119,44 @@ def outcome(
 
 
 def joined(
-    world: World, player: str, *, status: protocol.WorldStatus, seen: protocol.Observation | None
+    world: World,
+    players: Sequence[str],
+    *,
+    status: protocol.WorldStatus,
+    seen: Sequence[protocol.Observation | None],
+    several: bool,
 ) -> protocol.Joined:
-    """The answer to a join."""
-    state = world.players[player]
+    """The answer to a join: all of ``players`` with what each of them has ``seen``, or only the first."""
+    seated = [
+        protocol.SeatedPlayer(
+            player=player,
+            seat=world.players[player].seat,
+            next_seq=world.players[player].next_seq,
+            cursor=world.events(player, 1).cursor,
+            observation=observation,
+        )
+        for player, observation in zip(players, seen, strict=True)
+    ]
+    first = seated[0]
     return protocol.Joined(
         world=world.id,
         game=world.code.name,
-        player=player,
-        seat=state.seat,
-        next_seq=state.next_seq,
-        cursor=world.events(player, 1).cursor,
+        player=first.player,
+        seat=first.seat,
+        next_seq=first.next_seq,
+        cursor=first.cursor,
         status=status,
         tick=world.tick,
         clock=world.clock,
         tick_hz=whole(world.code.manifest.tick_hz),
         digest=world.code.digest,
-        observation=seen,
+        observation=None if several else first.observation,
+        players=seated if several else None,
     )
 
 
 def resumed(world: World, player: str, *, status: protocol.WorldStatus) -> protocol.ResumedPlayer:
-    """A player as the welcome of its session tells it. It is driven from now on."""
+    """A player as the welcome of its session tells it."""
     state = world.players[player]
     return protocol.ResumedPlayer(
         world=world.id,
@@ -316,6 +333,41 @@ def bad_arguments(problem: ArgumentProblem) -> protocol.Error:
     """The input does not fit the game's declaration."""
     return protocol.Error(
         code=problem.kind, message=problem.message, hint=problem.hint, path=problem.path, valid=problem.valid
+    )
+
+
+def live_world(world: str, *, had_seat: bool) -> protocol.Error:
+    """The world still runs, and could be told of to its players."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs"
+        + (", and you have a seat in it or had one" if had_seat else ", and its game is not shown before the end"),
+        hint="observe what your own player sees, or watch the world when it has ended"
+        if had_seat
+        else "watch it when it has ended",
+        path="world",
+    )
+
+
+def not_shown(world: str, game: str) -> protocol.Error:
+    """The game wants no spectators."""
+    return protocol.Error(
+        code="forbidden",
+        message=f"world {world}: nobody may watch worlds of {game}, its rules say",
+        hint="only a developer without a seat in it may",
+        path="world",
+        data={"needs_role": "developer"},
+    )
+
+
+def view_failed(problem: str, reference: str) -> protocol.Error:
+    """The game's own view raised, or is not what a view should be."""
+    return protocol.Error(
+        code="internal",
+        message=f"this world cannot be shown: {problem}",
+        hint=f"watch it again a little later; if it stays so, tell the operator the reference {reference}",
+        data={"reference": reference},
+        retry_after_ms=1000,
     )
 
 

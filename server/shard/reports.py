@@ -23,6 +23,7 @@ def restored(
         digest=world.code.digest,
         clock=world.clock,
         max_players=world.code.manifest.max_players,
+        seats_per_agent=world.code.manifest.seats_per_agent,
         status=status,
         tick=world.tick,
         owner=genesis.owner,

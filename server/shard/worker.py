@@ -16,7 +16,7 @@ import logging
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -100,10 +100,13 @@ class Shard:
             may_read=lambda: not self._ticker.is_due(),
             host_of=lambda world: self._hosts.get(world),
             observe=self._observe,
+            watch=self._watch,
             answer_view=lambda reply, host: self.report(reply, None if host is None else host.course.ticket),
         )
         self._hosts: dict[str, WorldHost] = {}
         self._ended: OrderedDict[str, Ended] = OrderedDict()
+        self._counted = messages.WorldCounters()
+        """What the worlds that have ended had counted."""
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
@@ -150,6 +153,10 @@ class Shard:
         """Let a player look in the slack between ticks."""
         self._reads.put(link, message)
 
+    def look(self, world: str, job: Callable[[], None]) -> None:
+        """Do something that looks at a world's view in the slack between ticks."""
+        self._reads.look(world, job)
+
     def started(self, course: Course) -> None:
         """Tick this world from now on."""
         self._ticker.add(course)
@@ -167,6 +174,7 @@ class Shard:
         others may have its files."""
         self._ticker.remove(course.id)
         del self._hosts[course.id]
+        self._counted.add(course.meters.counters())
         self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick, after)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
@@ -184,8 +192,11 @@ class Shard:
     # --- messages ------------------------------------------------------------------------------------
 
     def _on_gateway_message(self, link: Link[Any], message: messages.GatewayToShard) -> None:
-        if isinstance(message, messages.ObservePlayer):
+        if isinstance(message, messages.ObservePlayer | messages.WatchWorld):
             self._reads.put(link, message)
+            return
+        if isinstance(message, messages.NeedWhole | messages.StopWatching):
+            self._spectators(link, message)
             return
         if isinstance(message, messages.PlayerDetached | messages.PlayerDriven):
             self._spoken_for(link, message)
@@ -219,6 +230,21 @@ class Shard:
         if host is not None:
             with self._calls.during(host.id, host.world.tick, "observe"):
                 host.observe(link, message)
+
+    def _watch(self, link: Link[Any], message: messages.WatchWorld) -> None:
+        host = self._host_or_refuse(link, message.request, message.world)
+        if host is not None:
+            with self._calls.during(host.id, host.world.tick, "view"):
+                host.watch(link, message)
+
+    def _spectators(self, link: Link[Any], message: messages.NeedWhole | messages.StopWatching) -> None:
+        host = self._hosts.get(message.world)
+        if host is None:
+            return  # its streams have ended with it
+        if isinstance(message, messages.NeedWhole):
+            host.course.audience.need_whole(link, message.watch)
+        else:
+            host.course.audience.stop(link, message.watch)
 
     def _spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         host = self._hosts.get(message.world)
@@ -365,7 +391,13 @@ class Shard:
 
     def _host(self, opened: opening.Opened) -> WorldHost:
         host = WorldHost(
-            opened.world, opened.history, self, opened.genesis, eager=self._config.eager, dev=self._config.dev
+            opened.world,
+            opened.history,
+            self,
+            opened.genesis,
+            eager=self._config.eager,
+            dev=self._config.dev,
+            fair_play=self._config.fair_play,
         )
         if self._config.dev:
             host.world.compare_looks()
@@ -434,6 +466,9 @@ class Shard:
 
     def _statistics(self, request: int) -> messages.ShardStatistics:
         journal = self._journal.statistics()
+        counters = messages.WorldCounters()
+        for counted in (self._counted, *(host.course.meters.counters() for host in self._hosts.values())):
+            counters.add(counted)
         return messages.ShardStatistics(
             request=request,
             shard=self._config.shard,
@@ -448,6 +483,8 @@ class Shard:
             snapshot_hold_seconds=self._checkpoints.hold_seconds,
             tail_s=self._checkpoints.tail_s,
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
+            counters=counters,
+            inbox_depth=sum(len(host.course.inbox) for host in self._hosts.values()),
         )
 
     def _on_disk_failure(self, error: Exception) -> None:

@@ -23,7 +23,7 @@ RECORDS = {
     4: ("beat", "tick until fingerprint outcomes"),
     5: ("checkpoint", "tick hash snapshot bytes"),
     6: ("fault", "tick kind last_input fingerprint outcomes"),
-    7: ("close", "tick reason result fingerprint outcomes"),
+    7: ("close", "tick reason result fingerprint outcomes scores"),
     8: ("origin", "tick part parts code hash state"),
 }
 ENTRIES = {
@@ -31,7 +31,7 @@ ENTRIES = {
     2: ("engine", "digest"),
     3: ("clock", "clock"),
     4: ("join", "player seat agent name session"),
-    5: ("leave", "player reason"),
+    5: ("leave", "player reason score"),
     6: ("input", "player seq name args note seen_tick observed_tick received_ms"),
     7: ("timeout", "player"),
     8: ("abort", "reason"),

@@ -209,14 +209,14 @@ async def test_after_its_end_nothing_is_promised(tmp_path: Path) -> None:
     recording = Recording(tmp_path, tsunami(), seed=3, settings={})
     recording.run(61)
     await recording.close()
-    with pytest.raises(TickOutOfRange, match="from 0 to 61"):
+    with pytest.raises(TickOutOfRange, match="from tick 0 to tick 61"):
         forks.fork(tmp_path, WORLD, 62, identity(), up_to=sys.maxsize)
 
 
 async def test_a_fork_of_a_fork(tmp_path: Path) -> None:
     await record(tmp_path)
     forked(tmp_path, 100)
-    with pytest.raises(TickOutOfRange, match="from 100 to 100"):
+    with pytest.raises(TickOutOfRange, match="from tick 100 to tick 100"):
         forks.fork(tmp_path, FORK, 99, identity("w_another"))
     forked(tmp_path, 100, world="w_another", parent=FORK)
     for world in (WORLD, FORK):

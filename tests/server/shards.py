@@ -32,6 +32,9 @@ class RunningShard:
         self.data = data
         self.reports: list[Any] = []
         self.pushes: list[messages.Push] = []
+        self.framed: list[messages.Framed] = []
+        self.news = asyncio.Event()
+        """Set when one more of them has come."""
         self.control: Link[Any]
         self.gateway: Link[Any]
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -46,6 +49,9 @@ class RunningShard:
         if isinstance(message, messages.Push):
             self.pushes.append(message)
             self._reported.set()
+        elif isinstance(message, messages.Framed):
+            self.framed.append(message)
+            self.news.set()
         else:
             is_answer = isinstance(message, messages.Answer)
             self._answers[message.request].set_result(message.message if is_answer else message)

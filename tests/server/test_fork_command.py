@@ -84,7 +84,7 @@ def test_a_world_in_a_replay_file_is_forked_into_a_folder_that_lacks_its_code(
         (WORLD, 2, "is no world at a tick"),
         (f"{WORLD}@x", 2, "is no world at a tick"),
         ("@5", 2, "is no world at a tick"),
-        (f"{WORLD}@100000", 1, f"{WORLD} has no tick 100000 → take one from 0 to "),
+        (f"{WORLD}@100000", 1, f"{WORLD}@100000: the log goes from tick 0 to tick "),
         ("w_nowhere@5", 1, "no world w_nowhere"),
         ("none.replay@5", 1, "none.replay"),
     ],

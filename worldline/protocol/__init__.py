@@ -28,10 +28,14 @@ from worldline.protocol.base import (
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_SEATS,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
+    MAX_WATCH_HZ,
+    MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
+    WORLD_STATUSES,
     Format,
     Ident,
     Name,
@@ -40,6 +44,7 @@ from worldline.protocol.base import (
     Reply,
     Request,
     Role,
+    Seat,
     Until,
     WaitMs,
     Woke,
@@ -66,6 +71,8 @@ from worldline.protocol.replies import (
     GamesReply,
     GameSummary,
     Joined,
+    LeaderboardEntry,
+    LeaderboardReply,
     Left,
     Limits,
     LostPlayer,
@@ -77,6 +84,7 @@ from worldline.protocol.replies import (
     Pong,
     ResumedPlayer,
     RulesReply,
+    SeatedPlayer,
     Spectate,
     Stepped,
     Welcome,
@@ -87,18 +95,31 @@ from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
     ClientMessage,
+    Control,
     Create,
     Games,
     Hello,
     Input,
     Join,
+    Leaderboard,
     Leave,
     Observe,
     Ping,
     Play,
     Rules,
     Step,
+    Watch,
     Worlds,
+)
+from worldline.protocol.watching import (
+    Frame,
+    Mark,
+    Scene,
+    Static,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
 )
 
 ServerMessage = (
@@ -113,6 +134,10 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | LeaderboardReply
+    | Watching
+    | Static
+    | Frame
     | Pong
     | Error
     | Started
@@ -133,11 +158,14 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Leaderboard: LeaderboardReply,
+    Watch: Watching,
+    Control: Watching,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice)
+PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -159,21 +187,27 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_SEATS",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
+    "MAX_WATCH_HZ",
+    "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
     "PUSHES",
     "REQUESTS",
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
+    "WORLD_STATUSES",
     "ClientMessage",
     "Closed",
+    "Control",
     "Create",
     "Created",
     "Error",
     "ErrorCode",
     "EventItem",
     "Format",
+    "Frame",
     "GameSummary",
     "Games",
     "GamesReply",
@@ -182,10 +216,14 @@ __all__ = [
     "Input",
     "Join",
     "Joined",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "LeaderboardReply",
     "Leave",
     "Left",
     "Limits",
     "LostPlayer",
+    "Mark",
     "Name",
     "Natural",
     "Notice",
@@ -206,13 +244,22 @@ __all__ = [
     "Rules",
     "RulesChanged",
     "RulesReply",
+    "Scene",
+    "Seat",
+    "SeatedPlayer",
     "ServerMessage",
     "Spectate",
     "Started",
+    "Static",
     "Step",
     "Stepped",
     "Until",
     "WaitMs",
+    "Watch",
+    "WatchedEvent",
+    "WatchedInput",
+    "WatchedPlayer",
+    "Watching",
     "Welcome",
     "Woke",
     "WorldStatus",

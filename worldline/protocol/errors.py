@@ -49,7 +49,13 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "unknown_world": ErrorCode("mend", "there is no world of this name"),
     "unknown_player": ErrorCode("mend", "there is no player of this name, or it is not yours"),
     "unknown_input": ErrorCode("mend", "the game has no input of this name"),
+    "unknown_watch": ErrorCode("mend", "you watch no stream of this name, or it has ended"),
     # Not possible as things stand.
+    "already_joined": ErrorCode(
+        "not_possible",
+        "you have as many seats in this world as one agent may have, or another session of yours drives the player",
+        ("player", "seats_per_agent", "driven"),
+    ),
     "not_joined": ErrorCode("not_possible", "you have no seat in this world"),
     "not_owner": ErrorCode("not_possible", "only the agent that made the world may say when it ticks"),
     "not_your_turn": ErrorCode(
@@ -65,13 +71,16 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "world_closed": ErrorCode("not_possible", "the world has ended", ("reason",)),
     "world_faulted": ErrorCode("not_possible", "the game of this world broke; its log stays readable", ("reason",)),
     "world_damaged": ErrorCode("not_possible", "the log of this world cannot be believed", ("reason",)),
+    "live_world": ErrorCode("not_possible", "you may not see this of a world before it has ended"),
     # The same may succeed after retry_after_ms.
     "rate_limited": ErrorCode("try_later", "too many requests"),
     "overloaded": ErrorCode(
         "try_later",
         "a world's inbox is full, a process is behind, your replies wait unread, or you have too many connections",
     ),
-    "too_many_open": ErrorCode("try_later", "too many of your requests wait for their reply"),
+    "too_many_open": ErrorCode(
+        "try_later", "too many of your requests wait for their reply, or you watch too many streams"
+    ),
     "not_started": ErrorCode("try_later", "the world waits for more players"),
     "world_paused": ErrorCode("try_later", "the world stands still; nothing was done or kept, the seq is free"),
     "draining": ErrorCode("try_later", "the server is about to stop"),

@@ -12,10 +12,12 @@ from typing import Final
 
 from worldline.protocol import (
     Closed,
+    Control,
     Create,
     Created,
     Error,
     EventItem,
+    Frame,
     Games,
     GamesReply,
     GameSummary,
@@ -23,10 +25,14 @@ from worldline.protocol import (
     Input,
     Join,
     Joined,
+    Leaderboard,
+    LeaderboardEntry,
+    LeaderboardReply,
     Leave,
     Left,
     Limits,
     LostPlayer,
+    Mark,
     Notice,
     Observation,
     Observe,
@@ -43,10 +49,17 @@ from worldline.protocol import (
     Rules,
     RulesChanged,
     RulesReply,
+    Scene,
     Spectate,
     Started,
+    Static,
     Step,
     Stepped,
+    Watch,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
     Welcome,
     Worlds,
     WorldsReply,
@@ -57,6 +70,9 @@ _WORLD: Final = "w_2n2f54g46w"
 _OWN_WORLD: Final = "w_2n2g0v8d11"
 _TSUNAMI: Final = "5afe4ca1c1bd255f781a2fba5cf8371f"
 _SNAKES: Final = "d9815f3e65c53107094b44be0b3c2123"
+_STREAM: Final = "v_8s0k3m5w1q"
+_ADA: Final = WatchedPlayer(player="p_3", agent="a_9x1r5kd8wb", name="ada", seat=3, score=8)
+_AT_HOME: Final = {"id": 2116, "kind": "player", "name": "ada", "x": 455, "z": -36, "colour": "#e6194b", "label": ""}
 _LIMITS: Final = Limits(
     rate_hz=10,
     burst=20,
@@ -100,6 +116,9 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Leave(id=6, world=_WORLD),
     Step(id=7, world=_OWN_WORLD, ticks=60, at_tick=0),
     Play(id=8, world=_OWN_WORLD),
+    Watch(id=10, world=_WORLD, hz=5),
+    Control(id=11, watch=_STREAM, action="stop"),
+    Leaderboard(id=12, game="tsunami", limit=2),
     Ping(id=9),
 )
 
@@ -244,7 +263,32 @@ REPLIES: Final[tuple[Reply, ...]] = (
     Left(re=6, world=_WORLD, player="p_3"),
     Stepped(re=7, world=_OWN_WORLD, tick=60),
     Playing(re=8, world=_OWN_WORLD, tick=60),
+    LeaderboardReply(
+        re=12,
+        entries=[
+            LeaderboardEntry(rank=1, agent="a_9x1r5kd8wb", name="ada", score=231, world=_WORLD),
+            LeaderboardEntry(rank=2, agent="a_2m7q0c4hzt", name="bob", score=18.5, world=_WORLD),
+        ],
+        next="2",
+    ),
     Pong(re=9, server_time_ms=1795400061234),
+    Watching(
+        re=10,
+        watch=_STREAM,
+        world=_WORLD,
+        game="tsunami",
+        live=True,
+        playing=True,
+        speed=1,
+        tick=1842,
+        first_tick=0,
+        last_tick=1842,
+        tick_hz=60,
+        hz=5,
+        players=[_ADA],
+        marks=[Mark(tick=1790, kind="joined", text="ada joined", player="p_3")],
+        static=Scene(nodes=[_AT_HOME], size={"x": 1000, "z": 228}),
+    ),
     Error(
         re=3,
         code="invalid_args",
@@ -262,4 +306,25 @@ PUSHES: Final[tuple[Reply, ...]] = (
     RulesChanged(world=_WORLD, game="tsunami", digest=_TSUNAMI, tick=5430),
     Notice(code="clock_slow", message="the world runs at 0.5 of its speed", world=_WORLD, rate=0.5),
     Notice(code="draining", message="the server is about to stop", retry_after_ms=1000),
+    Static(watch=_STREAM, nodes=[{"id": 12, "kind": "village", "name": "village", "x": -480.2, "z": 31.5}]),
+    Frame(watch=_STREAM, tick=1842, scene=Scene(), events=[], inputs=[], players=[_ADA]),
+    Frame(
+        watch=_STREAM,
+        tick=1848,
+        base_tick=1842,
+        scene=Scene(nodes=[{**_AT_HOME, "x": 456.6}], removed=[2120]),
+        events=[WatchedEvent(tick=1846, kind="wave_warning", players=["p_3"], data={"starts_in_s": 5})],
+        inputs=[
+            WatchedInput(
+                tick=1845,
+                player="p_3",
+                seq=2,
+                name="move",
+                args={"to": "home"},
+                status="applied",
+                note="the wave is near",
+                observed_tick=1830,
+            )
+        ],
+    ),
 )

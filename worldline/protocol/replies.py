@@ -25,8 +25,9 @@ class Limits(msgspec.Struct, kw_only=True):
 
 
 class ResumedPlayer(msgspec.Struct, kw_only=True):
-    """A player that your session has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
-    ``driven``: a connection speaks for it; after a resume it is yours."""
+    """A player that your agent has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
+    ``yours``: your session drives it from here; else another session has it, ``driven`` says whether a connection
+    speaks for it there, and `Join` takes it."""
 
     world: str
     game: str
@@ -37,6 +38,7 @@ class ResumedPlayer(msgspec.Struct, kw_only=True):
     next_seq: int
     cursor: int
     driven: bool
+    yours: bool = True
 
 
 class LostPlayer(msgspec.Struct, kw_only=True):
@@ -131,7 +133,8 @@ class PlayerSummary(msgspec.Struct, kw_only=True):
 class WorldSummary(msgspec.Struct, kw_only=True):
     """One line of `WorldsReply`. ``clock``: who says when it ticks: realtime, lockstep (all who play), turn or manual
     (its owner). ``waiting_for``: the players whose input the next tick waits for. ``owner``: the agent that made it;
-    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``."""
+    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``. So many
+    ``spectators`` watch it."""
 
     world: str
     game: str
@@ -145,6 +148,7 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     ranked: bool = True
     private: bool = False
     waiting_for: list[str] = []
+    spectators: int = 0
 
 
 class WorldsReply(Reply, tag="worlds", kw_only=True):
@@ -221,8 +225,19 @@ class Playing(Reply, tag="playing", kw_only=True):
     tick: int
 
 
+class SeatedPlayer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One of several players that you have joined as."""
+
+    player: str
+    seat: int
+    next_seq: int
+    cursor: int
+    observation: Observation | None = None
+
+
 class Joined(Reply, tag="joined", kw_only=True):
-    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event."""
+    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event. If you asked
+    for several ``seats``, ``players`` are all of them, the first included."""
 
     world: str
     game: str
@@ -236,6 +251,7 @@ class Joined(Reply, tag="joined", kw_only=True):
     tick_hz: Number
     digest: str
     observation: Observation | None = None
+    players: list[SeatedPlayer] | None = None
 
 
 class Outcome(Reply, tag="outcome", kw_only=True):
@@ -269,6 +285,23 @@ class Left(Reply, tag="left", kw_only=True):
 
     world: str
     player: str
+
+
+class LeaderboardEntry(msgspec.Struct, kw_only=True):
+    """An agent's best score, and the world where it got it. Equal scores have the same ``rank``."""
+
+    rank: int
+    agent: str
+    name: str
+    score: Number
+    world: str
+
+
+class LeaderboardReply(Reply, tag="leaderboard", kw_only=True):
+    """A page of a game's leaderboard, best first; send ``next`` again for the page after it."""
+
+    entries: list[LeaderboardEntry]
+    next: str | None = None
 
 
 class Pong(Reply, tag="pong", kw_only=True):

@@ -12,14 +12,17 @@ import msgspec
 from worldline.protocol.base import (
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_SEATS,
     MAX_STEP_TICKS,
     Format,
     Ident,
     Name,
     Natural,
     Request,
+    Seat,
     Until,
     WaitMs,
+    WatchHz,
     WorldStatus,
 )
 
@@ -69,11 +72,20 @@ class Create(Request, tag="create", kw_only=True):
 class Join(Request, tag="join", kw_only=True):
     """Take a seat, in ``world`` or by ``game``: the player you already have in a running world of that game,
     else a free seat, else a new world. Safe to repeat. Others than its owner join a private world with its
-    ``join_code``."""
+    ``join_code``.
+
+    With ``seats`` you get so many, if the game lets one agent have them (``seats_per_agent``); in a private world, and
+    in a manual one of yours, you may have all. In a ``world``, ``seat`` names the one that you want, and ``player`` one
+    that your agent has there and no session drives; with ``take`` also one that another session drives, which loses
+    it."""
 
     game: Ident | None = None
     world: Ident | None = None
+    player: Ident | None = None
     join_code: Ident | None = None
+    seats: Annotated[int, msgspec.Meta(ge=1, le=MAX_SEATS)] = 1
+    seat: Seat | None = None
+    take: bool = False
     observe: bool = False
 
 
@@ -137,11 +149,50 @@ class Play(Request, tag="play", kw_only=True):
     world: Ident
 
 
+class Watch(Request, tag="watch", kw_only=True):
+    """See a world as its spectators do, from now on: the scene, players, events and inputs. ``hz``: at most so many
+    frames a second; the server may give less, and says so."""
+
+    world: Ident
+    hz: WatchHz | None = None
+
+
+class Control(Request, tag="control", kw_only=True):
+    """Do something with a stream that you watch. ``stop``: no further frame of it comes."""
+
+    watch: Ident
+    action: Literal["stop"]
+
+
+class Leaderboard(Request, tag="leaderboard", kw_only=True):
+    """Who has played a game best, in ranked worlds that have ended. ``limit`` and ``next`` page through it."""
+
+    game: Ident
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
+    next: Ident | None = None
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
 
-ClientMessage = Hello | Games | Rules | Worlds | Create | Join | Input | Observe | Leave | Step | Play | Ping
+ClientMessage = (
+    Hello
+    | Games
+    | Rules
+    | Worlds
+    | Create
+    | Join
+    | Input
+    | Observe
+    | Leave
+    | Step
+    | Play
+    | Watch
+    | Control
+    | Leaderboard
+    | Ping
+)
 REQUESTS: Final[tuple[type[Request], ...]] = (
     Hello,
     Games,
@@ -154,6 +205,9 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Leave,
     Step,
     Play,
+    Watch,
+    Control,
+    Leaderboard,
     Ping,
 )
 REQUEST_TYPES: Final[dict[str, type[Request]]] = {str(kind.__struct_config__.tag): kind for kind in REQUESTS}

@@ -1,0 +1,182 @@
+// Time: play, step, scrub, speed, events before and after, live. What a button does a key does too (`KEYS`).
+
+import { html, Icon, number, gameTime, useEffect, useRef, useState, words } from "/page/ui.js";
+
+export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
+const IDLE_S = 4; // so long without an event is skipped
+const BEFORE_EVENT_S = 1;
+const MARKS_DRAWN_MOST = 600;
+
+/** What people can do with time; `name` is also what help says. */
+export const KEYS = [
+  { keys: [" ", "k"], shown: "Space or K", does: "play or pause", run: (time) => time.toggle() },
+  { keys: ["ArrowLeft"], shown: "←", does: "one tick back", run: (time) => time.step(-1) },
+  { keys: ["ArrowRight"], shown: "→", does: "one tick on", run: (time) => time.step(1) },
+  { keys: ["shift+ArrowLeft", "j"], shown: "Shift ← or J", does: "ten ticks back", run: (time) => time.step(-10) },
+  { keys: ["shift+ArrowRight"], shown: "Shift →", does: "ten ticks on", run: (time) => time.step(10) },
+  { keys: ["Home"], shown: "Home", does: "first tick", run: (time) => time.viewing.seek(time.viewing.firstTick) },
+  { keys: ["End"], shown: "End", does: "latest tick", run: (time) => time.viewing.seek(time.viewing.lastTick) },
+  { keys: ["q"], shown: "Q", does: "previous event", run: (time) => time.toEvent(-1) },
+  { keys: ["e"], shown: "E", does: "next event", run: (time) => time.toEvent(1) },
+  { keys: ["["], shown: "[", does: "slower", run: (time) => time.faster(-1) },
+  { keys: ["]"], shown: "]", does: "faster", run: (time) => time.faster(1) },
+  { keys: ["i"], shown: "I", does: "skip what is idle, or not", run: (time) => time.toggleIdle() },
+  { keys: ["l"], shown: "L", does: "go live", run: (time) => time.viewing.control("live") },
+];
+
+/** What can be done with a viewing's time. `wanted(entry)` says which events count for previous and next. */
+export class Time {
+  constructor(viewing) {
+    this.viewing = viewing;
+    this.wanted = () => true;
+    this.skipIdle = false;
+    this._listeners = new Set();
+    this._stop = viewing.on("frame", (frame, news) => this._skip(frame, news));
+    this._lastNewsTick = 0;
+  }
+
+  on(listener) {
+    this._listeners.add(listener);
+    return () => this._listeners.delete(listener);
+  }
+
+  close() {
+    this._stop();
+  }
+
+  toggle() {
+    return this.viewing.control(this.viewing.playing ? "pause" : "play");
+  }
+
+  step(ticks) {
+    return this.viewing.seek(this.viewing.tick + ticks);
+  }
+
+  faster(steps) {
+    const at = SPEEDS.indexOf(this.viewing.stream?.speed ?? 1);
+    const speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + steps))];
+    return this.viewing.control("speed", { speed });
+  }
+
+  toggleIdle() {
+    this.skipIdle = !this.skipIdle;
+    for (const listener of this._listeners) listener();
+  }
+
+  /** The marks and events that count, as [tick, …] in order. */
+  get places() {
+    const { viewing } = this;
+    const heard = viewing.story.between(-1, Infinity).filter((entry) => entry.type === "event" && this.wanted(entry));
+    const marks = viewing.marks.filter((mark) => this.wanted({ ...mark, type: "mark", players: mark.player ? [mark.player] : [] }));
+    return [...new Set([...heard, ...marks].map(({ tick }) => tick))].sort((one, other) => one - other);
+  }
+
+  toEvent(way) {
+    const now = this.viewing.tick;
+    const places = this.places;
+    const next = way > 0 ? places.find((tick) => tick > now) : places.findLast((tick) => tick < now);
+    return next === undefined ? undefined : this.viewing.seek(next);
+  }
+
+  /** Jumps to shortly before the next mark when nothing has happened for a while. */
+  async _skip(frame, news) {
+    const { viewing } = this;
+    if (news.length > 0) this._lastNewsTick = frame.tick;
+    if (!this.skipIdle || !viewing.playing || viewing.live || this._skipping) return;
+    const calm = IDLE_S * viewing.tickHz;
+    const next = this.places.find((tick) => tick > frame.tick);
+    if (next === undefined || next - frame.tick < calm || frame.tick - this._lastNewsTick < calm) return;
+    this._skipping = true;
+    await viewing.seek(next - Math.round(BEFORE_EVENT_S * viewing.tickHz));
+    await viewing.control("play");
+    this._skipping = false;
+  }
+}
+
+/** The bar of controls under the picture. */
+export function Timeline({ viewing, time, recorded, children }) {
+  const [typed, setTyped] = useState(null);
+  const [, again] = useState(0);
+  useEffect(() => time.on(() => again((count) => count + 1)), [time]);
+  const { tick, firstTick, lastTick, tickHz, live, playing, stream } = viewing;
+  const behind = Math.max(0, lastTick - tick);
+  const words_ = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
+  const go = (event) => {
+    event.preventDefault();
+    if (/^\d+$/.test(typed ?? "")) viewing.seek(Number(typed));
+    setTyped(null);
+    event.currentTarget.querySelector("input").blur();
+  };
+  const button = (label, title, run, shown, more = {}) =>
+    html`<button type="button" aria-label=${label} title=${`${label} (${title})`} onClick=${run} ...${more}>${shown}</button>`;
+  if (!recorded) {
+    return html`<div class="timeline" role="group" aria-label="Time">
+      <div class="controls">
+        <span class="clock"><strong>${number(tick)}</strong> <span class="quiet">${gameTime(tick, tickHz)}</span></span>
+        <span class="live-mark">● live</span>
+        <span class="room"></span>
+        ${children}
+      </div>
+    </div>`;
+  }
+  return html`<div class="timeline" role="group" aria-label="Time">
+    <${Scrubber} viewing=${viewing} text=${words_} />
+    <div class="controls">
+      <span class="group">
+        ${button("First tick", "Home", () => viewing.seek(firstTick), html`<${Icon} name="first" />`)}
+        ${button("Ten ticks back", "Shift ←", () => time.step(-10), "−10")}
+        ${button("One tick back", "←", () => time.step(-1), "−1")}
+        ${button(playing ? "Pause" : "Play", "Space", () => time.toggle(), html`<${Icon} name=${playing ? "pause" : "play"} />`, { class: "primary play" })}
+        ${button("One tick on", "→", () => time.step(1), "+1")}
+        ${button("Ten ticks on", "Shift →", () => time.step(10), "+10")}
+        ${button("Latest tick", "End", () => viewing.seek(lastTick), html`<${Icon} name="last" />`)}
+      </span>
+      <form class="group clock" onSubmit=${go}>
+        <label><span class="unseen">Tick to go to</span>
+          <input id="tick" inputmode="numeric" pattern="[0-9]*" size="8" value=${typed ?? String(tick)} onFocus=${(event) => { setTyped(String(viewing.tick)); event.currentTarget.select(); }} onInput=${(event) => setTyped(event.currentTarget.value)} onBlur=${() => setTyped(null)} />
+        </label>
+        <span class="quiet">${gameTime(tick, tickHz)}</span>
+      </form>
+      <span class="group">
+        ${button("Previous event", "Q", () => time.toEvent(-1), "‹ event")}
+        ${button("Next event", "E", () => time.toEvent(1), "event ›")}
+      </span>
+      <label class="group"><span class="unseen">Speed</span>
+        <select title="Speed ([ and ])" value=${String(stream?.speed ?? 1)} onChange=${(event) => viewing.control("speed", { speed: Number(event.currentTarget.value) })}>
+          ${SPEEDS.map((speed) => html`<option value=${String(speed)}>${speed}×</option>`)}
+        </select>
+      </label>
+      <button type="button" aria-pressed=${time.skipIdle} title="Jump over what is idle in a recording (I)" onClick=${() => time.toggleIdle()}>Skip idle</button>
+      ${stream?.ended ? null : html`<button type="button" class=${live ? "live on" : "live"} aria-pressed=${live} title="Watch it as it happens (L)" onClick=${() => viewing.control("live")}>${live ? "● live" : `○ live · ${(behind / tickHz).toFixed(1)} s behind`}</button>`}
+      <span class="room"></span>
+      ${children}
+    </div>
+  </div>`;
+}
+
+/** The whole time as a line with marks; what is under the pointer is explained. */
+function Scrubber({ viewing, text }) {
+  const { tick, firstTick, lastTick, marks, tickHz } = viewing;
+  const [over, setOver] = useState(null);
+  const track = useRef(null);
+  const span = Math.max(1, lastTick - firstTick);
+  const shown = marks.length <= MARKS_DRAWN_MOST ? marks : marks.filter((_, at) => at % Math.ceil(marks.length / MARKS_DRAWN_MOST) === 0);
+  const hover = (event) => {
+    const { left, width } = track.current.getBoundingClientRect();
+    const at = Math.round(firstTick + ((event.clientX - left) / width) * span);
+    const near = marks.filter((mark) => Math.abs(mark.tick - at) <= (span * 8) / width).slice(0, 4);
+    setOver({ at: Math.max(firstTick, Math.min(lastTick, at)), near, left: ((at - firstTick) / span) * 100 });
+  };
+  return html`<div class="scrubber" ref=${track} onPointerMove=${hover} onPointerLeave=${() => setOver(null)}>
+    <svg class="marks" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
+      ${shown.map((mark, at) => html`<rect key=${at} x=${((mark.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" class=${`mark-${mark.kind}`} />`)}
+    </svg>
+    <input type="range" aria-label="Tick" aria-valuetext=${text} min=${firstTick} max=${lastTick} step="1" value=${tick} onInput=${(event) => viewing.seek(Number(event.currentTarget.value))} />
+    ${over
+      ? html`<div class="tip" style=${{ left: `${Math.max(4, Math.min(90, over.left))}%` }}>
+          ${number(over.at)} · ${gameTime(over.at, tickHz)}
+          ${over.near.map((mark) => html`<div>${number(mark.tick)} ${mark.text ?? words(mark.kind)}</div>`)}
+        </div>`
+      : null}
+  </div>`;
+}
