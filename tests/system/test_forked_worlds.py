@@ -73,7 +73,8 @@ async def test_a_forked_world_is_played_on_by_others(serve: Start) -> None:
             await cleo.step(world)
         assert (await cleo.join("duel")).world != world, "joining the game leads to no fork"
 
-        first, second = await cleo.join(world=world), await dan.join(world=world)
+        second = await dan.join(world=world, seat=2)
+        first = await cleo.join(world=world)
         assert [(player.player, player.seat) for player in (first, second)] == [("p_1", 1), ("p_2", 2)]
         seen = await first.observe()
         assert seen.data["picks"] == ["1:p_1:1", "1:p_2:1", "2:p_1:2", "2:p_2:2"]
