@@ -34,8 +34,7 @@ from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.snapshots import forked, state_hash
 from replays.errors import CannotFork, TickOutOfRange
 from replays.origins import origin_of
-from replays.replay import Replay, replay
-from replays.verify import start_of
+from replays.replay import Replay, replay, start_of
 
 CLOCK: Final = "manual"
 """By which a fork runs until it plays."""

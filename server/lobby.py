@@ -240,6 +240,10 @@ class Lobby:
             return OpenNew(world=found.world, game=game, digest=found.game.digest, shard=found.shard, owner=agent)
         return found
 
+    def game(self, name: str) -> LobbyGame | None:
+        """What is known of a game."""
+        return self._games.get(name)
+
     def _place_in(self, world: str, agent: str, invited: bool, wanted: Wanted, now_s: float) -> Place | Refusal:
         entry = self._worlds.get(world)
         if entry is None or entry.opening:

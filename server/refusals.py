@@ -173,6 +173,59 @@ def no_leaderboard(game: str) -> protocol.Error:
     )
 
 
+def no_bot(game: str) -> protocol.Error:
+    """The game has no sample bot."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"the game {game} has no bot.py, so no bots can play in its worlds",
+        hint="leave bots out, or choose a game that has one",
+        path="bots",
+    )
+
+
+def bots_beyond_seats(game: str, bots: int, max_players: int) -> protocol.Error:
+    """More bots than a world has seats."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"bots must be from 1 to {max_players}, the seats of a world of {game}, got {bots}",
+        hint=f"send bots = {max_players} or less",
+        path="bots",
+    )
+
+
+def no_bots_for_you() -> protocol.Error:
+    """Bots are for developers, if the operator has not said otherwise."""
+    return protocol.Error(
+        code="forbidden",
+        message="only developers may have bots play in their worlds here",
+        hint="leave bots out, or say hello with a developer's token",
+        path="bots",
+        data={"needs_role": "developer"},
+    )
+
+
+def no_bots_with_tls() -> protocol.Error:
+    """The server's bots do not check certificates of their own server, so they do not connect."""
+    return protocol.Error(
+        code="invalid_args",
+        message="a server that speaks TLS itself runs no bots",
+        hint="leave bots out, or run it behind a proxy that speaks TLS",
+        path="bots",
+    )
+
+
+def too_many_bots(playing: int, limit: int) -> protocol.Error:
+    """As many bots play as may."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"{playing} of the server's bots play already; {limit} may in all",
+        hint="send the same request again after retry_after_ms, or with fewer bots",
+        path="bots",
+        data={"bots": playing, "limit": limit},
+        retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
 def private_world(world: str) -> protocol.Error:
     """The world is its owner's, and the join code was not shown, or is wrong."""
     return protocol.Error(

@@ -34,10 +34,12 @@ from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.gateway.joincode import join_code
+from server.housebots import HouseBots
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
 from server.leaderboards import Leaderboards
-from server.lobby import Lobby, LobbyGame
+from server.lobby import ENDED, Lobby, LobbyGame
 from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
@@ -63,6 +65,7 @@ from worldline import protocol
 __all__ = ["ServerStatistics", "StartError", "Supervisor"]
 
 GATEWAYS: Final = 1
+EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")
 GATEWAY_STOP_S: Final = 4.0  # it closes every connection within 2 s, stalled readers included
 SHARD_STOP_S: Final = 20.0  # it makes every world's last record durable: killing it here would cost a clean data folder
 ANSWER_WITHIN_S: Final = 5.0  # a child that has not answered a question by then is stuck or gone
@@ -88,7 +91,13 @@ class Supervisor:
         self._secret = b""
         self._sockets: Path | None = None
         self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
-        self._reception = Reception(self._lobby, self._order)
+        self._bots = HouseBots(
+            config.games,
+            for_agents=config.bots,
+            address=self._own_address,
+            join_code=lambda world: join_code(world, self._secret),
+        )
+        self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
         self._housekeeper = Housekeeper(config.data, config.retention)
         self._shards: list[Slot] = []
@@ -123,6 +132,11 @@ class Supervisor:
         host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
         scheme = "ws" if self.config.tls_cert is None else "wss"
         return f"{scheme}://{host}:{self.port}/ws"
+
+    @property
+    def page_url(self) -> str:
+        """Where a browser shows what there is."""
+        return self.url.replace("ws", "http", 1).removesuffix("ws")
 
     @property
     def shard_pids(self) -> list[int]:
@@ -189,8 +203,15 @@ class Supervisor:
             max_worlds=self.config.max_worlds,
             name_world=WorldNames(store.world_ids()).next,
         )
-        self._reception = Reception(self._lobby, self._order)
+        self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
+
+    def _own_address(self) -> str | None:
+        """Where the server's own bots connect; None if they cannot."""
+        if self.config.tls_cert is not None:
+            return None
+        host = self.config.host if self.config.host not in EVERY_ADDRESS else "127.0.0.1"
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}/ws"
 
     def _open_workshop(self, games: dict[str, GameCode], store: Store) -> None:
         """Watch the games' folders from now on."""
@@ -255,6 +276,7 @@ class Supervisor:
         if self._watching_games is not None:
             self._watching_games.cancel()
             await asyncio.wait([self._watching_games])
+        await self._bots.stop()
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
@@ -312,6 +334,7 @@ class Supervisor:
                 guests=self.config.guests or default_guests(self._listener, self.config.allow_hosts),
                 data=str(self.config.data.resolve()),
                 secret=self._secret,
+                bots_token=self._bots.token,
                 hosts=served_hosts(self._listener, self.config.allow_hosts),
                 tls=self._tls_files(),
                 log_format=self.config.log,
@@ -433,12 +456,15 @@ class Supervisor:
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)
+            if isinstance(message, messages.WorldChanged) and message.status in ENDED:
+                self._bots.world_ended(message.world)
             if isinstance(message, messages.WorldOpened):
                 self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldRestored):
             self._recovery.restored(message, child.number)
             self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldNotRestored):
+            self._bots.world_ended(message.world)
             self._recovery.not_restored(message)
             self._housekeeper.at_rest(message.world)
         elif isinstance(message, messages.WorldReleased):

@@ -29,6 +29,7 @@ from typing import Any, Final, TypeVar
 import worldline.client
 import worldline.player
 from worldline import protocol
+from worldline.acting import Action
 from worldline.client import GIVE_UP_AFTER_S
 
 Result = TypeVar("Result")
@@ -186,10 +187,11 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
         """Make a world of your own. See `worldline.Client.create`."""
         return self._background.run(
-            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private)
+            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private, bots=bots)
         )
 
     def step(self, world: str, ticks: int = 1, *, at_tick: int | None = None) -> int:
@@ -199,6 +201,29 @@ class Client:
     def play(self, world: str) -> int:
         """Let a manual world of yours run by its game's own clock. See `worldline.Client.play`."""
         return self._background.run(self._client.play(world))
+
+    def act(
+        self,
+        inputs: Mapping[Player, Action],
+        *,
+        world: str | None = None,
+        step: int | None = None,
+        at_tick: int | None = None,
+        observe: bool = False,
+        notes: Mapping[Player, str] | None = None,
+        wait_s: float | None = None,
+    ) -> protocol.Acted:
+        """Let several players in one world act, each once. See `worldline.Client.act`."""
+        acting = self._client.act(
+            {player._player: action for player, action in inputs.items()},
+            world=world,
+            step=step,
+            at_tick=at_tick,
+            observe=observe,
+            notes={player._player: note for player, note in (notes or {}).items()},
+            wait_s=wait_s,
+        )
+        return self._background.run(acting)
 
     def join(
         self,

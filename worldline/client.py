@@ -25,10 +25,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, TypeVar
 
-from worldline import protocol
+from worldline import acting, protocol
+from worldline.acting import Action
 from worldline.conversation import Conversation
 from worldline.errors import InvalidRequest, NotPossible, TryLater
-from worldline.player import Player
+from worldline.player import Player, retrieve
 
 DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
 
@@ -162,11 +163,13 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
-        """Make a world of your own; `join` it to play. With settings, a seed, or ``manual`` it is not ranked.
+        """Make a world of your own; `join` it to play. With settings, a seed, ``manual`` or ``bots`` it is not ranked.
 
         A manual world ticks when you say so, by `step`. A private one is joined by you, and by those to whom you give
-        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``.
+        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``. ``bots``: so many
+        of the game's sample bots play in it.
         """
         request = protocol.Create(
             id=self._next_id(),
@@ -175,6 +178,7 @@ class Client:
             seed=seed,
             clock="manual" if manual else None,
             private=private,
+            bots=bots,
         )
         return await self._ask(request, protocol.Created)
 
@@ -190,6 +194,33 @@ class Client:
     async def play(self, world: str) -> int:
         """Let a manual world of yours run by its game's own clock from now on; returns the tick at which it begins."""
         return (await self._ask(protocol.Play(id=self._next_id(), world=world), protocol.Playing)).tick
+
+    async def act(
+        self,
+        inputs: Mapping[Player, Action],
+        *,
+        world: str | None = None,
+        step: int | None = None,
+        at_tick: int | None = None,
+        observe: bool = False,
+        notes: Mapping[Player, str] | None = None,
+        wait_s: float | None = None,
+    ) -> protocol.Acted:
+        """Let several players in one world act, each once: all of the inputs are taken or none, for the same tick.
+
+        ``inputs``: what each does, the name of an input, or its name and args. With ``step`` you run so many ticks of a
+        manual world of yours, the first of which applies the inputs; ``inputs`` may be empty then, and ``world`` says
+        which. ``at_tick``: only if the world is at that tick, else `NotPossible` with code wrong_tick is raised.
+        ``observe``: what all your players in this world see after the last tick, in ``observations`` of the answer and
+        in `Player.observation`. ``notes`` are the reasoning of some of them. ``wait_s`` as in `Player.input`.
+
+        ``outcomes`` of the answer are in the order of ``inputs``. A connection that breaks meanwhile changes nothing:
+        an act with inputs, or with ``at_tick``, is sent again and done once.
+        """
+        doing = acting.act(self, acting.What(dict(inputs), world, step, at_tick, observe, dict(notes or {}), wait_s))
+        request = asyncio.ensure_future(doing)
+        request.add_done_callback(retrieve)
+        return await asyncio.shield(request)
 
     async def join(
         self,
@@ -366,6 +397,8 @@ def _observations(reply: protocol.ServerMessage) -> list[protocol.Observation]:
             return [reply]
         case protocol.Outcome():
             return [] if reply.observation is None else [reply.observation]
+        case protocol.Acted():
+            return reply.observations or []
         case protocol.Joined():
             seated = reply.players or [_first_of(reply)]
             return [player.observation for player in seated if player.observation is not None]
@@ -374,7 +407,10 @@ def _observations(reply: protocol.ServerMessage) -> list[protocol.Observation]:
 
 def _settled(request: protocol.Request, player: Player) -> protocol.ServerMessage | None:
     """The answer to an open request of a player that was lost meanwhile; None if it is another's."""
-    if getattr(request, "world", None) != player.world or getattr(request, "player", None) != player.player:
+    if getattr(request, "world", None) != player.world:
+        return None
+    acts = isinstance(request, protocol.Act) and any(given.player == player.player for given in request.inputs)
+    if not acts and getattr(request, "player", None) != player.player:
         return None
     if isinstance(request, protocol.Leave):
         return protocol.Left(re=request.id, world=player.world, player=player.player)

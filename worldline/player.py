@@ -75,10 +75,10 @@ class Player:
         A connection that breaks meanwhile changes nothing: the input is sent again with its seq and applied once. If
         it had been applied before, its outcome has ``duplicate`` set.
         """
-        wait_ms = None if wait_s is None else _wait_ms(wait_s)
+        wait_ms = None if wait_s is None else wait_ms_of(wait_s)
         doing = self._input(name, {**(args or {}), **more}, observe, note, expires_tick, wait_ms)
         request = asyncio.ensure_future(doing)
-        request.add_done_callback(_retrieve)
+        request.add_done_callback(retrieve)
         return await asyncio.shield(request)
 
     async def _input(
@@ -144,7 +144,7 @@ class Player:
             until=until,
             after_tick=after_tick,
             kinds=None if kinds is None else list(kinds),
-            wait_ms=None if wait_s is None else _wait_ms(wait_s),
+            wait_ms=None if wait_s is None else wait_ms_of(wait_s),
         )
         observation = await self.client._ask(request, protocol.Observation)
         self._see(observation)
@@ -201,12 +201,12 @@ class Player:
         self.result = result
 
 
-def _wait_ms(wait_s: float) -> int:
+def wait_ms_of(wait_s: float) -> int:
     """A wait as the protocol has it: never longer than the server would wait."""
     return max(0, min(protocol.MAX_WAIT_MS, round(wait_s * 1000)))
 
 
-def _retrieve(request: asyncio.Future[protocol.Outcome]) -> None:
+def retrieve(request: asyncio.Future[Any]) -> None:
     """Look at the result, so that an input whose caller was cancelled does not warn about an exception nobody saw."""
     if not request.cancelled():
         request.exception()

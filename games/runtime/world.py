@@ -182,6 +182,10 @@ class World:
         if held_kib > MAX_MEMORY_MIB * 1024:
             raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
 
+    def check(self, entries: Sequence[Entry]) -> None:
+        """Raise ValueError unless the entries fit the world, as `apply` does, but apply nothing."""
+        check_entries(entries, self.players, self._joins, self.code.manifest)
+
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
 
@@ -385,7 +389,7 @@ class World:
     def _digests(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the digests of the inputs among entries, in order. Raises ValueError unless all entries fit."""
         try:
-            check_entries(entries, self.players, self._joins, self.code.manifest)
+            self.check(entries)
         except ValueError as error:
             raise ValueError(f"{self.id}@{self.tick}: {error}") from None
         return [input_digest(entry.name, entry.args) for entry in entries if isinstance(entry, Input)]

@@ -17,12 +17,12 @@ import click
 
 from eventlog.errors import StoreInUse
 from eventlog.store import Store
+from server.commands.addresses import Spot, spot
 from server.commands.output import CommandError, data_option, json_option, print_json, print_line
-from server.commands.replay_files import is_file_name
 from server.commands.world_rows import existing
 
 if TYPE_CHECKING:
-    from replays.fork import Fork, Identity
+    from replays.fork import Fork
 
 
 @click.command("fork")
@@ -40,36 +40,31 @@ def command(address: str, owner: str | None, private: bool, data: Path, as_json:
     from replays.fork import write_fork
     from server.identifiers import WorldNames
 
-    source, tick = _address(address)
     _check_owner(owner)
-    with _locked(data) as store, _opened(source, data) as (folder, parent):
+    with _locked(data) as store, spot(data, address) as parent:
         world = WorldNames(store.world_ids()).next()
-        made = _fork(folder, parent, tick, world, owner=owner, private=private)
-        write_fork(made, folder, data)
+        made = _fork(parent, world, owner=owner, private=private)
+        write_fork(made, parent.data, data)
         code = _join_code(world, data) if made.genesis.private else None
     _report(made, data, code, as_json)
     return 0
 
 
-def _fork(folder: Path, parent: str, tick: int, world: str, *, owner: str | None, private: bool) -> Fork:
+def _fork(parent: Spot, world: str, *, owner: str | None, private: bool) -> Fork:
     from replays.fork import Identity, fork
-    from server.versions import genesis_versions
+    from replays.report import versions_here
 
-    identity: Identity = Identity(
+    if parent.tick is None:
+        raise click.UsageError(f"say at which tick {parent.world} is forked: {parent.world}@812")
+    identity = Identity(
         world=world,
         owner=owner,
         private=private,
-        versions=genesis_versions(),
+        versions=versions_here(),
         created_ms=time.time_ns() // 1_000_000,
     )
-    return fork(folder, parent, tick, identity, up_to=sys.maxsize)  # no server has the parent: its log is all
-
-
-def _address(address: str) -> tuple[str, int]:
-    source, at, tick = address.rpartition("@")
-    if not at or not source or not (tick.isascii() and tick.isdigit()):
-        raise click.UsageError(f"{address!r} is no world at a tick: that is written like w_0k3f@812")
-    return source, int(tick)
+    # No server has the parent: what its log promises is all that will ever be known of it.
+    return fork(parent.data, parent.world, parent.tick, identity, up_to=sys.maxsize)
 
 
 def _check_owner(owner: str | None) -> None:
@@ -90,23 +85,6 @@ def _locked(data: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-@contextlib.contextmanager
-def _opened(source: str, data: Path) -> Iterator[tuple[Path, str]]:
-    """The data folder in which the parent is, and its id. Raises `CommandError`, and the errors of ``eventlog``."""
-    from replays.bundle import unpacked
-
-    if not is_file_name(source):
-        yield data, Store.read_only(data).resolve_world(source)
-        return
-    try:
-        with unpacked(Path(source)) as found:
-            yield found
-    except OSError as error:
-        raise CommandError(
-            f"cannot read {source}: {error.strerror or error}", "name a file from `worldline replay export`"
-        ) from error
 
 
 def _report(made: Fork, data: Path, code: str | None, as_json: bool) -> None:

@@ -34,6 +34,7 @@ Question = (
     | messages.AskLeaderboard
     | messages.JoinWorld
     | messages.PlayerInput
+    | messages.ActPlayers
     | messages.ObservePlayer
     | messages.LeaveWorld
     | messages.StepWorld

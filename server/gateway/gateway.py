@@ -84,7 +84,7 @@ class Gateway:
         self._version = f"worldline/{version()}"
         self._held = Held()
         self._agents = Agents(limits)
-        door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
+        door = Door(TokenBook(Path(config.data)), config.guests, config.secret, config.bots_token)
         self._entrance = Entrance(config, limits, self._version, self._paths(), door)
         self._answers = Answers(limits, self._entrance)
         self._greeting = Greeting(

@@ -147,7 +147,7 @@ class News:
 
     def _on_world_found(self, waiting: Waiting, found: messages.WorldFound) -> None:
         request = waiting.request
-        if isinstance(request, protocol.Step | protocol.Play) and found.shard is not None:
+        if requests.is_owners(request) and found.shard is not None:
             self.ask(waiting, requests.owners_request(request, waiting.session, found.shard))
         elif isinstance(request, protocol.Watch) and found.shard is not None and found.world is not None:
             self.ask(waiting, requests.watch_world(request, waiting.session, found.shard, found.world.game))
@@ -208,6 +208,9 @@ class News:
                     return
             case protocol.Outcome():
                 session.saw(answer.observation)
+            case protocol.Acted():
+                for observation in answer.observations or ():
+                    session.saw(observation)
             case protocol.Observation():
                 session.saw(answer)
             case protocol.Left():

@@ -153,15 +153,15 @@ def join_first(message: str, game: str, re: int) -> Refused:
     )
 
 
-def note_too_large(size_bytes: int, re: int) -> Refused:
+def note_too_large(size_bytes: int, re: int, path: str = "note") -> Refused:
     """The note does not fit."""
     return Refused(
         protocol.Error(
             re=re,
             code="too_large",
-            message=f"note has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
+            message=f"{path} has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
             hint=f"say it shorter: {quoted('in short: …')}",
-            path="note",
+            path=path,
             data={"limit_bytes": protocol.MAX_NOTE_BYTES},
         )
     )
@@ -248,7 +248,7 @@ def unknown_world(name: str, near: list[str], re: int) -> protocol.Error:
     return error
 
 
-def unknown_player(name: str, world: str, mine: list[str], re: int) -> Refused:
+def unknown_player(name: str, world: str, mine: list[str], re: int, path: str = "player") -> Refused:
     """You drive no such player in this world."""
     return Refused(
         protocol.Error(
@@ -256,7 +256,7 @@ def unknown_player(name: str, world: str, mine: list[str], re: int) -> Refused:
             code="unknown_player",
             message=f"you have no player {shown(name)} in world {world}",
             hint=f"did you mean {quoted(nearest_names(name, mine)[0])}? (leave it out when you drive only one)",
-            path="player",
+            path=path,
             valid=nearest_names(name, mine),
         )
     )

@@ -33,7 +33,7 @@ def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> by
         message.observation, message.result = None, None
         message.hint = error.hint
         return encode(message, encoding)
-    if isinstance(message, protocol.Joined) and _without_observations(message):
+    if isinstance(message, protocol.Joined | protocol.Acted) and _without_observations(message):
         message.hint = error.hint
         return encode(message, encoding)
     return encode(error, encoding)
@@ -41,7 +41,7 @@ def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> by
 
 def without_waiting(message: protocol.Reply) -> protocol.Reply:
     """The smallest form of a reply to a client that does not read: what can be asked for again is left out."""
-    if isinstance(message, protocol.Outcome | protocol.Joined):
+    if isinstance(message, protocol.Outcome | protocol.Joined | protocol.Acted):
         if _without_observations(message):
             message.hint = message.hint or "replies waited unread: the observation was left out; observe again"
         return message
@@ -50,8 +50,11 @@ def without_waiting(message: protocol.Reply) -> protocol.Reply:
     return message
 
 
-def _without_observations(message: protocol.Outcome | protocol.Joined) -> bool:
+def _without_observations(message: protocol.Outcome | protocol.Joined | protocol.Acted) -> bool:
     """Leave out what was seen; whether there was anything."""
+    if isinstance(message, protocol.Acted):
+        seen, message.observations = message.observations, None
+        return seen is not None
     seated = message.players or [] if isinstance(message, protocol.Joined) else []
     had = message.observation is not None or any(player.observation is not None for player in seated)
     message.observation = None

@@ -5,7 +5,7 @@ Pure: `plan` looks at the session and the catalogue and decides; it sends nothin
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from server import messages
 from server.gateway import joincode, permissions, refusals
@@ -17,6 +17,9 @@ from worldline import protocol
 WORLDS_PER_PAGE: Final = 20
 STANDINGS_PER_PAGE: Final = 20
 UNNUMBERED: Final = 0  # the table of open questions gives the number
+
+
+OwnersRequest = protocol.Step | protocol.Play | protocol.Act
 
 
 class Ask(NamedTuple):
@@ -46,10 +49,12 @@ def plan(
         case protocol.Leaderboard():
             return _leaderboard(request, catalogue)
         case protocol.Create():
-            return _create(request, session.agent, catalogue)
+            return _create(request, session.agent, session.role, catalogue)
         case protocol.Join():
             return _join(request, session.agent, catalogue, secret)
-        case protocol.Step() | protocol.Play():
+        case protocol.Act() if request.inputs or request.step is None:
+            return _act(request, session, catalogue)
+        case protocol.Step() | protocol.Play() | protocol.Act():
             seats = session.seats_in(request.world)
             if seats:
                 return owners_request(request, session, seats[0].shard)
@@ -122,11 +127,20 @@ def world_found(found: messages.WorldFound, asked: str, session: Session, re: in
     return refusals.not_joined(asked, re)
 
 
-def owners_request(request: protocol.Step | protocol.Play, session: Session, shard: int) -> Ask:
+def is_owners(request: protocol.Request) -> TypeGuard[OwnersRequest]:
+    """Whether one need not play in a world to ask this of it, but own it."""
+    return isinstance(request, protocol.Step | protocol.Play) or (
+        isinstance(request, protocol.Act) and not request.inputs and request.step is not None
+    )
+
+
+def owners_request(request: OwnersRequest, session: Session, shard: int) -> Ask:
     """Ask the shard of a manual world to let it tick."""
     assert session.agent is not None
-    question: messages.StepWorld | messages.PlayWorld
-    if isinstance(request, protocol.Step):
+    question: messages.StepWorld | messages.PlayWorld | messages.ActPlayers
+    if isinstance(request, protocol.Act):
+        question = _act_question(request, session, [])
+    elif isinstance(request, protocol.Step):
         question = messages.StepWorld(
             request=UNNUMBERED,
             world=request.world,
@@ -152,10 +166,10 @@ def watch_world(request: protocol.Watch, session: Session, shard: int, game: str
     return Ask(shard, question, request.world, game)
 
 
-def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
+def _create(request: protocol.Create, agent: str, role: protocol.Role, catalogue: Catalogue) -> Ask:
     catalogue.require(request.game, request.id)
     # Who chooses how a world begins could choose one that suits them: such worlds do not count.
-    chosen = request.settings or request.seed is not None or request.clock is not None
+    chosen = request.settings or request.seed is not None or request.clock is not None or request.bots
     question = messages.AskCreate(
         request=UNNUMBERED,
         agent=agent,
@@ -165,6 +179,8 @@ def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
         clock=request.clock,
         private=request.private,
         ranked=not chosen and not request.private,
+        bots=request.bots or 0,
+        by_developer=role == "developer",
     )
     return Ask(SUPERVISOR, question, game=request.game)
 
@@ -265,6 +281,48 @@ def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> A
         wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
     )
     return Ask(seat.shard, question, seat.world, seat.game)
+
+
+def _act(request: protocol.Act, session: Session, catalogue: Catalogue) -> Ask:
+    if not request.inputs:
+        raise refusals.invalid("inputs", "an act has inputs, or a step, or both", None, re=request.id)
+    seats = session.seats_in(request.world)
+    if not seats:
+        return _no_seat(request.world)
+    inputs: list[messages.PlayerInput] = []
+    for place, given in enumerate(request.inputs):
+        if any(given.player == other.player for other in inputs):
+            message = f"{given.player} acts twice: an act has one input of each"
+            raise refusals.invalid(f"inputs[{place}].player", message, None, re=request.id)
+        seat = session.pick(request.world, given.player, request.id, path=f"inputs[{place}].player")
+        assert seat is not None
+        question = messages.PlayerInput(
+            request=UNNUMBERED,
+            world=seat.world,
+            player=seat.player,
+            name=given.name,
+            args=catalogue.check_act(seat.game, request, place),
+            seq=given.seq,
+            note=given.note,
+            seen_tick=request.at_tick,
+        )
+        inputs.append(question)
+    return Ask(seats[0].shard, _act_question(request, session, inputs), request.world, seats[0].game)
+
+
+def _act_question(request: protocol.Act, session: Session, inputs: list[messages.PlayerInput]) -> messages.ActPlayers:
+    assert session.agent is not None
+    viewers = session.seats_in(request.world) if request.observe else []
+    return messages.ActPlayers(
+        request=UNNUMBERED,
+        world=request.world,
+        agent=session.agent,
+        inputs=inputs,
+        viewers=[messages.Viewer(player=seat.player, since=seat.cursor) for seat in viewers],
+        step=request.step,
+        at_tick=request.at_tick,
+        wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
+    )
 
 
 def _no_seat(world: str) -> Ask:

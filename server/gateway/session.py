@@ -133,7 +133,7 @@ class Session:
             if seat is not None:
                 seat.cursor = max(seat.cursor, observation.cursor)
 
-    def pick(self, world: str, player: str | None, re: int) -> Seat | None:
+    def pick(self, world: str, player: str | None, re: int, *, path: str = "player") -> Seat | None:
         """The seat that a request means; None if this session has none in ``world``.
 
         Raises `Refused`: `unknown_player`, or `invalid_args` if the request must say which of several it means.
@@ -144,7 +144,7 @@ class Session:
         if player is not None:
             seat = seats.get(player)
             if seat is None:
-                raise refusals.unknown_player(player, world, list(seats), re)
+                raise refusals.unknown_player(player, world, list(seats), re, path)
             return seat
         if len(seats) > 1:
             mine = list(seats)

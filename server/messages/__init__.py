@@ -61,6 +61,7 @@ from server.messages.to_gateway import (
     Watched,
 )
 from server.messages.to_shard import (
+    ActPlayers,
     AttachPlayer,
     GatewayToShard,
     JoinWorld,
@@ -73,6 +74,7 @@ from server.messages.to_shard import (
     PlayWorld,
     StepWorld,
     StopWatching,
+    Viewer,
     Wait,
     WatchWorld,
 )
@@ -112,6 +114,7 @@ from server.messages.to_supervisor import (
 
 __all__ = [
     "NO_SHARD",
+    "ActPlayers",
     "Answer",
     "AnyAnswer",
     "AskCreate",
@@ -174,6 +177,7 @@ __all__ = [
     "Tls",
     "ToSupervisor",
     "ViewReply",
+    "Viewer",
     "Wait",
     "WatchWorld",
     "Watched",

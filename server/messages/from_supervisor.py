@@ -46,6 +46,8 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     """The data folder, for its tokens."""
     secret: bytes
     """Signs resume tokens."""
+    bots_token: str
+    """Shown by the bots that this server runs."""
     hosts: list[str] | None
     """None: any Host header is served; else names of this machine, and these."""
     tls: Tls | None

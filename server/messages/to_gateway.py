@@ -8,6 +8,7 @@ from worldline import protocol
 AnyAnswer = (
     protocol.Joined
     | protocol.Outcome
+    | protocol.Acted
     | protocol.Observation
     | protocol.Left
     | protocol.Stepped

@@ -45,6 +45,27 @@ class PlayerInput(Message, tag="input"):
     """After so long without its tick the answer is a `protocol.Outcome` that says ``pending``."""
 
 
+class Viewer(Message):
+    """Who is shown what there is after an `ActPlayers`. ``since``: the first event that its observation shall hold."""
+
+    player: str
+    since: int
+
+
+class ActPlayers(Message, tag="act"):
+    """Apply these inputs in one tick; with ``step`` run so many ticks of a manual world; only if it is at ``at_tick``,
+    if given. The answer is `protocol.Acted`."""
+
+    request: int
+    world: str
+    agent: str
+    inputs: list[PlayerInput]
+    viewers: list[Viewer]
+    step: int | None = None
+    at_tick: int | None = None
+    wait_ms: int = protocol.MAX_WAIT_MS
+
+
 class Wait(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What an observation waits for, and how long at most."""
 
@@ -149,6 +170,7 @@ class PlayerDetached(Message, tag="detached"):
 GatewayToShard = (
     JoinWorld
     | PlayerInput
+    | ActPlayers
     | ObservePlayer
     | LeaveWorld
     | StepWorld

@@ -41,6 +41,9 @@ class AskCreate(Message, tag="ask_create"):
     clock: str | None = None
     private: bool = False
     ranked: bool = True
+    bots: int = 0
+    """How many of the game's sample bots shall play in it."""
+    by_developer: bool = False
 
 
 class AskWorlds(Message, tag="ask_worlds"):

@@ -31,6 +31,7 @@ from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.shard import clocks, replies
+from server.shard.acts import Acts
 from server.shard.audience import Audience
 from server.shard.breakage import Breakage, breakage
 from server.shard.desk import Desk
@@ -80,6 +81,18 @@ class Course:
         self.audience = Audience(world, history, self.desk, look, fair_play=fair_play)
         self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, self.audience, dev=dev)
         self.waits = Waits(world, self.pace, surroundings.read)
+        self.acts = Acts(
+            world,
+            self.inbox,
+            self.pace,
+            self.desk,
+            self.sight,
+            self.drivers,
+            self.telling,
+            wake=self.wake,
+            why_paused=lambda: self.why_paused,
+        )
+        self.desk.acted = self.telling.acted
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -157,9 +170,12 @@ class Course:
                 self.inbox.put(pending)  # decided here: it is written down when the world goes on
             else:
                 self.desk.turn_away(pending, refusal)
-        for step in self.pace.steps:
-            self.desk.refuse(step.asker, refusal)
-        self.pace.steps.clear()
+        while self.pace.steps:
+            step = self.pace.steps.popleft()
+            if step.act is None:
+                self.desk.refuse(step.asker, refusal)
+            else:
+                self.acts.give_up(step.act, refusal, at_once=True)
         self.waits.wake_all("now")
         self.desk.tell_now(replies.paused(self.id, reason), self._change())
 
@@ -299,9 +315,14 @@ class Course:
         """One of the ticks that the owner asked for has run."""
         step = self.pace.steps[0]
         step.ticks -= 1
-        if not step.ticks:
-            self.pace.steps.popleft()
+        if step.ticks:
+            return
+        self.pace.steps.popleft()
+        if step.act is None:
             self.desk.answer(step.asker, protocol.Stepped(world=self.id, tick=self.world.tick))
+        else:
+            self.acts.ticked(step.act)
+        self.acts.begin_next()
 
     def _begin(self) -> None:
         """Tick from now on; what waits for players waits for the whole time."""
@@ -427,10 +448,14 @@ class Course:
         refusal = refusals.world_ended(self.id, self.game, status, reason)
         for pending in (*also_refuse, *self.inbox.drain()):
             self.desk.refuse_pending(pending, refusal)
-        for step in self.pace.steps:  # fewer ticks than were asked for: the game may have ended in one of them
+        while self.pace.steps:  # fewer ticks than were asked for: the game may have ended in one of them
+            step = self.pace.steps.popleft()
+            finished = status == "finished"
+            if step.act is not None:
+                self.acts.give_up(step.act, None if finished and step.act.begun else refusal, at_once=False)
+                continue
             stepped = protocol.Stepped(world=self.id, tick=self.world.tick)
-            self.desk.answer(step.asker, stepped if status == "finished" else refusal)
-        self.pace.steps.clear()
+            self.desk.answer(step.asker, stepped if finished else refusal)
         for waiting in self.waits.take_all():
             self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
         self.audience.world_ended()

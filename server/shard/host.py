@@ -14,9 +14,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, Final
-
-import msgspec
+from typing import Any
 
 from eventlog.records import Genesis, JoinEntry
 from games.errors import ObservationFailed, WorldFaulted
@@ -40,10 +38,7 @@ from server.shard.sight import logged
 from server.shard.surroundings import Surroundings
 from worldline import protocol
 
-RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
-
 _log = logging.getLogger("worldline.shard")
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class WorldHost:
@@ -94,7 +89,7 @@ class WorldHost:
             self._desk.refuse_join(asker, message.agent, refusals.world_paused(self.id, self.course.why_paused))
             return
         if not self._inbox.has_room(len(granted.new)):
-            overloaded = replies.overloaded(self.id, len(self._inbox), self._retry_after_ms)
+            overloaded = replies.overloaded(self.id, len(self._inbox), self.course.pace.retry_after_ms)
             self._desk.refuse_join(asker, message.agent, overloaded)
             return
         new = [PendingJoin([], message.agent, message.session, message.name, seat) for seat in granted.new]
@@ -120,21 +115,11 @@ class WorldHost:
         if message.player in self.world.players and message.seen_tick is not None:
             self._drivers.heard(message.player).saw(message.seen_tick)
         pace, paused = self.course.pace, self.course.why_paused
-        match admission.judge(self.world, self._inbox, pace, message, self._sight.status, self._retry_after_ms):
+        match admission.judge(self.world, self._inbox, pace, message, self._sight.status):
             case admission.Taken() if paused is not None:
                 self._desk.refuse(asker.asker, refusals.world_paused(self.id, paused))
-            case admission.Taken(seq, args):
-                pending = PendingInput(
-                    player=message.player,
-                    seq=seq,
-                    name=message.name,
-                    args=args,
-                    note=message.note,
-                    seen_tick=message.seen_tick,
-                    received_ms=_now_ms(),
-                    askers=[asker],
-                    size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
-                )
+            case admission.Taken() as taken:
+                pending = admission.pending_input(message, taken, asker)
                 self._inbox.put(pending)
                 self._wait_at_most(message.wait_ms, pending, asker)
                 if not pace.realtime:
@@ -148,6 +133,15 @@ class WorldHost:
                     self.course.end_faulted(self._sight.fault)
             case error:
                 self._desk.refuse(asker.asker, error)
+
+    def act(self, link: Link[Any], message: messages.ActPlayers) -> None:
+        """Let several players act, and run ticks if the owner of a manual world says so."""
+        asker = Asker(link, message.request)
+        refusal = None if message.step is None else self._not_yours(message.agent)
+        if refusal is None:
+            self.course.acts.put(asker, message)
+        else:
+            self._desk.refuse(asker, refusal)
 
     def _wait_at_most(self, wait_ms: int, pending: PendingInput, asker: InputAsker) -> None:
         """Tell an asker that its input is pending, if its tick has not run by then. The input stays."""
@@ -297,10 +291,6 @@ class WorldHost:
     def statistics(self, now_s: float) -> messages.WorldStatistics:
         """What the world has cost."""
         return reports.statistics(self.world, self.course.meters, now_s)
-
-    @property
-    def _retry_after_ms(self) -> int:
-        return RETRY_NEXT_TICK_MS + int(1000 / self._manifest.tick_hz)
 
 
 def _now_ms() -> int:

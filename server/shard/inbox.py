@@ -8,6 +8,7 @@ No I/O, no clock. The inbox is bounded: a full one refuses, it never drops.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from typing import Any, Final, NamedTuple
 
 from games.errors import ArgumentProblem
 from games.manifest import Manifest
+from server import messages
 from server.link import Link
+from worldline import protocol
 
 INBOX_LIMIT: Final = 256  # entries per world and tick: more than 8 players at 10 inputs/s can need in a long pause
 INBOX_LIMIT_BYTES: Final = 2 * 2**20  # of args and notes: one tick's record must fit into the log (4 MiB)
@@ -71,11 +74,14 @@ class PendingLeave:
 
 
 class InputAsker(NamedTuple):
-    """One request that waits for an input's outcome."""
+    """One request that waits for an input's outcome, which may be one of several of an act."""
 
     asker: Asker
     observe: bool
     since: int
+    act: Act | None = None
+    place: int = 0
+    """Which of the inputs of ``act`` it is."""
 
 
 @dataclass(slots=True)
@@ -94,6 +100,29 @@ class PendingInput:
     """Of args and note, as the log will hold them."""
     observed_tick: int | None = None
     """The last tick that its agent had been shown; noted when the input is logged."""
+
+
+@dataclass(slots=True, eq=False)
+class Act:
+    """A request that lets several players act. Its inputs wait in the inbox as others do."""
+
+    asker: Asker
+    message: messages.ActPlayers
+    outcomes: list[protocol.Outcome | protocol.Error | None]
+    """By input, as far as they are known."""
+    pending: list[PendingInput]
+    begun: bool = False
+    ticking: bool = False
+    """Its ticks have not all run."""
+    refusal: protocol.Error | None = None
+    """Why there are fewer ticks than it wanted."""
+    timer: asyncio.TimerHandle | None = None
+    answered: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is known that there is to know of it."""
+        return not self.ticking and None not in self.outcomes
 
 
 @dataclass(slots=True)

@@ -19,10 +19,10 @@ from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
 from games.runtime.world import World
 from replays.replay import Replay, replay
+from replays.report import versions_here
 from server.callpage import CallPage
 from server.messages import OpenWorld
 from server.shard.history import History
-from server.versions import genesis_versions
 from worldline import protocol
 
 _log = logging.getLogger("worldline.shard")
@@ -55,7 +55,7 @@ def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Ope
         ranked=order.ranked,
         private=order.private,
         engine=engine.digest,
-        versions=genesis_versions(),
+        versions=versions_here(),
         created_ms=time.time_ns() // 1_000_000,
         forked_from=None,
     )

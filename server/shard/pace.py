@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from games.runtime.world import World
 from server.shard import clocks
-from server.shard.inbox import Asker, Inbox
+from server.shard.inbox import Act, Asker, Inbox
+
+RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick
 
 
 @dataclass(slots=True)
 class Step:
-    """What is left of a request for ticks."""
+    """What is left of a request for ticks, which may be an act's."""
 
     asker: Asker
     ticks: int
+    act: Act | None = None
 
 
 class Pace:
@@ -35,6 +39,11 @@ class Pace:
         self.one_each = world.code.manifest.clock in ("lockstep", "turn")
         """Whether a player acts once per tick, and only when it is awaited."""
         self.steps: deque[Step] = deque()
+
+    @property
+    def retry_after_ms(self) -> int:
+        """When what waits now will have been applied."""
+        return RETRY_NEXT_TICK_MS + int(1000 / self._world.code.manifest.tick_hz)
 
     @property
     def realtime(self) -> bool:

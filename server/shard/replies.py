@@ -247,6 +247,13 @@ def already_acted(player: str, tick: int) -> protocol.Error:
     )
 
 
+def of_an_act(error: protocol.Error, place: int, player: str) -> protocol.Error:
+    """The refusal of one input of an act: nothing of the act is taken."""
+    error.path = f"inputs[{place}].{error.path}" if error.path else f"inputs[{place}]"
+    error.message = f"{player}: {error.message} (so none of the inputs was taken)"
+    return error
+
+
 def too_late(expires_tick: int, tick: int) -> protocol.Error:
     """The input was meant for a tick that has run."""
     return protocol.Error(

@@ -23,6 +23,7 @@ from server.shard.desk import Desk
 from server.shard.drivers import Drivers
 from server.shard.history import History
 from server.shard.inbox import (
+    Act,
     Inbox,
     InputAsker,
     JoinAsker,
@@ -98,7 +99,32 @@ class Telling:
         """Answer an input with its outcome."""
         seen = self._sight.beside(outcome.player, asker.since) if asker.observe else None
         reply = replies.outcome(self._world.id, outcome, seen_tick=seen_tick, duplicate=duplicate, seen=seen)
-        self._desk.answer(asker.asker, reply)
+        self._desk.answer_input(asker, reply)
+
+    def acted(self, act: Act, *, at_once: bool = False) -> None:
+        """Answer an act of which everything is known that there is to know, or to be waited for."""
+        if act.answered:
+            return
+        act.answered = True
+        if act.timer is not None:
+            act.timer.cancel()
+        outcomes = [outcome for outcome in act.outcomes if outcome is not None]
+        done = any(isinstance(outcome, protocol.Outcome) for outcome in outcomes)
+        first = next(iter(outcomes), act.refusal)
+        if not done and isinstance(first, protocol.Error):
+            if at_once:
+                self._desk.refuse(act.asker, first)
+            else:
+                self._desk.answer(act.asker, first)
+            return
+        seen = [self._sight.beside(viewer.player, viewer.since) for viewer in act.message.viewers]
+        acted = protocol.Acted(
+            world=self._world.id,
+            tick=self._world.tick,
+            outcomes=outcomes,
+            observations=[observation for observation in seen if observation is not None] or None,
+        )
+        self._desk.answer(act.asker, acted)
 
     def joined(self, asker: JoinAsker) -> None:
         """Answer a join with its seats, which its session drives from now on."""

@@ -81,9 +81,8 @@ def test_a_world_in_a_replay_file_is_forked_into_a_folder_that_lacks_its_code(
 @pytest.mark.parametrize(
     ("address", "code", "says"),
     [
-        (WORLD, 2, "is no world at a tick"),
-        (f"{WORLD}@x", 2, "is no world at a tick"),
-        ("@5", 2, "is no world at a tick"),
+        (WORLD, 2, "say at which tick"),
+        (f"{WORLD}@x", 2, "a world at a tick is written like w_0k3f@812"),
         (f"{WORLD}@100000", 1, f"{WORLD}@100000: the log goes from tick 0 to tick "),
         ("w_nowhere@5", 1, "no world w_nowhere"),
         ("none.replay@5", 1, "none.replay"),

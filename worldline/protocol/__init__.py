@@ -22,6 +22,7 @@ from typing import Final
 
 from worldline.protocol.base import (
     JSON_SUBPROTOCOL,
+    MAX_ACT_INPUTS,
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
@@ -66,6 +67,7 @@ from worldline.protocol.errors import (
 )
 from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
+    Acted,
     Created,
     EventItem,
     GamesReply,
@@ -94,6 +96,8 @@ from worldline.protocol.replies import (
 from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
+    Act,
+    ActInput,
     ClientMessage,
     Control,
     Create,
@@ -130,6 +134,7 @@ ServerMessage = (
     | Created
     | Joined
     | Outcome
+    | Acted
     | Observation
     | Left
     | Stepped
@@ -153,6 +158,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Worlds: WorldsReply,
     Create: Created,
     Join: Joined,
+    Act: Acted,
     Input: Outcome,
     Observe: Observation,
     Leave: Left,
@@ -181,6 +187,7 @@ __all__ = [
     "CLOSE_TOO_SLOW",
     "ERROR_CODES",
     "JSON_SUBPROTOCOL",
+    "MAX_ACT_INPUTS",
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
@@ -198,6 +205,9 @@ __all__ = [
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
     "WORLD_STATUSES",
+    "Act",
+    "ActInput",
+    "Acted",
     "ClientMessage",
     "Closed",
     "Control",

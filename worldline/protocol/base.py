@@ -18,6 +18,7 @@ MAX_STEP_TICKS: Final = 10_000
 MAX_WAIT_MS: Final = 25_000  # shorter than what proxies and HTTP clients allow a silent request
 MAX_KINDS: Final = 64
 MAX_SEATS: Final = 256  # of one agent in one world
+MAX_ACT_INPUTS: Final = 256  # one for each of them
 MAX_WATCH_HZ: Final = 10  # frames a second: what moves is drawn in between by whoever shows it
 MIN_WATCH_HZ: Final = 0.1
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.

@@ -11,6 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from worldline.protocol import (
+    Act,
+    Acted,
+    ActInput,
     Closed,
     Control,
     Create,
@@ -111,7 +114,19 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Create(id=2, game="tsunami", seed=7, clock="manual", private=True),
     Join(id=2, game="tsunami", observe=True),
     Join(id=2, world=_OWN_WORLD, join_code="4F7K2M9Q"),
+    Join(id=2, world=_OWN_WORLD, seats=2),
+    Join(id=2, world=_WORLD, player="p_3", take=True),
     Input(id=3, world=_WORLD, name="move", args={"to": "home"}, seq=1, note="the wave is near", seen_tick=1830),
+    Act(
+        id=12,
+        world=_OWN_WORLD,
+        inputs=[
+            ActInput(player="p_1", name="move", args={"to": "home"}, seq=4),
+            ActInput(player="p_2", name="collect", args={"relic": "r12"}, seq=4, note="3 away"),
+        ],
+        step=30,
+        at_tick=60,
+    ),
     Observe(id=5, world=_WORLD, since=6, until="event", kinds=["hit_by_wave", "arrived"], wait_ms=20000),
     Leave(id=6, world=_WORLD),
     Step(id=7, world=_OWN_WORLD, ticks=60, at_tick=0),
@@ -258,6 +273,15 @@ REPLIES: Final[tuple[Reply, ...]] = (
         code="too_far",
         message="no free relic within 5 units",
         hint="move to one first",
+    ),
+    Acted(
+        re=12,
+        world=_OWN_WORLD,
+        tick=90,
+        outcomes=[
+            Outcome(world=_OWN_WORLD, player="p_1", seq=4, status="applied", tick=61, result={"walk_s": 4}),
+            Outcome(world=_OWN_WORLD, player="p_2", seq=4, status="applied", tick=61, result={"carrying": 1}),
+        ],
     ),
     _SEEN,
     Left(re=6, world=_WORLD, player="p_3"),

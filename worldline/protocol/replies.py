@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from worldline.protocol.base import Number, Reply, Role, Woke, WorldStatus
+from worldline.protocol.errors import Error
 
 
 class Limits(msgspec.Struct, kw_only=True):
@@ -278,6 +279,16 @@ class Outcome(Reply, tag="outcome", kw_only=True):
     def ok(self) -> bool:
         """Whether the game applied the input."""
         return self.status == "applied"
+
+
+class Acted(Reply, tag="acted", kw_only=True):
+    """What became of an `Act`, by ``tick``. ``outcomes`` are those of its inputs, in their order; an input whose player
+    has gone before it could be applied has an `Error` there. ``observations``: what each of your players sees then."""
+
+    world: str
+    tick: int
+    outcomes: list[Outcome | Error]
+    observations: list[Observation] | None = None
 
 
 class Left(Reply, tag="left", kw_only=True):

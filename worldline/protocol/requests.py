@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from worldline.protocol.base import (
+    MAX_ACT_INPUTS,
     MAX_INTEGER,
     MAX_KINDS,
     MAX_SEATS,
@@ -59,14 +60,15 @@ class Worlds(Request, tag="worlds", kw_only=True):
 
 
 class Create(Request, tag="create", kw_only=True):
-    """Make a world of your own: with ``settings``, a ``seed`` or the manual ``clock`` it is not ranked; a ``private``
-    one is joined by its join code only."""
+    """Make a world of your own: with ``settings``, a ``seed``, the manual ``clock`` or ``bots`` it is not ranked; a
+    ``private`` one is joined by its join code only. ``bots``: so many of the game's sample bots play in it."""
 
     game: Ident
     settings: dict[str, Any] | None = None
     seed: Natural | None = None
     clock: Literal["manual"] | None = None
     private: bool = False
+    bots: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
 
 
 class Join(Request, tag="join", kw_only=True):
@@ -104,6 +106,31 @@ class Input(Request, tag="input", kw_only=True):
     note: str | None = None
     seen_tick: Natural | None = None
     expires_tick: Natural | None = None
+    observe: bool = False
+    wait_ms: WaitMs | None = None
+
+
+class ActInput(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one player does in an `Act`, as in `Input`."""
+
+    player: Ident
+    name: Ident
+    args: dict[str, Any] | None = None
+    seq: Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)] | None = None
+    note: str | None = None
+
+
+class Act(Request, tag="act", kw_only=True):
+    """Let several players of yours act, each once: their ``inputs`` are taken all or none, and applied in one tick.
+
+    With ``step`` the owner of a manual world runs so many ticks, the first of which applies the inputs: one round trip
+    a tick. ``at_tick``: only if the world is at that tick. With ``observe`` all players that you drive in this world
+    see what there is after the last tick. Sent again with the same seqs, it is the same act, and steps no further."""
+
+    world: Ident
+    inputs: Annotated[list[ActInput], msgspec.Meta(max_length=MAX_ACT_INPUTS)]
+    step: Annotated[int, msgspec.Meta(ge=1, le=MAX_STEP_TICKS)] | None = None
+    at_tick: Natural | None = None
     observe: bool = False
     wait_ms: WaitMs | None = None
 
@@ -184,6 +211,7 @@ ClientMessage = (
     | Create
     | Join
     | Input
+    | Act
     | Observe
     | Leave
     | Step
@@ -201,6 +229,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Create,
     Join,
     Input,
+    Act,
     Observe,
     Leave,
     Step,
