@@ -118,9 +118,10 @@ class Running:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.output.append(line)
-            address = re.search(r"wss?://\S+/ws\b", line)
+            # A demo prints where its page is, a server where clients connect.
+            address = re.search(r"(?:ws|http)(s?://\S+?/)(?:ws)?\s", line)
             if address and not self.url:
-                self.url = address[0]
+                self.url = f"ws{address[1]}ws"
                 self._said_url.set()
         self._said_url.set()
 

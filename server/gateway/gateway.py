@@ -234,8 +234,11 @@ class Gateway:
             if session.agent is not None:
                 raise refusals.second_hello(request.id)
             return
-        is_ping = isinstance(request, protocol.Ping)
-        wait = await (session.admission.ping() if is_ping else session.admission.request())
+        wait = None
+        if isinstance(request, protocol.Ping):
+            wait = await session.admission.ping()
+        elif session.is_limited(request):
+            wait = await session.admission.request()
         if wait is not None:
             raise refusals.rate_limited(wait, request.id)
         if session.agent is None:

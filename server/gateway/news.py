@@ -105,7 +105,10 @@ class News:
             case messages.WorldMade():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
-                    self._answers.reply(waiting, requests.created(waiting.request, message.world, self._config.secret))
+                    made = requests.created(waiting.request, message.world, self._config.secret)
+                    if made.join_code is not None:
+                        waiting.session.note_private(made.world)
+                    self._answers.reply(waiting, made)
             case messages.GameCounts():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
@@ -143,6 +146,8 @@ class News:
             return
         # Also for a client that has gone meanwhile: its place is reserved, and joining is how a reservation ends.
         assert isinstance(waiting.request, protocol.Join)
+        if placed.private:
+            waiting.session.note_private(placed.world)
         self.ask(waiting, requests.join_world(waiting.request, waiting.session, placed))
 
     def _on_world_found(self, waiting: Waiting, found: messages.WorldFound) -> None:

@@ -115,6 +115,7 @@ class Placed(Message, tag="placed"):
     world: str
     game: str
     shard: int
+    private: bool = False
 
 
 class WorldMade(Message, tag="world_made"):
@@ -167,6 +168,8 @@ class SessionPlayer(Message):
     tick: int
     yours: bool = True
     """False: another session of the same agent has it."""
+    private: bool = False
+    """Whether its world is."""
 
 
 class SessionFound(Message, tag="session_found"):

@@ -21,6 +21,7 @@ from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.world import World
 from server import messages, refusals
 from server.link import Link
+from server.rates import InputRate
 from server.shard import admission, replies, reports, seating
 from server.shard.course import Course
 from server.shard.history import History
@@ -52,11 +53,12 @@ class WorldHost:
         surroundings: Surroundings,
         genesis: Genesis,
         *,
+        rate: InputRate | None,
         eager: bool,
         dev: bool,
         fair_play: bool,
     ) -> None:
-        self.course = Course(world, history, surroundings, eager=eager, dev=dev, fair_play=fair_play)
+        self.course = Course(world, history, surroundings, rate=rate, eager=eager, dev=dev, fair_play=fair_play)
         self.world = world
         self.id = world.id
         self._genesis = genesis
@@ -120,6 +122,7 @@ class WorldHost:
                 self._desk.refuse(asker.asker, refusals.world_paused(self.id, paused))
             case admission.Taken() as taken:
                 pending = admission.pending_input(message, taken, asker)
+                pace.take(message.player)
                 self._inbox.put(pending)
                 self._wait_at_most(message.wait_ms, pending, asker)
                 if not pace.realtime:

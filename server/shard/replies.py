@@ -16,6 +16,7 @@ from games.nearest import by_nearness, did_you_mean
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
 from server import messages, refusals
+from server.rates import INPUT_RATE_HZ
 from server.shard.inbox import PendingInput
 from worldline import protocol
 
@@ -214,6 +215,16 @@ def overloaded(world: str, waiting: int, retry_after_ms: int) -> protocol.Error:
         message=f"{waiting} inputs already wait for the next tick of world {world}",
         hint="send it again after retry_after_ms; its seq is still free",
         retry_after_ms=retry_after_ms,
+    )
+
+
+def rate_limited(player: str, wait_ms: int) -> protocol.Error:
+    """The player sends more than a shard takes, through whatever gateways."""
+    return protocol.Error(
+        code="rate_limited",
+        message=f"player {player} may send {INPUT_RATE_HZ:g} inputs a second, over all connections",
+        hint="send it again after retry_after_ms; its seq is still free",
+        retry_after_ms=wait_ms,
     )
 
 

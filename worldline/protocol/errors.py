@@ -106,6 +106,8 @@ CLOSE_CODES: Final[dict[int, str]] = {
     CLOSE_RESTART: "the server restarts: come back after N",
     CLOSE_TAKEN_OVER: "a newer connection of your session has taken over: do not retry",
     CLOSE_TOO_SLOW: "too slow, or silent: come back after N",
-    CLOSE_FLOODING: "100 refusals within 10 s: come back after N, and heed `retry_after_ms`",
+    CLOSE_FLOODING: (
+        "100 refusals within 10 s that you could have spared yourself: come back after N, and heed `retry_after_ms`"
+    ),
 }
 """Every code with which the server closes a connection. N is in the reason: ``retry_after_ms=N; text``."""
