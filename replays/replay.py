@@ -116,7 +116,7 @@ class Replay(Execution):
             parts.append(stored.record)
             self._ahead.clear()
             self.records_done += 1
-            self.position = _behind(stored, self.position)
+            self.position = behind(stored, self.position)
         return parts
 
     def _begin_with_snapshot(self, start: Literal["latest", "earliest"]) -> bool:
