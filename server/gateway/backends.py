@@ -36,6 +36,7 @@ Question = (
     | messages.PlayerInput
     | messages.ActPlayers
     | messages.ObservePlayer
+    | messages.SubscribePlayer
     | messages.LeaveWorld
     | messages.StepWorld
     | messages.PlayWorld
@@ -57,6 +58,8 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
+    pushed: asyncio.Future[messages.AnyAnswer | None] | None = None
+    """Nobody has asked: the answer is for a subscriber; None: there is none."""
     instead_of: str | None = None
     """Nobody has asked: the client's stream of this name has gone, and is to go on."""
 

@@ -26,6 +26,7 @@ from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.refusals import Refused
 from server.gateway.session import Session, detached
+from server.gateway.subscriptions import Subscriptions, settle
 from server.gateway.watching import Watches, in_encoding
 from worldline import protocol
 
@@ -48,6 +49,7 @@ class News:
         greeting: Greeting,
         answers: Answers,
         watches: Watches,
+        subscriptions: Subscriptions,
         sessions: Set[Session],
     ) -> None:
         self._config = config
@@ -58,6 +60,7 @@ class News:
         self._greeting = greeting
         self._answers = answers
         self._watches = watches
+        self._subscriptions = subscriptions
         self._sessions = sessions
 
     def ask(self, waiting: Waiting, step: requests.Ask) -> None:
@@ -178,6 +181,8 @@ class News:
                 self._greeting.absent(waiting, message.reason, message.tick)
             case messages.Watched():
                 self._watched(shard, waiting, message)
+            case messages.Answer() if waiting.pushed is not None:
+                settle(waiting.pushed, message.message)
             case messages.Answer() if waiting.instead_of is not None:
                 assert isinstance(message.message, protocol.Error)
                 reason = message.message.message
@@ -208,6 +213,8 @@ class News:
                     return
             case protocol.Outcome():
                 session.saw(answer.observation)
+            case protocol.Subscribed():
+                self._subscriptions.begin(waiting, answer)
             case protocol.Acted():
                 for observation in answer.observations or ():
                     session.saw(observation)
@@ -244,7 +251,9 @@ class News:
         self._watches.shard_lost(shard)
         for waiting in self._backends.take_all(shard):
             assert waiting.question is not None
-            if repeatable(waiting.question):
+            if waiting.pushed is not None:
+                settle(waiting.pushed, None)
+            elif repeatable(waiting.question):
                 self._held.put(waiting.question, waiting)
             else:
                 self._answers.reply(waiting, refusals.fate_unknown(waiting.world or "", waiting.request.id))
@@ -255,7 +264,12 @@ class News:
         for session in sessions:
             for seat in session.seats_in(world):
                 seat.shard = shard
-                driven = messages.PlayerDriven(world=world, player=seat.player, session=session.id or "")
+                driven = messages.PlayerDriven(
+                    world=world,
+                    player=seat.player,
+                    session=session.id or "",
+                    events_since=seat.next_event if seat.events else None,
+                )
                 self._backends.tell(shard, driven)
         for question, waiting in self._held.take(world):
             if isinstance(question, messages.ObservePlayer) and question.wait is not None:
@@ -276,6 +290,9 @@ class News:
             return
         session = self._fanout.driver(push.world, push.player)
         if session is None:
+            return
+        if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):
+            self._subscriptions.push(session, message)
             return
         if isinstance(message, protocol.Closed):
             session.drop_seat(push.world, push.player)

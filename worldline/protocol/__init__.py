@@ -29,10 +29,12 @@ from worldline.protocol.base import (
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_OBSERVE_HZ,
     MAX_SEATS,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
     MAX_WATCH_HZ,
+    MIN_OBSERVE_HZ,
     MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
@@ -65,7 +67,7 @@ from worldline.protocol.errors import (
     Error,
     ErrorCode,
 )
-from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
+from worldline.protocol.pushes import Closed, Event, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
     Acted,
     Created,
@@ -89,6 +91,7 @@ from worldline.protocol.replies import (
     SeatedPlayer,
     Spectate,
     Stepped,
+    Subscribed,
     Welcome,
     WorldsReply,
     WorldSummary,
@@ -112,6 +115,7 @@ from worldline.protocol.requests import (
     Play,
     Rules,
     Step,
+    Subscribe,
     Watch,
     Worlds,
 )
@@ -145,6 +149,8 @@ ServerMessage = (
     | Frame
     | Pong
     | Error
+    | Subscribed
+    | Event
     | Started
     | Closed
     | RulesChanged
@@ -161,6 +167,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Act: Acted,
     Input: Outcome,
     Observe: Observation,
+    Subscribe: Subscribed,
     Leave: Left,
     Step: Stepped,
     Play: Playing,
@@ -171,7 +178,17 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
+PUSHES: Final[tuple[type[Reply], ...]] = (
+    Started,
+    Closed,
+    Event,
+    Observation,
+    RulesChanged,
+    Notice,
+    Watching,
+    Static,
+    Frame,
+)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -194,10 +211,12 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_OBSERVE_HZ",
     "MAX_SEATS",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
     "MAX_WATCH_HZ",
+    "MIN_OBSERVE_HZ",
     "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
     "PUSHES",
@@ -215,6 +234,7 @@ __all__ = [
     "Created",
     "Error",
     "ErrorCode",
+    "Event",
     "EventItem",
     "Format",
     "Frame",
@@ -263,6 +283,8 @@ __all__ = [
     "Static",
     "Step",
     "Stepped",
+    "Subscribe",
+    "Subscribed",
     "Until",
     "WaitMs",
     "Watch",
