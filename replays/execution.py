@@ -7,6 +7,9 @@ what it left behind in the middle cannot be reproduced, so a fault repeats the f
 A code entry goes on with other code, by the same way as a snapshot is restored (`World.reload`). In a record between
 ticks it may also undo the tick record right before it, which is then not run.
 
+A world that was forked from another begins with its origin, the state that stands behind its genesis. A join of a
+player who is there already takes a seat that is vacant in such a world.
+
 A checkpoint record says what the hash of the whole state was after its tick: that is compared, too.
 
 Not here: where records come from, and where in the log this is (``replay.py``).
@@ -15,22 +18,35 @@ Not here: where records come from, and where in the log this is (``replay.py``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from eventlog import frame, records
 from eventlog.reader import StoredRecord
 from eventlog.store import Store
 from games.code import Engine, GameCode
-from games.errors import GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
-from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
+from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
+from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
+from games.runtime.snapshots import state_hash
 from games.runtime.world import World
+from replays import origins
 from replays.claims import Claims
 from replays.errors import CannotReplay, Diverged
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A logged ``entry``, in words, that did not fit a world at ``tick``, and why."""
+
+    tick: int
+    entry: str
+    why: str
 
 
 def starts_at(record: records.Record) -> int | None:
@@ -56,8 +72,17 @@ class Execution:
     world: World
     genesis: records.Genesis
 
-    def __init__(self, world: str, store: Store, instead: tuple[GameCode, Engine] | None) -> None:
-        """``instead``: code and engine to execute with, whatever the log names."""
+    def __init__(
+        self, world: str, store: Store, instead: tuple[GameCode, Engine] | None = None, *, strict: bool = True
+    ) -> None:
+        """``instead``: code and engine to execute with, whatever the log names.
+
+        Not ``strict``: nothing is compared, and entries that do not fit the world any more are left out: it goes its
+        own way on the same inputs.
+        """
+        self.strict = strict
+        self.left_out: list[LeftOut] = []
+        """What did not fit, if it was not strict."""
         self._name = world
         self._store = store
         self._instead = instead
@@ -65,8 +90,11 @@ class Execution:
         self._faulted_ticks: set[int] = set()
         self.listener: Listener | None = None
 
-    def begin(self) -> None:
-        """Make the world that the genesis says: nothing has happened yet."""
+    def begin(self, origin: Sequence[records.Origin] = ()) -> None:
+        """Make the world that the genesis says: nothing has happened yet. ``origin``: of a fork, what it begins with.
+
+        Raises `CannotReplay`, and `Diverged` if the state is not what the origin says.
+        """
         self.ended: records.Fault | records.Close | None = None
         self.until = 0
         self.joined: dict[str, records.JoinEntry] = {}
@@ -74,6 +102,11 @@ class Execution:
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.compared_tick = 0
+        self.is_begun = False
+        """Whether a record of many ticks has been compared, and some of its ticks have run."""
+        if self.genesis.forked_from is not None:
+            self._begin_with(origin)
+            return
         code, engine = self.load(self.genesis, self.genesis.digest, self.genesis.engine)
         self.world = World.load(
             code,
@@ -83,8 +116,20 @@ class Execution:
             engine=engine,
             clock=self.genesis.clock,
         )
-        self.is_begun = False
-        """Whether a record of many ticks has been compared, and some of its ticks have run."""
+
+    def _begin_with(self, origin: Sequence[records.Origin]) -> None:
+        """Make the world whose state stands behind its genesis."""
+        state = origins.state_of(self.genesis, origin)
+        first = origin[0]
+        self.until = self.compared_tick = first.tick
+        code, engine = self.load(self.genesis, first.code, self.genesis.engine)
+        try:
+            self.world = World.restore(code, state, engine=engine)
+            found = state_hash(self.world.snapshot(), engine=engine)
+        except (SnapshotUnreadable, StateNotSaveable) as error:
+            raise CannotReplay(self._name, first.tick, f"the state that it begins with: {error}") from error
+        if found != first.hash:
+            raise Diverged(self._name, first.tick, frame.file_name(1), 0, first.hash, found, checkpoint="of its origin")
 
     def load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
         """The code and the engine of these digests. Raises `UnknownDigest`, `GameError`."""
@@ -127,7 +172,7 @@ class Execution:
                 self.ended = record
             case records.Checkpoint() as record:
                 self._check_state(stored, record)
-            case records.Genesis() | records.Open():
+            case records.Genesis() | records.Open() | records.Origin():
                 pass  # Nothing happens in the world.
 
     def execute_part(self, stored: StoredRecord, tick: int) -> None:
@@ -162,22 +207,27 @@ class Execution:
         """Run up to the tick that broke; the record claims nothing new."""
         with contextlib.suppress(WorldFaulted):  # entries between ticks may have been what broke it
             self.run_empty(record.tick - 1)
-        if record.fingerprint != self.fingerprint:
+        if self.strict and record.fingerprint != self.fingerprint:
             raise self._diverged(stored, record.tick - 1, record.fingerprint, self.fingerprint)
 
     def _check_state(self, stored: StoredRecord, record: records.Checkpoint) -> None:
         """Compare the hash that a checkpoint claims with that of the state after its tick, if it was passed here."""
         self._run_to(record.tick)
         found = self._claims.found(record.tick)
-        if found and record.hash not in found:
+        if self.strict and found and record.hash not in found:
             place = frame.file_name(stored.file), stored.offset
             raise Diverged(
                 self._name, record.tick, *place, expected=record.hash, got=found[-1], checkpoint=record.snapshot
             )
+        self._claims.came_true(record.tick)
+
+    def claimed_state(self, tick: int) -> bytes | None:
+        """The snapshot of the state after ``tick``, of which a checkpoint has not been found to be true."""
+        return self._claims.state(tick)
 
     def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         self.fingerprint = self.world.fingerprint()
-        if self.world.tick != tick or self.fingerprint != expected:
+        if self.strict and (self.world.tick != tick or self.fingerprint != expected):
             raise self._diverged(stored, tick, expected, self.fingerprint)
         self.compared_tick = tick
 
@@ -196,6 +246,10 @@ class Execution:
             if not logged and not record.ran:
                 return
         entries = [self.runnable(record.tick, entry) for entry in logged]
+        if not self.strict:
+            entries = self._fitting(record, entries)
+            if self.world.finished is not None:
+                return
         try:
             if record.ticks > 1:
                 self.run_empty(record.tick + record.ticks - 1)
@@ -217,6 +271,37 @@ class Execution:
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
 
+    def _fitting(self, record: records.Tick, entries: list[AnyEntry]) -> list[AnyEntry]:
+        """Those entries that fit the world as it is, with the seqs that come next in it; notes the others."""
+        fitting: list[AnyEntry] = []
+        given: Counter[str] = Counter()
+        for entry in entries:
+            renumbered = entry
+            if isinstance(entry, Input) and entry.player in self.world.players:
+                seq = self.world.players[entry.player].next_seq + given[entry.player]
+                renumbered = Input(player=entry.player, seq=seq, name=entry.name, args=entry.args)
+            why = self._misfit([*fitting, renumbered])
+            if why is None:
+                fitting.append(renumbered)
+                if isinstance(entry, Input):
+                    given[entry.player] += 1
+            else:
+                self.left_out.append(LeftOut(tick=record.tick, entry=_words(entry), why=why))
+        return fitting
+
+    def _misfit(self, entries: list[AnyEntry]) -> str | None:
+        """Why the last of these does not fit, if those before it do."""
+        if self.world.finished is not None:
+            return "the world has finished"
+        manifest, entry = self.world.code.manifest, entries[-1]
+        try:
+            self.world.check(entries)
+            if isinstance(entry, Input):
+                manifest.check_input(entry.name, entry.args)
+        except (ValueError, ArgumentProblem) as problem:
+            return str(problem)
+        return None
+
     def _reload(self, tick: int, digest: str) -> None:
         """Go on with other code."""
         self.outcomes = []
@@ -235,6 +320,8 @@ class Execution:
             case records.JoinEntry():
                 self.joined[entry.player] = entry
                 self.visitors[entry.agent] = None
+                if entry.player in self.world.players:  # vacant, in a fork; else the world refuses it
+                    return Take(player=entry.player, agent=entry.agent, name=entry.name)
                 return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
             case records.LeaveEntry():
                 self.joined.pop(entry.player, None)
@@ -259,3 +346,13 @@ class Execution:
 def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     """Whether the next record takes the world back to before this one."""
     return following is not None and records.undoes(following.record, record)
+
+
+def _words(entry: AnyEntry) -> str:
+    match entry:
+        case Input():
+            return f"{entry.player} {entry.name} {msgspec.json.encode(entry.args).decode()}"
+        case Clock():
+            return f"clock {entry.clock}"
+        case _:
+            return f"{type(entry).__name__.lower()} of {entry.player}"

@@ -16,13 +16,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from eventlog import records
 from eventlog.errors import PositionUnknown
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, read_world, read_world_from
+from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from
 from eventlog.snapshot_file import Snapshot
 from eventlog.snapshots import Snapshots
 from eventlog.store import Store
@@ -30,12 +31,13 @@ from games.code import Engine, GameCode
 from games.errors import SnapshotUnreadable, StateNotSaveable
 from games.runtime.snapshots import decode_snapshot
 from games.runtime.world import World
+from replays import origins
 from replays.errors import CannotReplay, Diverged, ReplayError
 from replays.execution import Execution, starts_at
 from replays.keyframes import Keyframe, Keyframes
 from replays.standing import Standing, decode_standing
 
-__all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay"]
+__all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay", "start_of"]
 
 Start = Literal["genesis", "latest", "earliest"]
 """What a replay begins with: the genesis, or the latest (earliest) snapshot that can be used, else the genesis."""
@@ -58,23 +60,31 @@ class Replay(Execution):
         start: Start = "genesis",
         not_run: int | None = None,
         instead: tuple[GameCode, Engine] | None = None,
+        strict: bool = True,
     ) -> None:
-        super().__init__(world, Store.read_only(data), instead)
-        self._data = data
+        super().__init__(world, Store.read_only(data), instead, strict=strict)
+        self.data = data
         self._snapshots = Snapshots(data, world)
+        # Snapshots on disk are of the world that was, not of one that goes its own way.
+        self._jumps = strict and instead is None
         self._not_run = not_run
-        self._ahead: StoredRecord | None = None
+        self._ahead: list[StoredRecord] = []
         self.keyframes = Keyframes()
         """What `seek` goes back by; others than the default may be put here before."""
         if start == "genesis" or not self._begin_with_snapshot(start):
             self._begin()
         self.began_at_tick = self.world.tick
 
-    def _peek(self) -> StoredRecord | None:
+    def peek(self) -> StoredRecord | None:
         """Return the record that `step` will execute, or None at the end."""
-        if self._ahead is None:
-            self._ahead = next(self._stored, None)
-        return self._ahead
+        if not self._ahead:
+            self._ahead += islice(self._stored, 1)
+        return self._ahead[0] if self._ahead else None
+
+    @property
+    def first_tick(self) -> int:
+        """The first tick at which the world can be seen: 0, or where it was forked from another."""
+        return origins.first_tick(self.genesis)
 
     @property
     def epoch(self) -> int:
@@ -85,26 +95,36 @@ class Replay(Execution):
 
     def _begin(self) -> None:
         """Stand right after the genesis record."""
-        self.look_ahead(read_world(self._data, self._name), self._not_run)
-        self._stored = read_world(self._data, self._name)
+        self.look_ahead(read_world(self.data, self._name), self._not_run)
+        self._stored = read_world(self.data, self._name)
         first = next(self._stored, None)
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
-        self.begin()
-        self._ahead = None
+        self._ahead = []
         self.records_done = 1
         self.position = LogEnd(
             world=self._name, epoch=0, file=first.file, offset=first.offset + first.bytes, crc=first.crc, tick=0
         )
+        self.begin(self._take_origin())
         self._claims.begin(self.world, whole=True)
+
+    def _take_origin(self) -> list[records.Origin]:
+        """Go past what stands behind the genesis of a fork."""
+        parts: list[records.Origin] = []
+        while (stored := self.peek()) is not None and isinstance(stored.record, records.Origin):
+            parts.append(stored.record)
+            self._ahead.clear()
+            self.records_done += 1
+            self.position = behind(stored, self.position)
+        return parts
 
     def _begin_with_snapshot(self, start: Literal["latest", "earliest"]) -> bool:
         """Stand where a snapshot was taken, if there is one that can be used."""
         found = self._snapshots.usable()
         if not self._go_to_first(found if start == "latest" else reversed(list(found))):
             return False
-        self.look_ahead(read_world_from(self._data, self.position), self._not_run)
+        self.look_ahead(read_world_from(self.data, self.position), self._not_run)
         self._claims.begin(self.world, whole=False)
         return True
 
@@ -113,13 +133,17 @@ class Replay(Execution):
 
         Raises `Diverged` or `CannotReplay`, and `eventlog.errors.LogDamaged` where the log is damaged.
         """
-        stored = self._peek()
+        stored = self.peek()
         if stored is None:
             return None
-        self._ahead = None
-        self.execute(stored, self._peek)
+        del self._ahead[0]
+        try:
+            self.execute(stored, self.peek)
+        except ReplayError:
+            self._ahead.insert(0, stored)  # where somebody goes on who is less strict
+            raise
         self.records_done += 1
-        self.position = _behind(stored, self.position)
+        self.position = behind(stored, self.position)
         return stored
 
     def run(self) -> Replay:
@@ -141,6 +165,15 @@ class Replay(Execution):
         if ticks:
             self.run_empty(ticks[-1] if tick is None else tick)
         return self
+
+    def look_again(self) -> None:
+        """Go on with what the log has more by now, if this has come to its end: that of a running world grows.
+
+        Raises the errors of ``eventlog``."""
+        if not self._ahead and self.ended is None:
+            self.look_ahead(read_world_from(self.data, self.position), self._not_run)
+            self._claims.begin(self.world, whole=False)
+            self._stored = read_world_from(self.data, self.position)
 
     def close(self) -> None:
         """Let the world go."""
@@ -172,10 +205,10 @@ class Replay(Execution):
     def seek(self, tick: int) -> World:
         """Go to the world as it was after ``tick``, before the next one began; back or forward. Returns `world`.
 
-        Going back makes `world` another object. Below 0 stands 0, beyond the end of the log its end. Raises what `step`
-        raises: a replay that diverges does so here too.
+        Going back makes `world` another object. Below `first_tick` stands that, beyond the end of the log its
+        end. Raises what `step` raises: a replay that diverges does so here too.
         """
-        tick = max(tick, 0)
+        tick = max(tick, self.first_tick)
         if not self._go_near(tick) and self.world.tick > tick:
             self.world.close()
             self._begin()
@@ -183,7 +216,7 @@ class Replay(Execution):
 
     def advance(self, tick: int) -> World:
         """As `seek`, but only forward, and never by a jump: for those who look at every tick on the way."""
-        while (stored := self._peek()) is not None:
+        while (stored := self.peek()) is not None:
             starts = starts_at(stored.record)
             if starts is not None and starts > tick:
                 self.run_empty(tick)
@@ -206,7 +239,7 @@ class Replay(Execution):
         before = self.world
         frame = self.keyframes.at_or_before(tick)
         nearest = max(frame.tick if frame is not None else -1, before.tick if before.tick <= tick else -1)
-        if any(nearest < kept <= tick for kept in self._snapshots.ticks()):
+        if self._jumps and any(nearest < kept <= tick for kept in self._snapshots.ticks()):
             self._go_to_first(each for each in self._snapshots.usable(at_or_before=tick) if each.tick > nearest)
         if self.world is before and frame is not None and not frame.tick <= before.tick <= tick:
             saved = decode_snapshot(frame.standing.snapshot)
@@ -233,10 +266,10 @@ class Replay(Execution):
 
     def _go_to(self, standing: Standing, position: LogEnd, records_done: int, code: GameCode, engine: Engine) -> None:
         """Raises PositionUnknown, SnapshotUnreadable; then nothing has changed."""
-        stored = read_world_from(self._data, position)
+        stored = read_world_from(self.data, position)
         self.world = World.restore(code, standing.snapshot, engine=engine)
         self._stored = stored
-        self._ahead = None
+        self._ahead = []
         self.position, self.records_done = position, records_done
         self.ended, self.until, self.fingerprint = standing.ended, standing.until, standing.fingerprint
         self.joined = {entry.player: entry for entry in standing.joined}
@@ -246,7 +279,7 @@ class Replay(Execution):
         self._claims.begin(self.world, whole=False)
 
 
-def _behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
+def behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
     """The place behind a record."""
     return LogEnd(
         world=before.world,
@@ -265,6 +298,7 @@ def replay(
     start: Start = "genesis",
     not_run: int | None = None,
     instead: tuple[GameCode, Engine] | None = None,
+    strict: bool = True,
 ) -> Replay:
     """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from ``start`` on.
 
@@ -273,6 +307,12 @@ def replay(
     a warning.
 
     ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
-    ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges.
+    ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges; if
+    it is not ``strict``, it goes its own way on the inputs that still fit.
     """
-    return Replay(data, world, start=start, not_run=not_run, instead=instead)
+    return Replay(data, world, start=start, not_run=not_run, instead=instead, strict=strict)
+
+
+def start_of(data: Path, world: str) -> Start:
+    """What the whole of a log is executed from: its genesis, if its first file is still there."""
+    return "genesis" if WorldBytes.look(data, world).size(1) else "earliest"

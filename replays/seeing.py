@@ -1,7 +1,6 @@
 """What is to be seen in a replay where it stands: its state as plain data, what players see, events, and inputs.
 
-    walk = replay(data, world)
-    walk.seek(812)
+    walk = replay_at(data, world, 812)
     state(walk), observation(walk, "p_3"), walk.world.view(), events_between(walk.world, 806, 812)
     inputs_between(data, world, 807, 812)
 
@@ -31,6 +30,8 @@ from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays.errors import UnknownPlayer
 from replays.execution import Execution
+from replays.outline import Outline, outline
+from replays.replay import Replay, replay, start_of
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +85,18 @@ class AppliedInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     note: str | None = None
     seen_tick: int | None = None
     observed_tick: int | None = None
+
+
+def replay_at(data: Path, world: str, tick: int | None, *, known: Outline | None = None) -> Replay:
+    """A replay of ``world`` (a whole id) that stands after ``tick``; None: at the end of its log.
+
+    ``known`` is its outline, where somebody has it. Raises `TickOutOfRange`, and what `Replay.seek` and `outline` do.
+    """
+    known = outline(data, world) if known is None else known
+    target = known.last_tick if tick is None else known.check_tick(tick)
+    walk = replay(data, world, start=start_of(data, world))
+    walk.seek(target)
+    return walk
 
 
 def state(execution: Execution) -> State:

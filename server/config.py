@@ -59,6 +59,8 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """A single call into a world's Lua may use this much processor time; then its shard is killed."""
     max_worlds: int = 256
     """How many worlds may run at one time."""
+    bots: int = 0
+    """How many sample bots agents may have play in worlds of theirs, in all; developers may have some anyway."""
     retention: Retention = Retention()
     """When ended worlds are archived, and how many are kept."""
     log: LogFormat = "text"

@@ -20,6 +20,9 @@ from typing import Final
 
 import uvloop
 
+BOTS_TOKEN_VARIABLE: Final = "WORLDLINE_BOTS_TOKEN"
+"""The environment of the bots that a server runs: the token by which it knows them."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 

@@ -173,6 +173,59 @@ def no_leaderboard(game: str) -> protocol.Error:
     )
 
 
+def no_bot(game: str) -> protocol.Error:
+    """The game has no sample bot."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"the game {game} has no bot.py, so no bots can play in its worlds",
+        hint="leave bots out, or choose a game that has one",
+        path="bots",
+    )
+
+
+def bots_beyond_seats(game: str, bots: int, max_players: int) -> protocol.Error:
+    """More bots than a world has seats."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"bots must be from 1 to {max_players}, the seats of a world of {game}, got {bots}",
+        hint=f"send bots = {max_players} or less",
+        path="bots",
+    )
+
+
+def no_bots_for_you() -> protocol.Error:
+    """Bots are for developers, if the operator has not said otherwise."""
+    return protocol.Error(
+        code="forbidden",
+        message="only developers may have bots play in their worlds here",
+        hint="leave bots out, or say hello with a developer's token",
+        path="bots",
+        data={"needs_role": "developer"},
+    )
+
+
+def no_bots_with_tls() -> protocol.Error:
+    """The server's bots do not check certificates of their own server, so they do not connect."""
+    return protocol.Error(
+        code="invalid_args",
+        message="a server that speaks TLS itself runs no bots",
+        hint="leave bots out, or run it behind a proxy that speaks TLS",
+        path="bots",
+    )
+
+
+def too_many_bots(playing: int, limit: int) -> protocol.Error:
+    """As many bots play as may."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"{playing} of the server's bots play already; {limit} may in all",
+        hint="send the same request again after retry_after_ms, or with fewer bots",
+        path="bots",
+        data={"bots": playing, "limit": limit},
+        retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
 def private_world(world: str) -> protocol.Error:
     """The world is its owner's, and the join code was not shown, or is wrong."""
     return protocol.Error(
@@ -223,6 +276,51 @@ def not_opened(game: str, reason: str, reference: str) -> protocol.Error:
         hint=f"send the same request again after retry_after_ms; if it stays so, tell the operator: {reference}",
         data={"reference": reference},
         retry_after_ms=SHARD_RETRY_MS,
+    )
+
+
+def live_world(world: str, *, had_seat: bool) -> protocol.Error:
+    """The world still runs, and could be told of to its players."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs"
+        + (", and you have a seat in it or had one" if had_seat else ", and its game is not shown before the end"),
+        hint="observe what your own player sees, or watch the world when it has ended"
+        if had_seat
+        else "watch it when it has ended",
+        path="world",
+    )
+
+
+def not_shown(world: str, game: str) -> protocol.Error:
+    """The game wants no spectators."""
+    return protocol.Error(
+        code="forbidden",
+        message=f"world {world}: nobody may watch worlds of {game}, its rules say",
+        hint="only a developer without a seat in it may",
+        path="world",
+        data={"needs_role": "developer"},
+    )
+
+
+def not_as_player(world: str) -> protocol.Error:
+    """What a player has been sent is its own, as long as the world runs."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs, and what its players were sent is theirs until it has ended",
+        hint="watch it without `as`, or when it has ended",
+        path="as",
+    )
+
+
+def view_failed(problem: str, reference: str) -> protocol.Error:
+    """The game's own view raised, or is not what a view should be."""
+    return protocol.Error(
+        code="internal",
+        message=f"this world cannot be shown: {problem}",
+        hint=f"watch it again a little later; if it stays so, tell the operator the reference {reference}",
+        data={"reference": reference},
+        retry_after_ms=1000,
     )
 
 

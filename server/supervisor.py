@@ -34,14 +34,17 @@ from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.gateway.joincode import join_code
+from server.housebots import HouseBots
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
 from server.leaderboards import Leaderboards
-from server.lobby import Lobby, LobbyGame
+from server.lobby import ENDED, Lobby, LobbyGame
 from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.recovery import Recovery
+from server.replayers import Replayers, replayers
 from server.slots import Slot
 from server.startup import (
     StartError,
@@ -63,6 +66,7 @@ from worldline import protocol
 __all__ = ["ServerStatistics", "StartError", "Supervisor"]
 
 GATEWAYS: Final = 1
+EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")
 GATEWAY_STOP_S: Final = 4.0  # it closes every connection within 2 s, stalled readers included
 SHARD_STOP_S: Final = 20.0  # it makes every world's last record durable: killing it here would cost a clean data folder
 ANSWER_WITHIN_S: Final = 5.0  # a child that has not answered a question by then is stuck or gone
@@ -88,11 +92,18 @@ class Supervisor:
         self._secret = b""
         self._sockets: Path | None = None
         self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
-        self._reception = Reception(self._lobby, self._order)
+        self._bots = HouseBots(
+            config.games,
+            for_agents=config.bots,
+            address=self._own_address,
+            join_code=lambda world: join_code(world, self._secret),
+        )
+        self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
         self._housekeeper = Housekeeper(config.data, config.retention)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
+        self._replayers: Replayers | None = None
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
@@ -125,6 +136,11 @@ class Supervisor:
         return f"{scheme}://{host}:{self.port}/ws"
 
     @property
+    def page_url(self) -> str:
+        """Where a browser shows what there is."""
+        return self.url.replace("ws", "http", 1).removesuffix("ws")
+
+    @property
     def shard_pids(self) -> list[int]:
         """The process ids of the shards that are ready."""
         return [child.pid for child in self._ready(self._shards)]
@@ -145,6 +161,9 @@ class Supervisor:
             self._keep_code(self._store, games)
             self._games = games
             self._sockets = make_socket_folder()
+            self._replayers = Replayers(
+                self.config, self._sockets, fair_play=self._keeps_fair_play, tell=self._to_gateways
+            )
             self._open_lobby(games, self._store)
             await self._start_shards()
             await self._restore_worlds(self._store, games)
@@ -167,6 +186,8 @@ class Supervisor:
         """End all children now. What was acknowledged is durable, but the data folder is not cleanly stopped."""
         for slot in (*self._gateways, *self._shards):
             slot.kill()
+        if self._replayers is not None:
+            self._replayers.kill()
 
     async def failed(self) -> StartError:
         """Wait until the server cannot go on, because no shard or no gateway can run, and return why."""
@@ -189,8 +210,15 @@ class Supervisor:
             max_worlds=self.config.max_worlds,
             name_world=WorldNames(store.world_ids()).next,
         )
-        self._reception = Reception(self._lobby, self._order)
+        self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
+
+    def _own_address(self) -> str | None:
+        """Where the server's own bots connect; None if they cannot."""
+        if self.config.tls_cert is not None:
+            return None
+        host = self.config.host if self.config.host not in EVERY_ADDRESS else "127.0.0.1"
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}/ws"
 
     def _open_workshop(self, games: dict[str, GameCode], store: Store) -> None:
         """Watch the games' folders from now on."""
@@ -255,7 +283,10 @@ class Supervisor:
         if self._watching_games is not None:
             self._watching_games.cancel()
             await asyncio.wait([self._watching_games])
+        await self._bots.stop()
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
+        if self._replayers is not None:
+            await self._replayers.stop()
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
         await self._housekeeper.stop()
@@ -273,7 +304,6 @@ class Supervisor:
         number = self._next_shard
         self._next_shard += 1
         assert self._sockets is not None
-        assert self._listener is not None
         page_path = self._sockets / f"shard-{number:02}.page"
         calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
@@ -293,7 +323,7 @@ class Supervisor:
                 keep_worlds=self.config.keep_worlds,
                 dev=self.config.dev,
                 eager=self.config.eager,
-                fair_play=keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts),
+                fair_play=self._keeps_fair_play,
             )
         )
         return child
@@ -312,10 +342,12 @@ class Supervisor:
                 guests=self.config.guests or default_guests(self._listener, self.config.allow_hosts),
                 data=str(self.config.data.resolve()),
                 secret=self._secret,
+                bots_token=self._bots.token,
                 hosts=served_hosts(self._listener, self.config.allow_hosts),
                 tls=self._tls_files(),
                 log_format=self.config.log,
                 log_level=self.config.log_level,
+                replayers=replayers(),
             )
         )
         for shard in self._ready(self._shards):
@@ -327,6 +359,11 @@ class Supervisor:
         if certificate is None or key is None:
             return None
         return messages.Tls(certificate=str(certificate.resolve()), key=str(key.resolve()))
+
+    @property
+    def _keeps_fair_play(self) -> bool:
+        assert self._listener is not None
+        return keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts)
 
     def _socket_path(self, shard: int) -> str:
         assert self._sockets is not None
@@ -433,12 +470,15 @@ class Supervisor:
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)
+            if isinstance(message, messages.WorldChanged) and message.status in ENDED:
+                self._bots.world_ended(message.world)
             if isinstance(message, messages.WorldOpened):
                 self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldRestored):
             self._recovery.restored(message, child.number)
             self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldNotRestored):
+            self._bots.world_ended(message.world)
             self._recovery.not_restored(message)
             self._housekeeper.at_rest(message.world)
         elif isinstance(message, messages.WorldReleased):
@@ -447,13 +487,16 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
+        elif isinstance(message, messages.AskReplayer):
+            if self._replayers is not None and self._stopping is None:
+                self._replayers.want(message.replayer)
         elif isinstance(message, messages.WorldSpectators):
             self._lobby.watched(message.world, child.number, message.viewers)
         elif isinstance(message, messages.AskMetrics):
             self._answer(self._answer_metrics(child, message.request))
         elif isinstance(message, messages.AskLeaderboard):
             self._answer(self._answer_leaderboard(child, message))
-        else:
+        elif not isinstance(message, messages.ReplayerReady):  # that goes to `Replayers`
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
                 answered.set_result(message)

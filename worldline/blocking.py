@@ -187,10 +187,11 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
         """Make a world of your own. See `worldline.Client.create`."""
         return self._background.run(
-            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private)
+            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private, bots=bots)
         )
 
     def step(self, world: str, ticks: int = 1, *, at_tick: int | None = None) -> int:

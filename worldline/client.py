@@ -163,11 +163,13 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
-        """Make a world of your own; `join` it to play. With settings, a seed, or ``manual`` it is not ranked.
+        """Make a world of your own; `join` it to play. With settings, a seed, ``manual`` or ``bots`` it is not ranked.
 
         A manual world ticks when you say so, by `step`. A private one is joined by you, and by those to whom you give
-        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``.
+        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``. ``bots``: so many
+        of the game's sample bots play in it.
         """
         request = protocol.Create(
             id=self._next_id(),
@@ -176,6 +178,7 @@ class Client:
             seed=seed,
             clock="manual" if manual else None,
             private=private,
+            bots=bots,
         )
         return await self._ask(request, protocol.Created)
 

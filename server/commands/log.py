@@ -23,8 +23,9 @@ from eventlog.reader import follow_world, read_world
 from eventlog.selection import Selection
 from eventlog.summary import WorldInfo
 from server.commands import world_rows
+from server.commands.addresses import address
 from server.commands.log_lines import RECORD_COLUMNS, WIDTHS, Narrator, Row, style
-from server.commands.log_options import Intact, address, selection_options
+from server.commands.log_options import Intact, selection_options
 from server.commands.log_repair import repair_logs
 from server.commands.log_search import export_log, grep, stats
 from server.commands.log_verify import verify_logs

@@ -1,5 +1,4 @@
-"""What the sub-commands of ``worldline log`` share: how a world and a part of its log are named, and reading as far as
-a log is intact.
+"""What the sub-commands of ``worldline log`` share: how a part of a log is named, and reading as far as it is intact.
 
 Not here: what a part of a log is (``eventlog/selection.py``).
 """
@@ -39,16 +38,6 @@ class Intact:
         """Raise the damage that was met, if any."""
         if self._problem is not None:
             raise self._problem
-
-
-def address(world: str | None) -> tuple[str | None, int | None]:
-    """Read ``WORLD``, ``WORLD@TICK`` or ``@TICK`` (of the newest world). Raises `click.UsageError`."""
-    if world is None:
-        return None, None
-    name, at, tick = world.partition("@")
-    if at and not (tick.isascii() and tick.isdigit()):
-        raise click.UsageError(f"{world!r} is no address: a world at a tick is written like w_0k3f@812")
-    return name or None, int(tick) if at else None
 
 
 def selection_options(*, ticks: bool = True) -> Callable[[Decorated], Decorated]:

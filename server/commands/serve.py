@@ -96,6 +96,13 @@ from server.supervisor import StartError, Supervisor
     help="How many worlds may run at one time.",
 )
 @click.option(
+    "--bots",
+    type=click.IntRange(0, 64),
+    default=0,
+    show_default=True,
+    help="How many sample bots agents may have play in worlds of theirs, in all. Developers may without it.",
+)
+@click.option(
     "--tick-timeout-ms",
     type=click.IntRange(min=100),
     default=2000,
@@ -153,6 +160,7 @@ def command(
     tls_key: Path | None,
     limits: str,
     max_worlds: int,
+    bots: int,
     tick_timeout_ms: int,
     dev: bool,
     archive_after_s: float,
@@ -180,6 +188,7 @@ def command(
         tls_key=tls_key,
         limits=limits == "on",
         max_worlds=max_worlds,
+        bots=bots,
         tick_timeout_ms=tick_timeout_ms,
         dev=dev,
         retention=Retention(

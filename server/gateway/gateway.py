@@ -45,6 +45,7 @@ from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
+from server.gateway.screens import Screens
 from server.gateway.session import Session, detached
 from server.gateway.subscriptions import Subscriptions
 from server.gateway.watching import Watches
@@ -85,7 +86,7 @@ class Gateway:
         self._version = f"worldline/{version()}"
         self._held = Held()
         self._agents = Agents(limits)
-        door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
+        door = Door(TokenBook(Path(config.data)), config.guests, config.secret, config.bots_token)
         self._entrance = Entrance(config, limits, self._version, self._paths(), door)
         self._answers = Answers(limits, self._entrance)
         self._greeting = Greeting(
@@ -102,6 +103,14 @@ class Gateway:
         )
         self._watches = Watches(self._backends.tell, control.send)
         self._subscriptions = Subscriptions(self._backends)
+        self._screens = Screens(
+            self._backends,
+            self._held,
+            self._answers,
+            self._watches,
+            replayers=config.replayers,
+            report=control.send,
+        )
         self._news = News(
             config,
             catalogue,
@@ -112,6 +121,7 @@ class Gateway:
             self._answers,
             self._watches,
             self._subscriptions,
+            self._screens,
             self.sessions,
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
@@ -238,8 +248,11 @@ class Gateway:
             if session.agent is not None:
                 raise refusals.second_hello(request.id)
             return
-        is_ping = isinstance(request, protocol.Ping)
-        wait = await (session.admission.ping() if is_ping else session.admission.request())
+        wait = None
+        if isinstance(request, protocol.Ping):
+            wait = await session.admission.ping()
+        elif session.is_limited(request):
+            wait = await session.admission.request()
         if wait is not None:
             raise refusals.rate_limited(wait, request.id)
         if session.agent is None:
@@ -259,11 +272,12 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
-            if isinstance(request, protocol.Control):
-                self._answers.reply(waiting, self._watches.control(session, request))
-                return
             if isinstance(request, protocol.Watch):
-                self._watches.check_room(session, request.id)
+                self._screens.watch(waiting, request)
+                return
+            if isinstance(request, protocol.Control):
+                self._screens.control(waiting, request)
+                return
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):

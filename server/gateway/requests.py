@@ -49,7 +49,7 @@ def plan(
         case protocol.Leaderboard():
             return _leaderboard(request, catalogue)
         case protocol.Create():
-            return _create(request, session.agent, catalogue)
+            return _create(request, session.agent, session.role, catalogue)
         case protocol.Join():
             return _join(request, session.agent, catalogue, secret)
         case protocol.Act() if request.inputs or request.step is None:
@@ -59,8 +59,6 @@ def plan(
             if seats:
                 return owners_request(request, session, seats[0].shard)
             # Its owner need not play in it: the lobby knows where it runs.
-            return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
-        case protocol.Watch():
             return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
         case protocol.Input():
             return _input(request, session, catalogue)
@@ -155,23 +153,10 @@ def owners_request(request: OwnersRequest, session: Session, shard: int) -> Ask:
     return Ask(shard, question, request.world)
 
 
-def watch_world(request: protocol.Watch, session: Session, shard: int, game: str) -> Ask:
-    """The second half of a watch: the lobby has named the shard of the world."""
-    assert session.agent is not None
-    question = messages.WatchWorld(
-        request=UNNUMBERED,
-        world=request.world,
-        agent=session.agent,
-        role=session.role,
-        hz=float(request.hz or protocol.MAX_WATCH_HZ),
-    )
-    return Ask(shard, question, request.world, game)
-
-
-def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
+def _create(request: protocol.Create, agent: str, role: protocol.Role, catalogue: Catalogue) -> Ask:
     catalogue.require(request.game, request.id)
     # Who chooses how a world begins could choose one that suits them: such worlds do not count.
-    chosen = request.settings or request.seed is not None or request.clock is not None
+    chosen = request.settings or request.seed is not None or request.clock is not None or request.bots
     question = messages.AskCreate(
         request=UNNUMBERED,
         agent=agent,
@@ -181,6 +166,8 @@ def _create(request: protocol.Create, agent: str, catalogue: Catalogue) -> Ask:
         clock=request.clock,
         private=request.private,
         ranked=not chosen and not request.private,
+        bots=request.bots or 0,
+        by_developer=role == "developer",
     )
     return Ask(SUPERVISOR, question, game=request.game)
 

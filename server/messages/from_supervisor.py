@@ -46,12 +46,16 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     """The data folder, for its tokens."""
     secret: bytes
     """Signs resume tokens."""
+    bots_token: str
+    """Shown by the bots that this server runs."""
     hosts: list[str] | None
     """None: any Host header is served; else names of this machine, and these."""
     tls: Tls | None
     """With what the socket speaks TLS; None: not at all."""
     log_format: Literal["text", "json"]
     log_level: str
+    replayers: int = 1
+    """How many replayers there may be."""
 
 
 class ConfigureShard(Message, tag="configure_shard"):
@@ -75,6 +79,31 @@ class ConfigureShard(Message, tag="configure_shard"):
     """While a world runs, what could help a player is kept from others (``server/visibility.py``)."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
+
+
+class ConfigureReplayer(Message, tag="configure_replayer"):
+    """The first message a replayer gets. It binds ``socket_path`` for gateways, and only reads ``data``."""
+
+    replayer: int
+    data: str
+    socket_path: str
+    call_page_path: str
+    fair_play: bool
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+class ReplayerUp(Message, tag="replayer_up"):
+    """To gateways: connect to this replayer."""
+
+    replayer: int
+    socket_path: str
+
+
+class ReplayerDown(Message, tag="replayer_down"):
+    """To gateways: this replayer has died; it is started again when somebody asks for it."""
+
+    replayer: int
 
 
 class ShardUp(Message, tag="shard_up"):
@@ -113,6 +142,7 @@ class Placed(Message, tag="placed"):
     world: str
     game: str
     shard: int
+    private: bool = False
 
 
 class WorldMade(Message, tag="world_made"):
@@ -165,6 +195,8 @@ class SessionPlayer(Message):
     tick: int
     yours: bool = True
     """False: another session of the same agent has it."""
+    private: bool = False
+    """Whether its world is."""
 
 
 class SessionFound(Message, tag="session_found"):
@@ -256,6 +288,9 @@ class Drain(Message, tag="drain"):
 FromSupervisor = (
     ConfigureGateway
     | ConfigureShard
+    | ConfigureReplayer
+    | ReplayerUp
+    | ReplayerDown
     | ShardUp
     | ShardDown
     | WorldMoved

@@ -41,6 +41,9 @@ class AskCreate(Message, tag="ask_create"):
     clock: str | None = None
     private: bool = False
     ranked: bool = True
+    bots: int = 0
+    """How many of the game's sample bots shall play in it."""
+    by_developer: bool = False
 
 
 class AskWorlds(Message, tag="ask_worlds"):
@@ -293,6 +296,17 @@ class ShardStatistics(Message, tag="shard_statistics"):
     """Inputs, joins and leaves that wait for a tick."""
 
 
+class AskReplayer(Message, tag="ask_replayer"):
+    """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
+    `ReplayerDown` if it cannot run."""
+
+    replayer: int
+
+
+class ReplayerReady(Message, tag="replayer_ready"):
+    """The replayer accepts gateways."""
+
+
 class WorldSpectators(Message, tag="world_spectators"):
     """So many connections of this gateway watch the world."""
 
@@ -362,4 +376,6 @@ ToSupervisor = (
     | ShardStatistics
     | GatewayStatistics
     | WorldSpectators
+    | AskReplayer
+    | ReplayerReady
 )

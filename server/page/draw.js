@@ -264,7 +264,8 @@ function drawLabels(view) {
     const radius = bodyRadius(view, thing.node);
     const name = player?.name ?? thing.node.label ?? thing.node.name;
     context.font = `${player && player.player === followed ? "700 " : ""}12px ${FONT}`;
-    if (name) write(view, places, name, px, py - radius - 11, theme.ink);
+    const above = py - radius - 11;
+    if (name) write(view, places, name, px, above < 7 ? py + radius + 11 : above, theme.ink);
     places.push([px - radius, py - radius, px + radius, py + radius]);
   }
   context.font = `11px ${FONT}`;

@@ -113,7 +113,7 @@ export function Timeline({ viewing, time, recorded, children }) {
     return html`<div class="timeline" role="group" aria-label="Time">
       <div class="controls">
         <span class="clock"><strong>${number(tick)}</strong> <span class="quiet">${gameTime(tick, tickHz)}</span></span>
-        <span class="live-mark">● live</span>
+        ${viewing.ended ? html`<span class="quiet">the world has ended</span>` : html`<span class="live-mark">● live</span>`}
         <span class="room"></span>
         ${children}
       </div>

@@ -18,6 +18,7 @@ export class Viewing {
     this.observation = null;
     this.marks = [];
     this.error = null;
+    this.ended = null; // why the world has ended, if it has
     this.stream = null; // the server's last `watching`
     this.frames = 0;
     this._firstTick = tick;
@@ -125,6 +126,7 @@ export class Viewing {
   }
 
   _hear(push) {
+    if (push.type === "closed" && push.world === this.world && !push.player) this._end(push.reason);
     if (push.type === "watching" && push.instead_of === this.stream?.watch) this._follow(push);
     if (push.type !== "frame" && push.type !== "static") return;
     if (push.watch !== this.stream?.watch) {
@@ -149,6 +151,11 @@ export class Viewing {
     this.frames += 1;
     const news = this.story?.addFrame(frame) ?? [];
     for (const listener of this._listeners.frame) listener(frame, news);
+    this._tell("change");
+  }
+
+  _end(reason) {
+    this.ended = reason;
     this._tell("change");
   }
 

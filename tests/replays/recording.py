@@ -41,6 +41,7 @@ class Recording:
         settings: dict[str, Any],
         file_bytes: int = 8 << 20,
         world: str = WORLD,
+        versions: dict[str, str] | None = None,
     ) -> None:
         """Must be made on a running event loop: the journal needs one."""
         self.id = world
@@ -58,6 +59,7 @@ class Recording:
             settings=settings,
             engine=engine.digest,
             created_ms=TIME_MS,
+            versions=versions or {},
         )
         self._log = WorldLog.create(genesis, shard=0, file_bytes=file_bytes)
         self._last = self._journal.append([self._log.head])

@@ -23,6 +23,8 @@ MAX_WATCH_HZ: Final = 10  # frames a second: what moves is drawn in between by w
 MIN_WATCH_HZ: Final = 0.1
 MAX_OBSERVE_HZ: Final = 60  # and no more than `Limits.rate_hz`
 MIN_OBSERVE_HZ: Final = 0.1
+MIN_SPEED: Final = 0.25
+MAX_SPEED: Final = 64
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
 MAX_NESTING: Final = 32
 
@@ -38,6 +40,7 @@ ObserveHz = (
     Annotated[int, msgspec.Meta(ge=1, le=MAX_OBSERVE_HZ)]
     | Annotated[float, msgspec.Meta(ge=MIN_OBSERVE_HZ, le=MAX_OBSERVE_HZ)]
 )
+Speed = Annotated[int, msgspec.Meta(ge=1, le=MAX_SPEED)] | Annotated[float, msgspec.Meta(ge=MIN_SPEED, le=MAX_SPEED)]
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 Seat = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 Ident = Annotated[str, msgspec.Meta(max_length=MAX_ID_LENGTH)]

@@ -56,7 +56,8 @@ class Notice(Reply, tag="notice", kw_only=True):
     ``draining``: the server is about to stop; ``code_broken``, for developers: a game was saved that cannot be used, or
     its tick raised in ``world``, at ``line`` of ``file``; ``events_skipped``: the events of ``player`` from number
     ``from`` to number ``to`` were not pushed, because you did not read fast enough (with ``retry_after_ms``: they can
-    be had again, by `Subscribe` with ``since``), or because they are no longer kept."""
+    be had again, by `Subscribe` with ``since``), or because they are no longer kept; ``watch_ended``: the stream
+    ``watch`` does not go on."""
 
     code: Literal[
         "draining",
@@ -66,6 +67,7 @@ class Notice(Reply, tag="notice", kw_only=True):
         "world_resumed",
         "code_broken",
         "events_skipped",
+        "watch_ended",
     ]
     message: str
     world: str | None = None
@@ -75,4 +77,5 @@ class Notice(Reply, tag="notice", kw_only=True):
     file: str | None = None
     line: int | None = None
     rate: Number | None = None
+    watch: str | None = None
     retry_after_ms: int | None = None

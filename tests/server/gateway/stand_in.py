@@ -197,6 +197,7 @@ def _configuration(
         guests=guests,
         data=str(folder),
         secret=SECRET,
+        bots_token="",
         hosts=hosts,
         tls=tls,
         log_format="text",
