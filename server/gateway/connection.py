@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast
@@ -68,6 +69,8 @@ class GatewayConnection(ServerConnection):
         self._opcodes: deque[bool] = deque()
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
+        self.on_room: Callable[[], None] | None = None
+        """Called when the outbox has been full and is so no more."""
         self._room = asyncio.Event()
         self._room.set()
         self._may_read = asyncio.Event()
@@ -165,6 +168,8 @@ class GatewayConnection(ServerConnection):
         if self.full_since_s is not None and not self.full:
             self.full_since_s = None
             self._room.set()
+            if self.on_room is not None:
+                self.on_room()
 
     def ping_now(self) -> None:
         """Send a ping without waiting for its pong."""
@@ -184,6 +189,7 @@ class GatewayConnection(ServerConnection):
             self.entrance.closed(self)
         self._outbox.clear()
         self._outbox_bytes = 0
+        self.on_room = None
         self._room.set()
         self._may_read.set()
 

@@ -47,6 +47,7 @@ from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
 from server.gateway.screens import Screens
 from server.gateway.session import Session, detached
+from server.gateway.subscriptions import Subscriptions
 from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
@@ -101,6 +102,7 @@ class Gateway:
             self._vanished,
         )
         self._watches = Watches(self._backends.tell, control.send)
+        self._subscriptions = Subscriptions(self._backends)
         self._screens = Screens(
             self._backends,
             self._held,
@@ -118,6 +120,7 @@ class Gateway:
             self._greeting,
             self._answers,
             self._watches,
+            self._subscriptions,
             self._screens,
             self.sessions,
         )
@@ -207,6 +210,7 @@ class Gateway:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
             self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
+            self._subscriptions.end(seat)
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:

@@ -51,6 +51,7 @@ from server.shard.inbox import (
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from server.shard.sight import Sight
+from server.shard.subscribers import Subscribers
 from server.shard.surroundings import Surroundings
 from server.shard.telling import Telling
 from server.shard.waits import Waits
@@ -102,6 +103,7 @@ class Course:
             why_paused=lambda: self.why_paused,
         )
         self.desk.acted = self.telling.acted
+        self.subscribers = Subscribers(world, self.drivers, self.desk, self.sight)
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -402,6 +404,7 @@ class Course:
             self.meters.came_out(outcome)
         self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])
         self.telling.tell(applied, result)
+        self.subscribers.look()
         if self.sight.fault is not None:  # an observation broke the world
             self.end_faulted(self.sight.fault)
         elif result.finished is not None:

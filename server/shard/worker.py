@@ -219,6 +219,8 @@ class Shard:
                     host.join(link, message)
                 case messages.PlayerInput():
                     host.input(link, message)
+                case messages.SubscribePlayer():
+                    host.subscribe(link, message)
                 case messages.ActPlayers():
                     host.act(link, message)
                 case messages.LeaveWorld():
