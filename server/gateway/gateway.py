@@ -31,7 +31,7 @@ from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
 from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
-from server.gateway.connection import GatewayConnection
+from server.gateway.connection import GatewayConnection, name_connection
 from server.gateway.decoding import decode
 from server.gateway.documents import add_documents
 from server.gateway.drain import come_back_ms, drain
@@ -134,6 +134,7 @@ class Gateway:
             """A connection with this gateway's limits."""
 
         Connection.limits, Connection.entrance = limits, self._entrance
+        _library_log.addFilter(name_connection)
         tls = self._config.tls
         self._server = await serve(
             self._serve,
@@ -189,7 +190,7 @@ class Gateway:
                     await asyncio.sleep(0)
             await connection.wait_closed()
         except ConnectionClosed:
-            _log.debug("%s has gone", connection.peer)
+            _log.debug("%s has gone", connection.peer, extra=connection.about)
         finally:
             self._disconnects[connection.ending] += 1
             self._vanished(session)
@@ -239,7 +240,7 @@ class Gateway:
         except Refused as refused:
             self._answers.refuse(session, refused.error)
         except Exception:
-            self._answers.refuse(session, internal(number))
+            self._answers.refuse(session, internal(number, session.connection))
 
     async def _admit(self, session: Session, request: protocol.Request) -> None:
         """Limits and order of talk. Raises `Refused`."""

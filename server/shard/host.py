@@ -185,7 +185,8 @@ class WorldHost:
             seen.woke = message.woke
             self._desk.answer(asker, seen)
         except ObservationFailed as failure:
-            self._desk.refuse(asker, replies.observe_failed(failure, logged(failure)))
+            reference = logged(failure, self.world.players[message.player].agent)
+            self._desk.refuse(asker, replies.observe_failed(failure, reference))
         except WorldFaulted as fault:
             self.course.end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
 
