@@ -78,6 +78,10 @@ class Execution:
         self.strict = strict
         self.left_out: list[LeftOut] = []
         """What did not fit, if it was not strict."""
+        self.parted_tick: int | None = None
+        """That of the first record that differed, if it was not strict."""
+        self.proven_tick: int | None = None
+        """That of the last checkpoint whose hash was found to be that of the state."""
         self._name = world
         self._store = store
         self._instead = instead
@@ -189,7 +193,13 @@ class Execution:
         """Compare the hash that a checkpoint claims with that of the state after its tick, if it was passed here."""
         self._run_to(record.tick)
         found = self._claims.found(record.tick)
-        if self.strict and found and record.hash not in found:
+        if not found:
+            return
+        if record.hash in found:
+            self.proven_tick = record.tick
+        elif not self.strict:
+            self._part(record.tick)
+        else:
             place = frame.file_name(stored.file), stored.offset
             raise Diverged(
                 self._name, record.tick, *place, expected=record.hash, got=found[-1], checkpoint=record.snapshot
@@ -202,9 +212,15 @@ class Execution:
 
     def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         self.fingerprint = self.world.fingerprint()
-        if self.strict and (self.world.tick != tick or self.fingerprint != expected):
+        if self.world.tick == tick and self.fingerprint == expected:
+            self.compared_tick = tick
+        elif self.strict:
             raise self._diverged(stored, tick, expected, self.fingerprint)
-        self.compared_tick = tick
+        else:
+            self._part(tick)
+
+    def _part(self, tick: int) -> None:
+        self.parted_tick = tick if self.parted_tick is None else self.parted_tick
 
     def _diverged(self, stored: StoredRecord, tick: int, expected: bytes, got: bytes) -> Diverged:
         return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
@@ -261,7 +277,8 @@ class Execution:
                 if isinstance(entry, Input):
                     given[entry.player] += 1
             else:
-                self.left_out.append(LeftOut(tick=record.tick, entry=_words(entry), why=why))
+                self._part(record.tick)
+                self.left_out.append(LeftOut(tick=record.tick, entry=entry_text(entry), why=why))
         return fitting
 
     def _misfit(self, entries: list[AnyEntry]) -> str | None:
@@ -321,7 +338,8 @@ def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     return following is not None and records.undoes(following.record, record)
 
 
-def _words(entry: AnyEntry) -> str:
+def entry_text(entry: AnyEntry) -> str:
+    """An entry in words: ``p_3 move {"to": "home"}``."""
     match entry:
         case Input():
             return f"{entry.player} {entry.name} {msgspec.json.encode(entry.args).decode()}"
