@@ -30,6 +30,7 @@ from replays.execution import entry_text, starts_at
 from replays.keyframes import Keyframe
 from replays.outline import outline
 from replays.replay import Replay, replay
+from replays.rerun import check_whole
 
 STRIDE_TICKS: Final = 64
 """Taking and hashing the state of 2,000 nodes twice takes as long as 30 ticks."""
@@ -66,19 +67,18 @@ class Bisected(msgspec.Struct, frozen=True, kw_only=True):
 def bisect(data: Path, world: str, code: GameCode) -> Bisected:
     """Find where ``code``, with the engine of today, first gives another state on the inputs of ``world`` (a whole id).
 
-    Raises `CannotReplay` for a log that does not begin with its genesis, GameError and ArgumentProblem if the game does
+    Raises `NotPossible` for a log whose beginning is missing, GameError and ArgumentProblem if the game does
     not load, and the errors of ``eventlog``.
     """
+    check_whole(data, world)
     known = outline(data, world)
-    if known.first_tick:
-        raise CannotReplay(world, known.first_tick, "the log before it is missing, and other code begins at tick 0")
     search = _Search(data, world, code)
     equal_tick, noted_tick = search.bounds()
     last = known.last_tick if noted_tick is None else noted_tick
     frame = search.begin(equal_tick)
     if frame is None:
         setup = Culprit(kind="setup", text="setup, or the game's settings")
-        return search.found(0, known.last_tick, noted_tick, setup, None)
+        return search.found(known.first_tick, known.last_tick, noted_tick, setup, None)
     for stride in (STRIDE_TICKS, 1):
         frame, differing = search.walk(frame, last, stride)
         if differing is None:
@@ -103,7 +103,7 @@ class _Search:
         self._old = replay(data, world)
         self._new = replay(data, world, instead=self._new_code, strict=False)
 
-    def bounds(self) -> tuple[int, int | None]:
+    def bounds(self) -> tuple[int | None, int | None]:
         """The last tick whose state is proven equal, and the tick of the first record that differs, if one does."""
         trial = replay(self._data, self._world, instead=self._new_code)
         noted: int | None = None
@@ -113,13 +113,12 @@ class _Search:
             noted = error.tick
         except CannotReplay:
             noted = trial.world.tick + 1
-        proven = trial.proven_tick or 0
         trial.close()
-        return proven, noted
+        return trial.proven_tick, noted
 
-    def begin(self, tick: int) -> Keyframe | None:
-        """Stand in equal states at ``tick``, or at its beginning; None if they differ there already."""
-        if tick:
+    def begin(self, tick: int | None) -> Keyframe | None:
+        """Stand in equal states at ``tick``, or at the beginning; None if they differ there already."""
+        if tick is not None:
             self._old.go_near(tick)
             if self._old.world.tick != tick:
                 self._old.advance(tick)

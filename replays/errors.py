@@ -57,6 +57,15 @@ class TickOutOfRange(ReplayError):
         self.last_tick = last_tick
 
 
+class CannotFork(ReplayError):
+    """No world can begin where this one was at ``tick``."""
+
+    def __init__(self, world: str, tick: int, reason: str) -> None:
+        super().__init__(f"{world}@{tick} cannot be forked: {reason} → take another tick")
+        self.world = world
+        self.tick = tick
+
+
 class UnknownPlayer(ReplayError):
     """Nobody of this id is seated at that tick."""
 
@@ -66,6 +75,15 @@ class UnknownPlayer(ReplayError):
         self.world = world
         self.tick = tick
         self.player = player
+
+
+class NotPossible(ReplayError):
+    """What was asked cannot be done with this world, or there."""
+
+    def __init__(self, world: str, tick: int, reason: str, remedy: str) -> None:
+        super().__init__(f"{world}@{tick}: {reason} → {remedy}")
+        self.world = world
+        self.tick = tick
 
 
 class BundleError(ReplayError):

@@ -19,16 +19,15 @@ from games.code import Engine, GameCode
 from games.errors import WorldFaulted
 from games.runtime.effects import AnyEntry, Input
 from games.runtime.players import InputOutcome
-from games.runtime.world import World
-from replays.errors import CannotReplay, ReplayError, UnknownPlayer
-from replays.execution import LeftOut
+from replays.errors import CannotReplay, NotPossible, UnknownPlayer
+from replays.execution import LastScore, LeftOut
 from replays.outline import Outline, outline
-from replays.replay import Replay, replay
+from replays.replay import Replay, replay, start_of
 from replays.seeing import replay_at
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True):
-    """A player's score as it was, and as it is now; None where it is not seated."""
+    """A player's score as it was, and as it is now, at the end or when it left; None where it never played."""
 
     player: str
     name: str
@@ -65,28 +64,16 @@ class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
     rerun: Rerun
 
 
-class NotPossible(ReplayError):
-    """The changed input cannot be sent there."""
-
-    def __init__(self, world: str, tick: int, reason: str, remedy: str) -> None:
-        super().__init__(f"{world}@{tick}: {reason} → {remedy}")
-        self.world = world
-        self.tick = tick
-
-
 def rerun(data: Path, world: str, code: GameCode) -> Rerun:
     """Play the inputs of ``world`` (a whole id) again from its beginning with ``code`` and the engine of today.
 
-    Raises `CannotReplay` for a log that does not begin with its genesis, `GameError` and `ArgumentProblem` if the game
+    Raises `NotPossible` for a log whose beginning is missing, `GameError` and `ArgumentProblem` if the game
     does not load with the world's settings, and the errors of ``eventlog``.
     """
-    known = outline(data, world)
-    if known.first_tick:
-        raise CannotReplay(world, known.first_tick, "the log before it is missing, and other code begins at tick 0")
+    check_whole(data, world)
+    was = replay(data, world).run()
     now = replay(data, world, instead=(code, Engine.current()), strict=False)
-    broke = _run(now)
-    was = replay(data, world, start="latest").run()
-    return _side_by_side(was.world, now, broke)
+    return _side_by_side(was, now, _run(now))
 
 
 def what_if(data: Path, world: str, tick: int, player: str, name: str, args: dict[str, Any], *, ticks: int) -> WhatIf:
@@ -116,8 +103,15 @@ def what_if(data: Path, world: str, tick: int, player: str, name: str, args: dic
         code=None if outcome is None else outcome.code,
         message=None if outcome is None else outcome.message,
         result=msgspec.msgpack.decode(outcome.packed_result) if outcome is not None and outcome.packed_result else None,
-        rerun=_side_by_side(was.world, now, broke),
+        rerun=_side_by_side(was, now, broke),
     )
+
+
+def check_whole(data: Path, world: str) -> None:
+    """Raise `NotPossible` if the beginning of a log is missing: other code must have begun there, too."""
+    if start_of(data, world) != "genesis":
+        tick = outline(data, world).first_tick
+        raise NotPossible(world, tick, "the log before this tick is missing", "take a world whose log is whole")
 
 
 def _check_possible(was: Replay, known: Outline, tick: int, player: str) -> None:
@@ -184,17 +178,22 @@ def _advance(now: Replay, tick: int) -> str | None:
     return None
 
 
-def _side_by_side(was: World, now: Replay, broke: str | None) -> Rerun:
-    seated = {**now.world.players, **was.players}
+def _side_by_side(was: Replay, now: Replay, broke: str | None) -> Rerun:
+    scores_was, scores_now = _scores(was), _scores(now)
     return Rerun(
-        world=was.id,
-        tick_was=was.tick,
+        world=was.world.id,
+        tick_was=was.world.tick,
         tick_now=now.world.tick,
-        result_was=was.finished,
+        result_was=was.world.finished,
         result_now=now.world.finished,
         scores=[
-            SideBySide(player=player, name=state.name, was=_score(was, player), now=_score(now.world, player))
-            for player, state in seated.items()
+            SideBySide(
+                player=player,
+                name=(scores_was.get(player) or scores_now[player]).name,
+                was=scores_was[player].score if player in scores_was else None,
+                now=scores_now[player].score if player in scores_now else None,
+            )
+            for player in sorted({**scores_was, **scores_now}, key=lambda player: int(player.removeprefix("p_")))
         ],
         parted_tick=now.parted_tick,
         left_out=now.left_out,
@@ -202,6 +201,7 @@ def _side_by_side(was: World, now: Replay, broke: str | None) -> Rerun:
     )
 
 
-def _score(world: World, player: str) -> float | None:
-    seat = world.players.get(player)
-    return None if seat is None else seat.score
+def _scores(of: Replay) -> dict[str, LastScore]:
+    """The scores of all who play, and of those who have left as they went."""
+    seated = {player.id: LastScore(player.name, player.score) for player in of.world.players.values()}
+    return {**of.left, **seated}

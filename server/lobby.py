@@ -66,6 +66,7 @@ class Place(msgspec.Struct, frozen=True):
     game: str
     shard: int
     opening: bool = False
+    private: bool = False
 
 
 class OpenNew(msgspec.Struct, frozen=True):
@@ -261,7 +262,7 @@ class Lobby:
         if missing or agent in entry.reserved:
             self._reserve(entry, agent, missing + entry.reserved.seats_of(agent), now_s)
         waits = entry.opening or entry.status == "recovering"
-        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=waits)
+        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=waits, private=entry.private)
 
     def _open(self, game: LobbyGame) -> _World | Refusal:
         if not self._shards:
@@ -514,7 +515,14 @@ class Lobby:
             if player.agent == agent and (entry.world, player.player) not in mine
         ]
         return [
-            SessionPlayer(world=world, player=player, shard=entry.where, tick=entry.tick, yours=number < len(mine))
+            SessionPlayer(
+                world=world,
+                player=player,
+                shard=entry.where,
+                tick=entry.tick,
+                yours=number < len(mine),
+                private=entry.private,
+            )
             for number, (world, player) in enumerate(mine + others)
             if (entry := self._unfinished.get(world)) is not None
         ]

@@ -276,4 +276,6 @@ class Reception:
 
 
 def _placed(request: int, place: Place) -> messages.Placed:
-    return messages.Placed(request=request, world=place.world, game=place.game, shard=place.shard)
+    return messages.Placed(
+        request=request, world=place.world, game=place.game, shard=place.shard, private=place.private
+    )

@@ -136,6 +136,8 @@ class Greeting:
         returning.lost += found.lost
         for player in found.players:
             returning.awaited[player.world, player.player] = player
+            if player.private:
+                session.note_private(player.world)
         for player in found.players:
             attach = messages.AttachPlayer(
                 request=_UNNUMBERED, world=player.world, player=player.player, session=session.id or ""

@@ -23,6 +23,7 @@ from worldline import protocol
 if TYPE_CHECKING:
     from server.gateway.connection import GatewayConnection
 
+REMEMBERED_PRIVATE: Final = 64  # private worlds of this client, the latest
 REMEMBERED_ENDS: Final = 64  # worlds of this client whose end it may ask about; the lobby remembers more
 
 
@@ -83,6 +84,20 @@ class Session:
         self.open_ids: set[int] = set()
         self._seats: dict[str, dict[str, Seat]] = {}
         self._ends: OrderedDict[str, WorldEnd] = OrderedDict()
+        self._private: OrderedDict[str, None] = OrderedDict()
+
+    # limits
+
+    def note_private(self, world: str) -> None:
+        """The world is private, and this client may be in it."""
+        self._private[world] = None
+        if len(self._private) > REMEMBERED_PRIVATE:
+            self._private.popitem(last=False)
+
+    def is_limited(self, request: protocol.Request) -> bool:
+        """Whether a request counts against rates. A developer's to a private world does not, so that training needs no
+        server of its own kind: it takes time from nobody but those whom it has invited."""
+        return not (self.role == "developer" and getattr(request, "world", None) in self._private)
 
     # seats
 

@@ -1,5 +1,6 @@
 // One game: how it is played (its SKILL.md), and what it is made of.
 
+import { Leaders } from "/page/leaders.js";
 import { html, Problem, useEffect, useState, useTitle } from "/page/ui.js";
 
 /** The rules of a game. */
@@ -35,6 +36,7 @@ export function Game({ wire, game }) {
             <code>${rules.digest.slice(0, 12)}</code>
           </p>
           ${canPlay ? html`<p class="actions"><a class="button" href=${`#/play/${game}`}>Play by hand</a></p>` : null}
+          <${Leaders} wire=${wire} game=${game} linked=${wire.has("replay")} />
           <article><${Markdown} text=${rules.markdown} /></article>`
       : null}
   </main>`;

@@ -9,6 +9,8 @@ const LOOK_EVERY_MS = 2000;
 const WORLDS_MOST = 24;
 const PICTURES_MOST = 4; // a connection may watch eight
 const PICTURES_HZ = 2;
+const DEMO_GAME = "tsunami"; // what a demo shows, where it is there
+const BOTS_MOST = 8;
 
 function Players({ players }) {
   if (players.length === 0) return html`<p class="quiet">nobody yet</p>`;
@@ -38,7 +40,25 @@ function WorldCard({ wire, world, title, watching, moving }) {
   </li>`;
 }
 
-function GameCard({ game, canPlay }) {
+
+/** Makes a world in which the game's sample bots play, and goes there. */
+function BotsButton({ wire, game, onProblem, first, children }) {
+  const [busy, setBusy] = useState(false);
+  const start = async () => {
+    setBusy(true);
+    onProblem(null);
+    try {
+      const made = await wire.request("create", { game: game.game, bots: Math.min(BOTS_MOST, game.max_players) });
+      location.hash = worldAddress(made.world);
+    } catch (error) {
+      onProblem(error);
+      setBusy(false);
+    }
+  };
+  return html`<button type="button" class=${first ? "primary" : ""} disabled=${busy} onClick=${start}>${children}</button>`;
+}
+
+function GameCard({ wire, game, canPlay, canMake, onProblem }) {
   return html`<li class="card">
     <h3><a href=${`#/game/${game.game}`}>${game.title}</a></h3>
     <p>${game.summary}</p>
@@ -46,6 +66,7 @@ function GameCard({ game, canPlay }) {
     <p class="actions">
       <a class="button" href=${`#/game/${game.game}`}>Rules</a>
       ${canPlay ? html`<a class="button" href=${`#/play/${game.game}`}>Play by hand</a>` : null}
+      ${canMake ? html`<${BotsButton} wire=${wire} game=${game} onProblem=${onProblem}>Let bots play<//>` : null}
     </p>
   </li>`;
 }
@@ -55,6 +76,7 @@ export function Home({ wire }) {
   useTitle("");
   const [seen, setSeen] = useState({ games: null, worlds: [] });
   const [problem, setProblem] = useState(null);
+  const [refusal, setRefusal] = useState(null);
   useLook(
     async (wanted) => {
       try {
@@ -72,23 +94,25 @@ export function Home({ wire }) {
   const { games, worlds } = seen;
   const titles = new Map((games ?? []).map((game) => [game.game, game.title]));
   const watching = wire.has("watch");
+  const recorded = wire.has("replay");
   const canPlay = wire.welcome !== null && wire.welcome.role !== "spectator";
+  const canMake = wire.welcome?.role === "developer";
   const moving = new Set(watching ? worlds.filter((world) => !isOver(world.status)).slice(0, PICTURES_MOST).map(({ world }) => world) : []);
-  const card = (world) => html`<${WorldCard} key=${world.world} wire=${wire} moving=${moving.has(world.world)} world=${world} title=${titles.get(world.game) ?? world.game} watching=${watching} />`;
+  const card = (world) => html`<${WorldCard} key=${world.world} wire=${wire} moving=${moving.has(world.world)} world=${world} title=${titles.get(world.game) ?? world.game} watching=${watching && (recorded || !isOver(world.status))} />`;
   const live = worlds.filter((world) => !isOver(world.status));
   const ended = worlds.filter((world) => isOver(world.status));
   return html`<main id="main" class="home">
     <h1 class="title">Worlds of agents, live</h1>
-    <${Problem} error=${problem} />
+    <${Problem} error=${refusal ?? problem} />
     <section aria-labelledby="live-title">
       <h2 id="live-title">Running now</h2>
       ${games === null ? html`<p class="quiet">looking …</p>` : null}
-      ${games !== null && live.length === 0 ? html`<${Invitation} canPlay=${canPlay} games=${games} />` : null}
+      ${games !== null && live.length === 0 ? html`<${Invitation} wire=${wire} canPlay=${canPlay} canMake=${canMake} games=${games} onProblem=${setRefusal} />` : null}
       <ul class="cards">${live.map(card)}</ul>
     </section>
     <section aria-labelledby="games-title">
       <h2 id="games-title">Games</h2>
-      <ul class="cards">${(games ?? []).map((game) => html`<${GameCard} key=${game.game} game=${game} canPlay=${canPlay} />`)}</ul>
+      <ul class="cards">${(games ?? []).map((game) => html`<${GameCard} key=${game.game} wire=${wire} game=${game} canPlay=${canPlay} canMake=${canMake} onProblem=${setRefusal} />`)}</ul>
     </section>
     ${ended.length > 0
       ? html`<section aria-labelledby="ended-title">
@@ -99,12 +123,13 @@ export function Home({ wire }) {
   </main>`;
 }
 
-function Invitation({ canPlay, games }) {
+function Invitation({ wire, canPlay, canMake, games, onProblem }) {
+  const demo = games.find(({ game }) => game === DEMO_GAME) ?? games[0];
   return html`<div class="invitation">
     <p>No world runs at the moment.</p>
+    ${canMake && demo ? html`<p class="actions"><${BotsButton} wire=${wire} game=${demo} onProblem=${onProblem} first>Start a demo world<//></p>` : null}
     ${canPlay && games.length > 0
-      ? html`<p>Play a game by hand, or let an agent join: a world begins with its first player.</p>
-          <p class="actions">${games.map((game) => html`<a class="button" key=${game.game} href=${`#/play/${game.game}`}>Play ${game.title}</a>`)}</p>`
+      ? html`<p>A world begins with its first player: play by hand, or let an agent join.</p>`
       : html`<p>It begins when an agent joins; this page shows it then.</p>`}
   </div>`;
 }

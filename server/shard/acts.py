@@ -100,6 +100,7 @@ class Acts:
             match verdict:
                 case admission.Taken():
                     pending = admission.pending_input(given, verdict, asker)
+                    self._pace.take(given.player)
                     self._inbox.put(pending)
                     act.pending.append(pending)
                 case admission.Waiting(pending):

@@ -84,6 +84,9 @@ def judge(
     refusal = _out_of_time(world, pace, message) or _out_of_turn(world, inbox, pace, message.player)
     if refusal is not None:
         return refusal
+    wait_ms = pace.too_often_ms(message.player)
+    if wait_ms is not None:
+        return replies.rate_limited(message.player, wait_ms)
     if inbox.full:
         return replies.overloaded(world.id, len(inbox), pace.retry_after_ms)
     return Taken(expected, args)

@@ -30,6 +30,7 @@ from games.code import GameCode
 from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
+from server.rates import InputRate
 from server.shard import clocks, replies
 from server.shard.acts import Acts
 from server.shard.audience import Audience
@@ -62,10 +63,18 @@ class Course:
     """One world on its way, with what waits for it and who speaks for its players."""
 
     def __init__(
-        self, world: World, history: History, surroundings: Surroundings, *, eager: bool, dev: bool, fair_play: bool
+        self,
+        world: World,
+        history: History,
+        surroundings: Surroundings,
+        *,
+        rate: InputRate | None,
+        eager: bool,
+        dev: bool,
+        fair_play: bool,
     ) -> None:
-        """``eager``: compute every player's observation in every tick. ``dev``: stand still where the game raises.
-        ``fair_play``: keep from others what could help a player."""
+        """``rate``: how many inputs a player may send. ``eager``: compute every player's observation in every tick.
+        ``dev``: stand still where the game raises. ``fair_play``: keep from others what could help a player."""
         self.world = world
         self.id = world.id
         self.game = world.code.name
@@ -74,7 +83,7 @@ class Course:
         self.end_reason = ""
         self.inbox = Inbox()
         self.drivers = Drivers()
-        self.pace = Pace(world, self.inbox)
+        self.pace = Pace(world, self.inbox, rate)
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
         look = partial(surroundings.look, world.id)

@@ -21,6 +21,7 @@ from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.world import World
 from server import messages, refusals
 from server.link import Link
+from server.rates import InputRate
 from server.shard import admission, replies, reports, seating
 from server.shard.course import Course
 from server.shard.history import History
@@ -42,7 +43,8 @@ _log = logging.getLogger("worldline.shard")
 
 
 class WorldHost:
-    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual."""
+    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual; if it
+    has none, whoever plays in it."""
 
     def __init__(
         self,
@@ -51,11 +53,12 @@ class WorldHost:
         surroundings: Surroundings,
         genesis: Genesis,
         *,
+        rate: InputRate | None,
         eager: bool,
         dev: bool,
         fair_play: bool,
     ) -> None:
-        self.course = Course(world, history, surroundings, eager=eager, dev=dev, fair_play=fair_play)
+        self.course = Course(world, history, surroundings, rate=rate, eager=eager, dev=dev, fair_play=fair_play)
         self.world = world
         self.id = world.id
         self._genesis = genesis
@@ -104,8 +107,8 @@ class WorldHost:
 
     def _most_seats(self, agent: str) -> int:
         """How many seats one agent may have here: in a world that counts as many as the game says, in one among
-        friends, or that its owner makes tick, all."""
-        own = self.world.clock == "manual" and agent == self._genesis.owner
+        friends, or that its owner makes tick, or that is nobody's and stands still, all."""
+        own = self.world.clock == "manual" and self._genesis.owner in (agent, None)
         return self._manifest.max_players if self._genesis.private or own else self._manifest.seats_per_agent
 
     def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
@@ -119,6 +122,7 @@ class WorldHost:
                 self._desk.refuse(asker.asker, refusals.world_paused(self.id, paused))
             case admission.Taken() as taken:
                 pending = admission.pending_input(message, taken, asker)
+                pace.take(message.player)
                 self._inbox.put(pending)
                 self._wait_at_most(message.wait_ms, pending, asker)
                 if not pace.realtime:
@@ -225,12 +229,16 @@ class WorldHost:
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
-        if agent != self._genesis.owner:
-            return replies.not_owner(self.id, self._genesis.owner)
+        if agent != self._genesis.owner and not self._nobody_s_and_plays(agent):
+            return replies.not_owner(self.id, self._genesis.owner, manual=self.course.pace.manual)
         if not self.course.pace.manual:
             return replies.not_manual(self.id, self.world.clock)
         paused = self.course.why_paused
         return None if paused is None else refusals.world_paused(self.id, paused)
+
+    def _nobody_s_and_plays(self, agent: str) -> bool:
+        """Whether this agent plays in a fork that has no owner: then it may say when it ticks."""
+        return self._genesis.owner is None and bool(self._drivers.players_of(agent))
 
     def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
         """The player's session is back: it is driven from here now, and its grace is over. Another session of its

@@ -34,6 +34,7 @@ from server.callpage import CallPage
 from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
+from server.rates import InputRate
 from server.shard import opening
 from server.shard.breakage import not_reloaded
 from server.shard.checkpoints import Checkpoints
@@ -246,7 +247,7 @@ class Shard:
         if isinstance(message, messages.NeedWhole):
             host.course.audience.need_whole(link, message.watch)
         else:
-            host.course.audience.stop(link, message.watch)
+            host.course.audience.stop(link, message.watch, message.opening)
 
     def _spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         host = self._hosts.get(message.world)
@@ -397,6 +398,8 @@ class Shard:
             opened.history,
             self,
             opened.genesis,
+            # Who plays alone or among friends takes nothing from others but what the inbox bounds.
+            rate=InputRate() if self._config.limits and not opened.genesis.private else None,
             eager=self._config.eager,
             dev=self._config.dev,
             fair_play=self._config.fair_play,

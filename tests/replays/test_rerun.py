@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from games.errors import ArgumentProblem
-from replays.errors import TickOutOfRange, UnknownPlayer
-from replays.rerun import NotPossible, rerun, what_if
+from replays.errors import NotPossible, TickOutOfRange, UnknownPlayer
+from replays.rerun import rerun, what_if
 from tests.golden_replays import path_of
 from tests.replays.mill import changed, recorded
-from tests.replays.recording import WORLD
+from tests.replays.recording import WORLD, Recording
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -48,6 +48,22 @@ async def test_what_does_not_fit_any_more_is_left_out_and_named(tmp_path: Path) 
     ]
     assert found.left_out[0].why == "p_2 is not seated"
     assert [(each.player, each.now is None) for each in found.scores] == [("p_1", False), ("p_2", True)]
+
+
+async def test_who_has_left_is_told_with_what_it_had(tmp_path: Path) -> None:
+    recording = Recording(tmp_path, changed(), seed=1, settings={})
+    one, other = recording.join(), recording.join()
+    recording.input(one, "work", {"hours": 4})
+    recording.run(200)
+    recording.leave(one)
+    recording.run(30)
+    recording.leave(other)
+    await recording.close()
+    found = rerun(tmp_path, WORLD, changed(("args.hours * 10", "args.hours * 20")))
+    assert [(each.player, each.name, each.was, each.now) for each in found.scores] == [
+        ("p_1", "agent p_1", 43, 83),
+        ("p_2", "agent p_2", 3, 3),
+    ]
 
 
 async def test_a_game_that_ends_sooner_ends_there(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "unknown_world": ErrorCode("mend", "there is no world of this name"),
     "unknown_player": ErrorCode("mend", "there is no player of this name, or it is not yours"),
     "unknown_input": ErrorCode("mend", "the game has no input of this name"),
+    "tick_out_of_range": ErrorCode("mend", "the world has no such tick (yet)", ("first_tick", "last_tick")),
     "unknown_watch": ErrorCode("mend", "you watch no stream of this name, or it has ended"),
     # Not possible as things stand.
     "already_joined": ErrorCode(
@@ -106,6 +107,8 @@ CLOSE_CODES: Final[dict[int, str]] = {
     CLOSE_RESTART: "the server restarts: come back after N",
     CLOSE_TAKEN_OVER: "a newer connection of your session has taken over: do not retry",
     CLOSE_TOO_SLOW: "too slow, or silent: come back after N",
-    CLOSE_FLOODING: "100 refusals within 10 s: come back after N, and heed `retry_after_ms`",
+    CLOSE_FLOODING: (
+        "100 refusals within 10 s that you could have spared yourself: come back after N, and heed `retry_after_ms`"
+    ),
 }
 """Every code with which the server closes a connection. N is in the reason: ``retry_after_ms=N; text``."""

@@ -10,11 +10,13 @@ import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from server import messages
+from server.config import Guests
 from server.gateway.entrance import affordable_connections
 from server.gateway.limits import GatewayLimits
 from server.gateway.visitors import Visitors, address_of
 from server.tokens import create_token
-from tests.server.gateway.stand_in import Edge, eventually, running_edge, talking
+from tests.server.gateway.stand_in import Edge, eventually, joined, running_edge, talking
 from tests.system.edge_client import plain_http
 
 FEW = GatewayLimits(max_connections=4, max_connections_per_address=2, max_connections_per_agent=2, failed_hellos=3)
@@ -96,6 +98,34 @@ async def test_the_connections_of_an_agent_share_its_rate(tmp_path: Path) -> Non
             assert "over all connections of your agent" in refused[0]["message"]
             assert refused[0]["retry_after_ms"] >= 100
         assert (await guest.ask(type="rules", id=1, game="no"))["code"] == "unknown_game"
+
+
+@pytest.mark.parametrize(
+    ("guests", "private", "limited"),
+    [
+        ("developer", True, False),
+        ("developer", False, True),
+        ("agent", True, True),
+    ],
+)
+async def test_what_a_developer_asks_of_a_private_world_costs_nothing(
+    tmp_path: Path, guests: Guests, private: bool, limited: bool
+) -> None:
+    async with running_edge(tmp_path, guests=guests) as edge, talking(edge) as client:
+        await client.send({"type": "join", "id": 1, "world": "w_1"})
+        place = await edge.asked(messages.AskPlace)
+        edge.control.send(messages.Placed(request=place.request, world="w_1", game="echo", shard=0, private=private))
+        join = await edge.told(messages.JoinWorld)
+        edge.shard_link.send(messages.Answer(request=join.request, message=joined()))
+        assert (await client.hear())["type"] == "joined"
+        codes = []
+        for number in range(2, 62):
+            await client.send({"type": "leave", "id": number, "world": "w_1", "player": "nobody"})
+            codes.append((await client.hear())["code"])
+        assert ("rate_limited" in codes) is limited
+        # Other requests cost what they always do.
+        codes = [(await client.ask(type="rules", id=number, game="no"))["code"] for number in range(30)]
+        assert "rate_limited" in codes
 
 
 async def test_who_fails_to_say_who_it_is_waits_and_others_do_not(tmp_path: Path) -> None:
