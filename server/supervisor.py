@@ -496,7 +496,7 @@ class Supervisor:
             child.mark_ready()
         elif isinstance(message, messages.AskReplayer):
             if self._replayers is not None and self._stopping is None:
-                self._replayers.want(message.replayer)
+                self._replayers.want(message.replayer, message.gone)
         elif isinstance(message, messages.WorldSpectators):
             self._lobby.watched(message.world, child.number, message.viewers)
         elif isinstance(message, messages.AskMetrics):

@@ -46,6 +46,8 @@ Question = (
     | messages.AttachPlayer
     | messages.WatchWorld
     | messages.OpenStream
+    | messages.ReadLog
+    | messages.ReadState
 )
 
 
@@ -99,6 +101,8 @@ class Backends:
         self._on_message = on_message
         self._on_lost = on_lost
         self._shards: dict[int, _Shard] = {}
+        self._paths: dict[int, str] = {}
+        """Where each was last."""
         self._numbers = count(1)
         self._waiting: dict[int, Waiting] = {}
         self._connecting: set[asyncio.Task[None]] = set()
@@ -159,6 +163,7 @@ class Backends:
             return
         shard = self._shards[number] = known or _Shard()
         shard.expected = False
+        self._paths[number] = socket_path
         task = asyncio.get_running_loop().create_task(self._connect(number, shard, socket_path))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -171,10 +176,15 @@ class Backends:
         shard.expected = True
         return True
 
-    def shard_down(self, number: int) -> None:
-        """The supervisor says that this shard has died."""
+    def lost_at(self, number: int) -> str | None:
+        """Where a process listened that is not there any more."""
+        return self._paths.get(number)
+
+    def shard_down(self, number: int, *, also_expected: bool = True) -> None:
+        """The supervisor says that this process has died. Unless ``also_expected``, one that is being started is not
+        the one that is meant."""
         shard = self._shards.get(number)
-        if shard is not None:
+        if shard is not None and (also_expected or not shard.expected):
             self._lost(number, shard)
 
     async def _connect(self, number: int, shard: _Shard, socket_path: str) -> None:

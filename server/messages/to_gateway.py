@@ -14,6 +14,8 @@ AnyAnswer = (
     | protocol.Left
     | protocol.Stepped
     | protocol.Playing
+    | protocol.LogReply
+    | protocol.StateReply
     | protocol.Error
 )
 

@@ -26,10 +26,12 @@ from worldline.protocol.base import (
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
     MAX_OBSERVE_HZ,
+    MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_SPEED,
     MAX_STEP_TICKS,
@@ -112,10 +114,12 @@ from worldline.protocol.requests import (
     Join,
     Leaderboard,
     Leave,
+    Log,
     Observe,
     Ping,
     Play,
     Rules,
+    State,
     Step,
     Subscribe,
     Watch,
@@ -123,8 +127,10 @@ from worldline.protocol.requests import (
 )
 from worldline.protocol.watching import (
     Frame,
+    LogReply,
     Mark,
     Scene,
+    StateReply,
     Static,
     WatchedEvent,
     WatchedInput,
@@ -147,6 +153,8 @@ ServerMessage = (
     | Playing
     | LeaderboardReply
     | Watching
+    | LogReply
+    | StateReply
     | Static
     | Frame
     | Pong
@@ -176,6 +184,8 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
+    Log: LogReply,
+    State: StateReply,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
@@ -210,10 +220,12 @@ __all__ = [
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
+    "MAX_LOG_RECORDS",
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
     "MAX_OBSERVE_HZ",
+    "MAX_PATH_LENGTH",
     "MAX_SEATS",
     "MAX_SPEED",
     "MAX_STEP_TICKS",
@@ -256,6 +268,8 @@ __all__ = [
     "Leave",
     "Left",
     "Limits",
+    "Log",
+    "LogReply",
     "LostPlayer",
     "Mark",
     "Name",
@@ -284,6 +298,8 @@ __all__ = [
     "ServerMessage",
     "Spectate",
     "Started",
+    "State",
+    "StateReply",
     "Static",
     "Step",
     "Stepped",
