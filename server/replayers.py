@@ -107,7 +107,7 @@ class Replayers:
     def _given_up(self, slot: Slot) -> None:
         for number, each in self._slots.items():
             if each is slot:
-                self._tell(messages.ReplayerDown(replayer=number))
+                self._tell(messages.ReplayerDown(replayer=number, given_up=True))
 
     async def _mind(self, child: Child, calls: CallReader) -> None:
         """Kill it if a world does not come back from a call: what hung a shard may hang here, too."""

@@ -45,6 +45,8 @@ Question = (
     | messages.AttachPlayer
     | messages.WatchWorld
     | messages.OpenStream
+    | messages.ReadLog
+    | messages.ReadState
 )
 
 
@@ -168,10 +170,11 @@ class Backends:
         shard.expected = True
         return True
 
-    def shard_down(self, number: int) -> None:
-        """The supervisor says that this shard has died."""
+    def shard_down(self, number: int, *, also_expected: bool = True) -> None:
+        """The supervisor says that this process has died. Unless ``also_expected``, one that is being started is not
+        the one that is meant."""
         shard = self._shards.get(number)
-        if shard is not None:
+        if shard is not None and (also_expected or not shard.expected):
             self._lost(number, shard)
 
     async def _connect(self, number: int, shard: _Shard, socket_path: str) -> None:

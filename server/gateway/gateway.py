@@ -274,6 +274,9 @@ class Gateway:
             if isinstance(request, protocol.Control):
                 self._screens.control(waiting, request)
                 return
+            if isinstance(request, protocol.Log | protocol.State):
+                self._screens.read(waiting, request)
+                return
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):

@@ -127,7 +127,7 @@ class News:
             case messages.ReplayerUp():
                 self._backends.shard_up(REPLAYER - message.replayer, message.socket_path)
             case messages.ReplayerDown():
-                self._backends.shard_down(REPLAYER - message.replayer)
+                self._backends.shard_down(REPLAYER - message.replayer, also_expected=message.given_up)
             case messages.ShardUp():
                 self._backends.shard_up(message.shard, message.socket_path)
             case messages.ShardDown():

@@ -66,7 +66,7 @@ from server.messages.to_gateway import (
     WatchDelayed,
     Watched,
 )
-from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream
+from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream, ReadLog, ReadState
 from server.messages.to_shard import (
     ActPlayers,
     AttachPlayer,
@@ -174,6 +174,8 @@ __all__ = [
     "PlayerStanding",
     "PlayerTaken",
     "Push",
+    "ReadLog",
+    "ReadState",
     "Refused",
     "ReloadGame",
     "ReplayerDown",

@@ -13,6 +13,8 @@ AnyAnswer = (
     | protocol.Left
     | protocol.Stepped
     | protocol.Playing
+    | protocol.LogReply
+    | protocol.StateReply
     | protocol.Error
 )
 

@@ -26,9 +26,11 @@ from worldline.protocol.base import (
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_SPEED,
     MAX_STEP_TICKS,
@@ -109,18 +111,22 @@ from worldline.protocol.requests import (
     Join,
     Leaderboard,
     Leave,
+    Log,
     Observe,
     Ping,
     Play,
     Rules,
+    State,
     Step,
     Watch,
     Worlds,
 )
 from worldline.protocol.watching import (
     Frame,
+    LogReply,
     Mark,
     Scene,
+    StateReply,
     Static,
     WatchedEvent,
     WatchedInput,
@@ -143,6 +149,8 @@ ServerMessage = (
     | Playing
     | LeaderboardReply
     | Watching
+    | LogReply
+    | StateReply
     | Static
     | Frame
     | Pong
@@ -169,6 +177,8 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
+    Log: LogReply,
+    State: StateReply,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
@@ -193,9 +203,11 @@ __all__ = [
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
+    "MAX_LOG_RECORDS",
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_PATH_LENGTH",
     "MAX_SEATS",
     "MAX_SPEED",
     "MAX_STEP_TICKS",
@@ -236,6 +248,8 @@ __all__ = [
     "Leave",
     "Left",
     "Limits",
+    "Log",
+    "LogReply",
     "LostPlayer",
     "Mark",
     "Name",
@@ -264,6 +278,8 @@ __all__ = [
     "ServerMessage",
     "Spectate",
     "Started",
+    "State",
+    "StateReply",
     "Static",
     "Step",
     "Stepped",

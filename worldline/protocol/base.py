@@ -21,6 +21,8 @@ MAX_SEATS: Final = 256  # of one agent in one world
 MAX_ACT_INPUTS: Final = 256  # one for each of them
 MAX_WATCH_HZ: Final = 10  # frames a second: what moves is drawn in between by whoever shows it
 MIN_WATCH_HZ: Final = 0.1
+MAX_LOG_RECORDS: Final = 1000
+MAX_PATH_LENGTH: Final = 400
 MIN_SPEED: Final = 0.25
 MAX_SPEED: Final = 64
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
