@@ -39,6 +39,7 @@ Question = (
     | messages.PlayerInput
     | messages.ActPlayers
     | messages.ObservePlayer
+    | messages.SubscribePlayer
     | messages.LeaveWorld
     | messages.StepWorld
     | messages.PlayWorld
@@ -63,6 +64,8 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
+    pushed: asyncio.Future[messages.AnyAnswer | None] | None = None
+    """Nobody has asked: the answer is for a subscriber; None: there is none."""
     viewer: Viewer | None = None
     """The watch for which this is asked."""
 
@@ -98,6 +101,8 @@ class Backends:
         self._on_message = on_message
         self._on_lost = on_lost
         self._shards: dict[int, _Shard] = {}
+        self._paths: dict[int, str] = {}
+        """Where each was last."""
         self._numbers = count(1)
         self._waiting: dict[int, Waiting] = {}
         self._inquiries: dict[int, tuple[int, asyncio.Future[Any]]] = {}
@@ -181,6 +186,7 @@ class Backends:
             return
         shard = self._shards[number] = known or _Shard()
         shard.expected = False
+        self._paths[number] = socket_path
         task = asyncio.get_running_loop().create_task(self._connect(number, shard, socket_path))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
@@ -192,6 +198,10 @@ class Backends:
         shard = self._shards[number] = _Shard()
         shard.expected = True
         return True
+
+    def lost_at(self, number: int) -> str | None:
+        """Where a process listened that is not there any more."""
+        return self._paths.get(number)
 
     def shard_down(self, number: int, *, also_expected: bool = True) -> None:
         """The supervisor says that this process has died. Unless ``also_expected``, one that is being started is not

@@ -127,7 +127,8 @@ class Screens:
         """The replayer that shows this world; it is started if it does not run."""
         number = zlib.crc32(world.encode()) % self._replayers
         if self._backends.expect(REPLAYER - number):
-            self._report(messages.AskReplayer(replayer=number))
+            gone = self._backends.lost_at(REPLAYER - number)
+            self._report(messages.AskReplayer(replayer=number, gone=gone))
         return REPLAYER - number
 
     def _want(self, viewer: Viewer, showing: Showing, waiting: Waiting) -> None:

@@ -30,12 +30,14 @@ from worldline.protocol.base import (
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_OBSERVE_HZ,
     MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_SPEED,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
     MAX_WATCH_HZ,
+    MIN_OBSERVE_HZ,
     MIN_SPEED,
     MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
@@ -69,7 +71,7 @@ from worldline.protocol.errors import (
     Error,
     ErrorCode,
 )
-from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
+from worldline.protocol.pushes import Closed, Event, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
     Acted,
     Created,
@@ -93,6 +95,7 @@ from worldline.protocol.replies import (
     SeatedPlayer,
     Spectate,
     Stepped,
+    Subscribed,
     Welcome,
     WorldsReply,
     WorldSummary,
@@ -118,6 +121,7 @@ from worldline.protocol.requests import (
     Rules,
     State,
     Step,
+    Subscribe,
     Watch,
     Worlds,
 )
@@ -155,6 +159,8 @@ ServerMessage = (
     | Frame
     | Pong
     | Error
+    | Subscribed
+    | Event
     | Started
     | Closed
     | RulesChanged
@@ -171,6 +177,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Act: Acted,
     Input: Outcome,
     Observe: Observation,
+    Subscribe: Subscribed,
     Leave: Left,
     Step: Stepped,
     Play: Playing,
@@ -183,7 +190,17 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
+PUSHES: Final[tuple[type[Reply], ...]] = (
+    Started,
+    Closed,
+    Event,
+    Observation,
+    RulesChanged,
+    Notice,
+    Watching,
+    Static,
+    Frame,
+)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -207,12 +224,14 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_OBSERVE_HZ",
     "MAX_PATH_LENGTH",
     "MAX_SEATS",
     "MAX_SPEED",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
     "MAX_WATCH_HZ",
+    "MIN_OBSERVE_HZ",
     "MIN_SPEED",
     "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
@@ -231,6 +250,7 @@ __all__ = [
     "Created",
     "Error",
     "ErrorCode",
+    "Event",
     "EventItem",
     "Format",
     "Frame",
@@ -283,6 +303,8 @@ __all__ = [
     "Static",
     "Step",
     "Stepped",
+    "Subscribe",
+    "Subscribed",
     "Until",
     "WaitMs",
     "Watch",
