@@ -170,6 +170,9 @@ class Client:
         A manual world ticks when you say so, by `step`. A private one is joined by you, and by those to whom you give
         the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``. ``bots``: so many
         of the game's sample bots play in it.
+
+        If the connection breaks before the answer is here, it is asked for again; then there may be a second world of
+        yours, of which you never heard.
         """
         request = protocol.Create(
             id=self._next_id(),

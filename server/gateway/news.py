@@ -185,6 +185,8 @@ class News:
         if isinstance(message, messages.CodeBroken):
             self._code_broken(message)
             return
+        if isinstance(message, messages.Answer) and self._backends.settle(message.request, message.message):
+            return
         waiting = self._backends.take(message.request)
         if waiting is None:
             _log.error("shard %d answered question %d, which nobody asked", shard, message.request)

@@ -8,10 +8,11 @@ Not here: the viewers and their frames (``watching``).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import zlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -117,6 +118,10 @@ class Screens:
             )
         waiting.world = world
         self._backends.ask(self._replayer_of(world), question, waiting)
+
+    def inquire(self, world: str, question: messages.ReadLog) -> asyncio.Future[Any]:
+        """Ask the replayer of this world for somebody who has no session, see `Backends.inquire`."""
+        return self._backends.inquire(self._replayer_of(world), question)
 
     def _replayer_of(self, world: str) -> int:
         """The replayer that shows this world; it is started if it does not run."""
