@@ -1,6 +1,6 @@
 // Time: play, step, scrub, speed, events before and after, live. What a button does a key does too (`KEYS`).
 
-import { html, Icon, number, gameTime, useEffect, useRef, useState, words } from "/page/ui.js";
+import { duration, gameTime, html, Icon, number, useEffect, useRef, useState, words } from "/page/ui.js";
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 const IDLE_S = 4; // so long without an event is skipped
@@ -94,7 +94,7 @@ export class Time {
 }
 
 /** The bar of controls under the picture. */
-export function Timeline({ viewing, time, recorded, children }) {
+export function Timeline({ viewing, time, children }) {
   const [typed, setTyped] = useState(null);
   const [, again] = useState(0);
   useEffect(() => time.on(() => again((count) => count + 1)), [time]);
@@ -109,16 +109,6 @@ export function Timeline({ viewing, time, recorded, children }) {
   };
   const button = (label, title, run, shown, more = {}) =>
     html`<button type="button" aria-label=${label} title=${`${label} (${title})`} onClick=${run} ...${more}>${shown}</button>`;
-  if (!recorded) {
-    return html`<div class="timeline" role="group" aria-label="Time">
-      <div class="controls">
-        <span class="clock"><strong>${number(tick)}</strong> <span class="quiet">${gameTime(tick, tickHz)}</span></span>
-        ${viewing.ended ? html`<span class="quiet">the world has ended</span>` : html`<span class="live-mark">● live</span>`}
-        <span class="room"></span>
-        ${children}
-      </div>
-    </div>`;
-  }
   return html`<div class="timeline" role="group" aria-label="Time">
     <${Scrubber} viewing=${viewing} text=${words_} />
     <div class="controls">
@@ -147,7 +137,7 @@ export function Timeline({ viewing, time, recorded, children }) {
         </select>
       </label>
       <button type="button" aria-pressed=${time.skipIdle} title="Jump over what is idle in a recording (I)" onClick=${() => time.toggleIdle()}>Skip idle</button>
-      ${stream?.ended ? null : html`<button type="button" class=${live ? "live on" : "live"} aria-pressed=${live} title="Watch it as it happens (L)" onClick=${() => viewing.control("live")}>${live ? "● live" : `○ live · ${(behind / tickHz).toFixed(1)} s behind`}</button>`}
+      ${viewing.over ? null : html`<button type="button" class=${live ? "live on" : "live"} aria-pressed=${live} title="Watch it as it happens (L)" onClick=${() => viewing.control("live")}>${live ? "● live" : `○ live · ${duration(behind / tickHz)} behind`}</button>`}
       <span class="room"></span>
       ${children}
     </div>

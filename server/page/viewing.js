@@ -36,6 +36,11 @@ export class Viewing {
     return () => this._listeners[kind].delete(listener);
   }
 
+  /** Whether the world has ended: there is nothing live any more. */
+  get over() {
+    return this.ended !== null || this.marks.some((mark) => mark.kind === "ended");
+  }
+
   get live() {
     return Boolean(this.stream?.live);
   }
@@ -88,7 +93,7 @@ export class Viewing {
   see(as) {
     this.as = as;
     this.observation = null;
-    return this.control("view", { as: as ?? null });
+    return this.control("view", { as });
   }
 
   close() {
@@ -105,15 +110,16 @@ export class Viewing {
     try {
       const watching = await this.wire.request("watch", { world: this.world, from_tick, as: this.as, hz: this.hz });
       if (this._over) return;
-      this.error = null;
       this._follow(watching);
+      if (from_tick !== undefined) this.seek(from_tick); // whoever names a tick wants to see that one
     } catch (error) {
       this._fail(error);
     }
   }
 
   _follow(watching) {
-    if (this._over || watching.type !== "watching") return;
+    if (this._over) return;
+    this.error = null;
     this.stream = { ...watching };
     if (watching.players) this.players = watching.players;
     if (watching.marks) this.marks = watching.marks;
@@ -127,6 +133,7 @@ export class Viewing {
 
   _hear(push) {
     if (push.type === "closed" && push.world === this.world && !push.player) this._end(push.reason);
+    if (push.type === "notice" && push.code === "watch_ended" && push.watch === this.stream?.watch) this._fail(push);
     if (push.type === "watching" && push.instead_of === this.stream?.watch) this._follow(push);
     if (push.type !== "frame" && push.type !== "static") return;
     if (push.watch !== this.stream?.watch) {

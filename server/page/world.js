@@ -29,7 +29,6 @@ export function World({ wire, world, tick, as, embedded }) {
   const [filter, setFilter] = useState({});
   const [open, setOpen] = useState(null);
   const painter = useRef(null);
-  const recorded = wire.has("replay");
   useRedraw(viewing);
   useTitle(viewing.stream ? `${viewing.stream.game} ${world}` : world);
   useEffect(() => () => [time.close(), viewing.close()], []);
@@ -54,7 +53,7 @@ export function World({ wire, world, tick, as, embedded }) {
     const ids = [null, ...viewing.players.map(({ player }) => player)];
     pick(ids[(ids.indexOf(follow) + 1) % ids.length]);
   };
-  useKeys({ time, painter, recorded, nextPlayer, onHelp: () => setOpen("help") });
+  useKeys({ time, painter, nextPlayer, onHelp: () => setOpen("help") });
   const stream = viewing.stream;
   const shape = shapeOf(viewing.scene);
   return html`<main id="main" class=${`watching ${embedded ? "embedded" : ""} ${shape.wide ? "wide" : ""}`}>
@@ -69,7 +68,7 @@ export function World({ wire, world, tick, as, embedded }) {
       </div>
       <${Problem} error=${viewing.error} />
       <${Stage} viewing=${viewing} active ratio=${shape.wide && !embedded ? shape.ratio : undefined} label=${sceneLine(viewing)} onPainter=${(made) => { painter.current = made; }} onPick=${pick} />
-      <${Timeline} viewing=${viewing} time=${time} recorded=${recorded}>
+      <${Timeline} viewing=${viewing} time=${time}>
         <button type="button" aria-haspopup="dialog" onClick=${() => setOpen("share")}>Share</button>
         <button type="button" aria-haspopup="dialog" aria-label="Help: keys" title="Keys (?)" onClick=${() => setOpen("help")}>?</button>
       <//>
@@ -79,10 +78,10 @@ export function World({ wire, world, tick, as, embedded }) {
       ? null
       : html`<div class="right">
           <${Players} viewing=${viewing} follow=${follow} onFollow=${pick} />
-          <${Feed} viewing=${viewing} filter=${filter} onFilter=${setFilter} onSeek=${recorded ? (at) => viewing.seek(at) : null} />
+          <${Feed} viewing=${viewing} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} />
         </div>`}
-    ${open === "help" ? html`<${Help} recorded=${recorded} onClose=${() => setOpen(null)} />` : null}
-    ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${as} recorded=${recorded} onClose=${() => setOpen(null)} />` : null}
+    ${open === "help" ? html`<${Help} onClose=${() => setOpen(null)} />` : null}
+    ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${as} onClose=${() => setOpen(null)} />` : null}
   </main>`;
 }
 
@@ -151,14 +150,14 @@ function Words({ viewing }) {
     </ul>`;
 }
 
-function Share({ viewing, world, as, recorded, onClose }) {
-  const [atTick, setAtTick] = useState(recorded && !viewing.live);
+function Share({ viewing, world, as, onClose }) {
+  const [atTick, setAtTick] = useState(!viewing.live);
   const [tick] = useState(viewing.tick);
   const address = worldAddress(world, atTick ? tick : undefined, as);
   const link = `${location.origin}/${address}`;
   const frame = `<iframe src="${location.origin}/embed${address}" width="800" height="520" title="Worldline ${world}"></iframe>`;
   return html`<${Dialog} title="Share" onClose=${onClose}>
-    ${recorded ? html`<label class="check"><input type="checkbox" checked=${atTick} onChange=${(event) => setAtTick(event.currentTarget.checked)} /> at tick ${number(tick)}</label>` : null}
+    <label class="check"><input type="checkbox" checked=${atTick} onChange=${(event) => setAtTick(event.currentTarget.checked)} /> at tick ${number(tick)}</label>
     <div class="field">
       <label for="share-link">Link</label>
       <input id="share-link" readonly value=${link} onFocus=${(event) => event.currentTarget.select()} />
@@ -172,8 +171,8 @@ function Share({ viewing, world, as, recorded, onClose }) {
   <//>`;
 }
 
-function Help({ recorded, onClose }) {
-  const rows = [...(recorded ? KEYS.map(({ shown, does }) => [shown, does]) : []), ...CAMERA_KEYS.filter(([key]) => recorded || key !== "G")];
+function Help({ onClose }) {
+  const rows = [...KEYS.map(({ shown, does }) => [shown, does]), ...CAMERA_KEYS];
   return html`<${Dialog} title="Keys" onClose=${onClose}>
     <table>
       <tbody>
@@ -238,9 +237,9 @@ function useNews(viewing) {
   );
 }
 
-function useKeys({ time, painter, recorded, nextPlayer, onHelp }) {
+function useKeys({ time, painter, nextPlayer, onHelp }) {
   const latest = useRef(null);
-  latest.current = { time, painter, recorded, nextPlayer, onHelp };
+  latest.current = { time, painter, nextPlayer, onHelp };
   useEffect(() => {
     const pressed = (event) => handleKey(event, latest.current);
     addEventListener("keydown", pressed);
@@ -248,18 +247,18 @@ function useKeys({ time, painter, recorded, nextPlayer, onHelp }) {
   }, []);
 }
 
-function handleKey(event, { time, painter, recorded, nextPlayer, onHelp }) {
+function handleKey(event, { time, painter, nextPlayer, onHelp }) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const { target } = event;
   const plain = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (target.closest("input, select, textarea, dialog")) return;
   if (plain === " " && target.closest("button, a, summary")) return; // the element's own key
   const name = event.shiftKey && event.key.startsWith("Arrow") ? `shift+${event.key}` : plain;
-  const key = recorded ? KEYS.find(({ keys }) => keys.includes(name)) : undefined;
+  const key = KEYS.find(({ keys }) => keys.includes(name));
   if (key) key.run(time);
   else if (plain === "?") onHelp();
   else if (plain === "f") nextPlayer();
-  else if (plain === "g" && recorded) document.getElementById("tick").focus();
+  else if (plain === "g") document.getElementById("tick").focus();
   else if (!painter.current || !cameraKey(painter.current, plain)) return;
   event.preventDefault();
 }
