@@ -127,7 +127,7 @@ class Replay(Execution):
             self._ahead.insert(0, stored)  # where somebody goes on who is less strict
             raise
         self.records_done += 1
-        self.position = _behind(stored, self.position)
+        self.position = behind(stored, self.position)
         return stored
 
     def run(self) -> Replay:
@@ -149,6 +149,15 @@ class Replay(Execution):
         if ticks:
             self.run_empty(ticks[-1] if tick is None else tick)
         return self
+
+    def look_again(self) -> None:
+        """Go on with what the log has more by now, if this has come to its end: that of a running world grows.
+
+        Raises the errors of ``eventlog``."""
+        if not self._ahead and self.ended is None:
+            self.look_ahead(read_world_from(self.data, self.position), self._not_run)
+            self._claims.begin(self.world, whole=False)
+            self._stored = read_world_from(self.data, self.position)
 
     def close(self) -> None:
         """Let the world go."""
@@ -254,7 +263,7 @@ class Replay(Execution):
         self._claims.begin(self.world, whole=False)
 
 
-def _behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
+def behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
     """The place behind a record."""
     return LogEnd(
         world=before.world,

@@ -24,6 +24,8 @@ PAGE_BYTES: Final = 96 * 1024
 """Of nodes in one message, as MessagePack: as JSON, where one byte becomes at most six, it is still below 1 MiB."""
 TOLD_BYTES: Final = 64 * 1024
 """Of events and of inputs in one frame: some long notes. What is more is left out, the oldest first."""
+RATES_HZ: Final = (10, 5, 2, 1, 0.5, 0.1)
+"""Frames a second of the streams that there are: the more who watch share one, the less it costs."""
 TOLD_LIMIT: Final = 256
 """Events, and inputs, in one frame."""
 
@@ -68,6 +70,13 @@ class Told(NamedTuple):
     events: Sequence[protocol.WatchedEvent] = ()
     inputs: Sequence[protocol.WatchedInput] = ()
     skipped: int = 0
+    observation: protocol.Observation | None = None
+    """What the player whom one watches has been sent."""
+
+
+def rate_for(hz: float) -> float:
+    """The rate of a stream for somebody who wants so many frames a second at most."""
+    return next((rate for rate in RATES_HZ if rate <= hz), RATES_HZ[-1])
 
 
 def picture(tick: int, view: bytes, players: list[protocol.WatchedPlayer]) -> Picture:
@@ -87,14 +96,16 @@ def picture(tick: int, view: bytes, players: list[protocol.WatchedPlayer]) -> Pi
 class Film:
     """One stream. ``watch`` is its name; it begins with ``first``."""
 
-    def __init__(self, watch: str, first: Picture) -> None:
-        """Raises `ViewUnusable`."""
+    def __init__(self, watch: str, first: Picture, told: Told | None = None) -> None:
+        """``told`` goes with the first frame. Raises `ViewUnusable`."""
         self.watch = watch
         self._ids_of(first.nodes)  # nodes without an id could never be removed
         self._first = first
         self.last = first
         """The latest picture."""
-        self._told = Told()
+        self._told = told or Told()
+        self.last_tick: int | None = None
+        """Up to where the world can be watched now, for the frames that come."""
 
     def static(self) -> tuple[protocol.Scene, list[bytes]]:
         """The nodes with which the film begins: as much as fits into one message, and messages with the others."""
@@ -109,7 +120,8 @@ class Film:
 
         Raises `ViewUnusable`; then nothing has changed."""
         frames = self._frames(self.last, now, told, base_tick=self.last.tick)
-        self.last, self._told = now, told
+        self.last = now
+        self._told = told if told.observation is not None else told._replace(observation=self._told.observation)
         return frames
 
     def whole(self) -> list[bytes]:
@@ -137,6 +149,8 @@ class Film:
             events=events,
             inputs=inputs,
             skipped=told.skipped + events_left_out + inputs_left_out,
+            last_tick=self.last_tick if self.last_tick is not None and self.last_tick > now.tick else None,
+            observation=told.observation,
         )
         return [_encode(frame), *(self._more(now.tick, page) for page in pages[1:])]
 

@@ -279,6 +279,51 @@ def not_opened(game: str, reason: str, reference: str) -> protocol.Error:
     )
 
 
+def live_world(world: str, *, had_seat: bool) -> protocol.Error:
+    """The world still runs, and could be told of to its players."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs"
+        + (", and you have a seat in it or had one" if had_seat else ", and its game is not shown before the end"),
+        hint="observe what your own player sees, or watch the world when it has ended"
+        if had_seat
+        else "watch it when it has ended",
+        path="world",
+    )
+
+
+def not_shown(world: str, game: str) -> protocol.Error:
+    """The game wants no spectators."""
+    return protocol.Error(
+        code="forbidden",
+        message=f"world {world}: nobody may watch worlds of {game}, its rules say",
+        hint="only a developer without a seat in it may",
+        path="world",
+        data={"needs_role": "developer"},
+    )
+
+
+def not_as_player(world: str) -> protocol.Error:
+    """What a player has been sent is its own, as long as the world runs."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs, and what its players were sent is theirs until it has ended",
+        hint="watch it without `as`, or when it has ended",
+        path="as",
+    )
+
+
+def view_failed(problem: str, reference: str) -> protocol.Error:
+    """The game's own view raised, or is not what a view should be."""
+    return protocol.Error(
+        code="internal",
+        message=f"this world cannot be shown: {problem}",
+        hint=f"watch it again a little later; if it stays so, tell the operator the reference {reference}",
+        data={"reference": reference},
+        retry_after_ms=1000,
+    )
+
+
 def draining() -> protocol.Error:
     """The server is about to stop."""
     return protocol.Error(

@@ -44,6 +44,7 @@ from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.recovery import Recovery
+from server.replayers import Replayers, replayers
 from server.slots import Slot
 from server.startup import (
     StartError,
@@ -102,6 +103,7 @@ class Supervisor:
         self._housekeeper = Housekeeper(config.data, config.retention)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
+        self._replayers: Replayers | None = None
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
@@ -159,6 +161,9 @@ class Supervisor:
             self._keep_code(self._store, games)
             self._games = games
             self._sockets = make_socket_folder()
+            self._replayers = Replayers(
+                self.config, self._sockets, fair_play=self._keeps_fair_play, tell=self._to_gateways
+            )
             self._open_lobby(games, self._store)
             await self._start_shards()
             await self._restore_worlds(self._store, games)
@@ -181,6 +186,8 @@ class Supervisor:
         """End all children now. What was acknowledged is durable, but the data folder is not cleanly stopped."""
         for slot in (*self._gateways, *self._shards):
             slot.kill()
+        if self._replayers is not None:
+            self._replayers.kill()
 
     async def failed(self) -> StartError:
         """Wait until the server cannot go on, because no shard or no gateway can run, and return why."""
@@ -278,6 +285,8 @@ class Supervisor:
             await asyncio.wait([self._watching_games])
         await self._bots.stop()
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
+        if self._replayers is not None:
+            await self._replayers.stop()
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
         await self._housekeeper.stop()
@@ -295,7 +304,6 @@ class Supervisor:
         number = self._next_shard
         self._next_shard += 1
         assert self._sockets is not None
-        assert self._listener is not None
         page_path = self._sockets / f"shard-{number:02}.page"
         calls = CallReader(page_path)
         child = await spawn("shard", number, self._on_message, self._shard_lost)
@@ -315,7 +323,7 @@ class Supervisor:
                 keep_worlds=self.config.keep_worlds,
                 dev=self.config.dev,
                 eager=self.config.eager,
-                fair_play=keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts),
+                fair_play=self._keeps_fair_play,
             )
         )
         return child
@@ -339,6 +347,7 @@ class Supervisor:
                 tls=self._tls_files(),
                 log_format=self.config.log,
                 log_level=self.config.log_level,
+                replayers=replayers(),
             )
         )
         for shard in self._ready(self._shards):
@@ -350,6 +359,11 @@ class Supervisor:
         if certificate is None or key is None:
             return None
         return messages.Tls(certificate=str(certificate.resolve()), key=str(key.resolve()))
+
+    @property
+    def _keeps_fair_play(self) -> bool:
+        assert self._listener is not None
+        return keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts)
 
     def _socket_path(self, shard: int) -> str:
         assert self._sockets is not None
@@ -473,13 +487,16 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
+        elif isinstance(message, messages.AskReplayer):
+            if self._replayers is not None and self._stopping is None:
+                self._replayers.want(message.replayer)
         elif isinstance(message, messages.WorldSpectators):
             self._lobby.watched(message.world, child.number, message.viewers)
         elif isinstance(message, messages.AskMetrics):
             self._answer(self._answer_metrics(child, message.request))
         elif isinstance(message, messages.AskLeaderboard):
             self._answer(self._answer_leaderboard(child, message))
-        else:
+        elif not isinstance(message, messages.ReplayerReady):  # that goes to `Replayers`
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
                 answered.set_result(message)

@@ -142,6 +142,7 @@ def environment(folder: Path, url: str | None) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("WORLDLINE", "PYTHON"))}
     clean["PATH"] = f"{folder / '.venv/bin'}:{clean['PATH']}"
     clean["NO_COLOR"] = "1"
+    clean["XDG_STATE_HOME"] = str(folder / ".state")
     if url is not None:
         clean["WORLDLINE_URL"] = url
     return clean

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from server import messages
 from server.gateway.session import Session
 from server.link import Link, connect_unix
 from worldline import protocol
+
+if TYPE_CHECKING:
+    from server.gateway.watching import Viewer
 
 SUPERVISOR: Final = -1
 """Stands for the supervisor where shards have numbers; another one than `messages.NO_SHARD`."""
@@ -41,6 +44,7 @@ Question = (
     | messages.PlayWorld
     | messages.AttachPlayer
     | messages.WatchWorld
+    | messages.OpenStream
 )
 
 
@@ -57,8 +61,8 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
-    instead_of: str | None = None
-    """Nobody has asked: the client's stream of this name has gone, and is to go on."""
+    viewer: Viewer | None = None
+    """The watch for which this is asked."""
 
 
 def _is_patient(question: Question | None) -> bool:
@@ -67,9 +71,11 @@ def _is_patient(question: Question | None) -> bool:
 
 
 class _Shard:
-    """A link to a shard, and what is to be sent once it is up."""
+    """A link to a shard or a replayer, and what is to be sent once it is up."""
 
     def __init__(self) -> None:
+        self.expected = False
+        """It is being started: nobody has said yet where it is."""
         self.link: Link[Any] | None = None
         self.unsent: list[messages.Message] = []
 
@@ -145,12 +151,22 @@ class Backends:
 
     def shard_up(self, number: int, socket_path: str) -> None:
         """Connect to a shard, once. What is sent meanwhile goes out when the link is up."""
-        if number in self._shards:
+        known = self._shards.get(number)
+        if known is not None and not known.expected:
             return
-        shard = self._shards[number] = _Shard()
+        shard = self._shards[number] = known or _Shard()
+        shard.expected = False
         task = asyncio.get_running_loop().create_task(self._connect(number, shard, socket_path))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+
+    def expect(self, number: int) -> bool:
+        """What is sent to this process waits until it is up. Returns whether it has to be started first."""
+        if number in self._shards:
+            return False
+        shard = self._shards[number] = _Shard()
+        shard.expected = True
+        return True
 
     def shard_down(self, number: int) -> None:
         """The supervisor says that this shard has died."""

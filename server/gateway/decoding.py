@@ -135,7 +135,7 @@ def _decode_patiently(data: bytes, encoding: Encoding, examples: MakeExamples) -
     request = _convert(kind, fields, number, examples)
     assert isinstance(request, protocol.Request)
     request = _tidy(request)
-    unknown = [name for name in fields if name not in kind.__struct_fields__]
+    unknown = [name for name in fields if name not in kind.__struct_encode_fields__]
     if unknown:
         return Decoded(request, [shown_name(name) for name in unknown[:IGNORED_NAMES]], _meant(unknown, kind))
     if isinstance(request, protocol.Act):
@@ -184,10 +184,10 @@ def _meant(unknown: list[str], kind: type[msgspec.Struct]) -> str:
     name = kind.__struct_config__.tag or "an input of an act"
     guesses = []
     for field in unknown[:IGNORED_NAMES]:
-        near = refusals.close_match(field, kind.__struct_fields__)
+        near = refusals.close_match(field, kind.__struct_encode_fields__)
         if near is not None:
             guesses.append(f"did you mean {near} by {shown_name(field)}?")
-    fields = ", ".join(kind.__struct_fields__)
+    fields = ", ".join(kind.__struct_encode_fields__)
     return " ".join(guesses) or f"{name} has these fields: {fields}"
 
 
@@ -198,17 +198,17 @@ def _convert(
     out."""
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
-        if field.name not in fields:
+        if field.encode_name not in fields:
             if field.required:
-                raise _missing(kind, field.name, fields, number, examples, at)
+                raise _missing(kind, field.encode_name, fields, number, examples, at)
             continue
-        value = fields[field.name]
+        value = fields[field.encode_name]
         if kind is protocol.Act and field.name == "inputs" and isinstance(value, list):
             value = _parts(value, number, examples)
         try:
             msgspec.convert(value, field.type, from_attributes=True)
         except msgspec.ValidationError:
-            raise _wrong(kind, field.name, fields, number, examples, at) from None
+            raise _wrong(kind, field.encode_name, fields, number, examples, at) from None
         values[field.name] = value
     return kind(**values)
 
@@ -285,7 +285,7 @@ def _working_input(fields: dict[str, Any], number: int, known: Examples) -> prot
 
 def _wanted(kind: type[msgspec.Struct], name: str) -> tuple[str, list[str] | None]:
     """What a field must be, in words, and the valid values if they can be listed."""
-    (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
+    (field,) = (field for field in msgspec.structs.fields(kind) if field.encode_name == name)
     wanted = msgspec.inspect.type_info(field.type)
     if isinstance(wanted, msgspec.inspect.UnionType):
         # A number is an integer or a float with the same bounds.
@@ -329,6 +329,10 @@ def _example(kind: type[msgspec.Struct], name: str, examples: MakeExamples) -> A
         "seen_tick": 0,
         "limit": 20,
         "hz": protocol.MAX_WATCH_HZ,
+        "speed": 1,
+        "tick": 0,
+        "from_tick": 0,
+        "as": known.player or "p_1",
         "note": "because …",
     }
     return values.get(name, False if _wanted(kind, name)[0] == "true or false" else None)

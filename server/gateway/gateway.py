@@ -45,6 +45,7 @@ from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
+from server.gateway.screens import Screens
 from server.gateway.session import Session, detached
 from server.gateway.watching import Watches
 from server.link import Link
@@ -100,6 +101,14 @@ class Gateway:
             self._vanished,
         )
         self._watches = Watches(self._backends.tell, control.send)
+        self._screens = Screens(
+            self._backends,
+            self._held,
+            self._answers,
+            self._watches,
+            replayers=config.replayers,
+            report=control.send,
+        )
         self._news = News(
             config,
             catalogue,
@@ -109,6 +118,7 @@ class Gateway:
             self._greeting,
             self._answers,
             self._watches,
+            self._screens,
             self.sessions,
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
@@ -258,11 +268,12 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
-            if isinstance(request, protocol.Control):
-                self._answers.reply(waiting, self._watches.control(session, request))
-                return
             if isinstance(request, protocol.Watch):
-                self._watches.check_room(session, request.id)
+                self._screens.watch(waiting, request)
+                return
+            if isinstance(request, protocol.Control):
+                self._screens.control(waiting, request)
+                return
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):

@@ -13,8 +13,6 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from eventlog.store import Store
 from server import messages
 from server.gateway import refusals, requests
@@ -24,9 +22,9 @@ from server.gateway.catalogue import Catalogue, read_game
 from server.gateway.fanout import Fanout, spread
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
-from server.gateway.refusals import Refused
+from server.gateway.screens import REPLAYER, Screens, is_replayer
 from server.gateway.session import Session, detached
-from server.gateway.watching import Watches, in_encoding
+from server.gateway.watching import Watches
 from worldline import protocol
 
 _PLACE_LOST: Final = ("world_closed", "world_faulted", "world_full", "unknown_world")
@@ -48,6 +46,7 @@ class News:
         greeting: Greeting,
         answers: Answers,
         watches: Watches,
+        screens: Screens,
         sessions: Set[Session],
     ) -> None:
         self._config = config
@@ -58,6 +57,7 @@ class News:
         self._greeting = greeting
         self._answers = answers
         self._watches = watches
+        self._screens = screens
         self._sessions = sessions
 
     def ask(self, waiting: Waiting, step: requests.Ask) -> None:
@@ -72,6 +72,9 @@ class News:
 
     def _answer_gone(self, waiting: Waiting, gone: messages.WorldGone) -> None:
         """The world that this request is about does not come back."""
+        if waiting.viewer is not None:
+            self._screens.world_gone(waiting)
+            return
         if isinstance(waiting.request, protocol.Hello):
             self._greeting.world_gone(waiting, gone.reason)
             return
@@ -121,6 +124,10 @@ class News:
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._greeting.found(waiting, message)
+            case messages.ReplayerUp():
+                self._backends.shard_up(REPLAYER - message.replayer, message.socket_path)
+            case messages.ReplayerDown():
+                self._backends.shard_down(REPLAYER - message.replayer)
             case messages.ShardUp():
                 self._backends.shard_up(message.shard, message.socket_path)
             case messages.ShardDown():
@@ -152,10 +159,10 @@ class News:
 
     def _on_world_found(self, waiting: Waiting, found: messages.WorldFound) -> None:
         request = waiting.request
-        if requests.is_owners(request) and found.shard is not None:
+        if waiting.viewer is not None:
+            self._screens.world_found(waiting, found)
+        elif requests.is_owners(request) and found.shard is not None:
             self.ask(waiting, requests.owners_request(request, waiting.session, found.shard))
-        elif isinstance(request, protocol.Watch) and found.shard is not None and found.world is not None:
-            self.ask(waiting, requests.watch_world(request, waiting.session, found.shard, found.world.game))
         else:
             self._answers.reply(waiting, requests.world_found(found, waiting.world or "", waiting.session, request.id))
 
@@ -169,6 +176,9 @@ class News:
         if isinstance(message, messages.Framed):
             self._watches.framed(message)
             return
+        if isinstance(message, messages.StreamEnded):
+            self._screens.stream_ended(message)
+            return
         if isinstance(message, messages.CodeBroken):
             self._code_broken(message)
             return
@@ -181,29 +191,12 @@ class News:
                 self._greeting.attached(waiting, shard, message)
             case messages.PlayerAbsent():
                 self._greeting.absent(waiting, message.reason, message.tick)
-            case messages.Watched():
-                self._watched(shard, waiting, message)
-            case messages.Answer() if waiting.instead_of is not None:
-                assert isinstance(message.message, protocol.Error)
-                reason = message.message.message
-                spread([waiting.session], protocol.Closed(world=waiting.world or "", reason=reason))
+            case messages.Watched() | messages.WatchDelayed():
+                self._screens.answered(shard, waiting, message)
+            case messages.Answer(message=protocol.Error() as error) if waiting.viewer is not None:
+                self._screens.answered(shard, waiting, error)
             case messages.Answer():
                 self._on_answer(shard, waiting, message.message)
-
-    def _watched(self, shard: int, waiting: Waiting, watched: messages.Watched) -> None:
-        """A client watches from now on."""
-        session = waiting.session
-        try:
-            pages = self._watches.begin(waiting, shard, watched)
-        except Refused as refused:
-            self._answers.reply(waiting, refused.error)
-            return
-        if waiting.instead_of is not None:
-            spread([session], msgspec.structs.replace(watched.watching, instead_of=waiting.instead_of))
-        else:
-            self._answers.reply(waiting, watched.watching)
-        for page in pages:
-            session.connection.send_now(in_encoding(page, session.connection.encoding))
 
     def _on_answer(self, shard: int, waiting: Waiting, answer: messages.AnyAnswer) -> None:
         session = waiting.session
@@ -246,10 +239,12 @@ class News:
 
     def on_shard_lost(self, shard: int) -> None:
         """What this shard was asked is asked again when its worlds are back; and who watched them watches on."""
-        self._watches.shard_lost(shard)
+        self._screens.source_lost(shard)
         for waiting in self._backends.take_all(shard):
             assert waiting.question is not None
-            if repeatable(waiting.question):
+            if is_replayer(shard):
+                self._screens.question_lost(waiting)
+            elif repeatable(waiting.question):
                 self._held.put(waiting.question, waiting)
             else:
                 self._answers.reply(waiting, refusals.fate_unknown(waiting.world or "", waiting.request.id))
@@ -268,8 +263,7 @@ class News:
             if not self._backends.ask(shard, question, waiting):  # it has died again already
                 self._held.put(question, waiting)
         spread(self._present(world), back(world))
-        for waiting, watch in self._watches.returned(world):
-            self.ask(waiting, requests.watch_world(watch, waiting.session, shard, waiting.game or ""))
+        self._screens.world_moved(world)
 
     def _push(self, push: messages.Push) -> None:
         message = push.message
@@ -303,7 +297,9 @@ class News:
         sessions = self._fanout.remove_world(closed.world)
         for session in sessions:
             session.end_world(closed.world, closed.reason, closed.status or "closed")
-        spread(dict.fromkeys((*sessions, *self._watches.world_ended(closed.world))), closed)
+        watching = self._watches.sessions_in(closed.world)
+        self._screens.world_ended(closed.world)
+        spread(dict.fromkeys((*sessions, *watching)), closed)
 
     def _present(self, world: str) -> list[Session]:
         """Who plays in a world or watches it, each once."""

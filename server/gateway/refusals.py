@@ -116,6 +116,16 @@ def unknown_watch(watch: str, mine: list[str], re: int) -> Refused:
     )
 
 
+def replayer_died(retry_after_ms: int) -> protocol.Error:
+    """What shows what has been has died while it looked for that, more than once."""
+    return protocol.Error(
+        code="overloaded",
+        message="the process that shows what has been has died while it looked for that, again and again",
+        hint="send the same request again after retry_after_ms; if it stays so, tell the operator",
+        retry_after_ms=retry_after_ms,
+    )
+
+
 def too_many_watches(most: int, mine: list[str], re: int) -> Refused:
     """This client watches as much as one connection may."""
     stop = quoted(protocol.Control(id=re, watch=mine[0], action="stop"))

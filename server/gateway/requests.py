@@ -60,8 +60,6 @@ def plan(
                 return owners_request(request, session, seats[0].shard)
             # Its owner need not play in it: the lobby knows where it runs.
             return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
-        case protocol.Watch():
-            return Ask(SUPERVISOR, messages.AskWorld(request=UNNUMBERED, world=request.world), request.world)
         case protocol.Input():
             return _input(request, session, catalogue)
         case protocol.Observe():
@@ -151,19 +149,6 @@ def owners_request(request: OwnersRequest, session: Session, shard: int) -> Ask:
     else:
         question = messages.PlayWorld(request=UNNUMBERED, world=request.world, agent=session.agent)
     return Ask(shard, question, request.world)
-
-
-def watch_world(request: protocol.Watch, session: Session, shard: int, game: str) -> Ask:
-    """The second half of a watch: the lobby has named the shard of the world."""
-    assert session.agent is not None
-    question = messages.WatchWorld(
-        request=UNNUMBERED,
-        world=request.world,
-        agent=session.agent,
-        role=session.role,
-        hz=float(request.hz or protocol.MAX_WATCH_HZ),
-    )
-    return Ask(shard, question, request.world, game)
 
 
 def _create(request: protocol.Create, agent: str, role: protocol.Role, catalogue: Catalogue) -> Ask:

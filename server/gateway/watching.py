@@ -1,12 +1,13 @@
 """Who of this gateway's clients watches what, and the way of a frame to them.
 
-A stream comes once from its shard, whoever watches it here; all its viewers of an encoding get the same bytes. A viewer
-who is behind misses frames, and nothing waits for it here; when it has room again it gets a whole frame.
+A stream comes once from its shard or replayer, whoever watches it here; all its viewers of an encoding get the same
+bytes. A viewer who is behind misses frames, and nothing waits for it here; when it has room, it gets a whole frame.
 
 Invariants: a viewer gets a frame with a base only if the frame before went to it; frames never wait in an outbox; what
 is remembered is one entry per viewer.
 
-Not here: what is in a frame (``server/films.py``), and who may watch (the shard).
+Not here: what is in a frame (``server/films.py``), who may watch (the shard or the replayer), and who is asked for a
+stream (``screens``).
 """
 
 from __future__ import annotations
@@ -31,26 +32,57 @@ _decode = msgspec.msgpack.Decoder().decode
 _to_json = msgspec.json.Encoder().encode
 
 
-class Viewer(msgspec.Struct, eq=False):
-    """One client's share in a stream. ``has`` is the number of the frame it got last; None: it needs a whole one."""
+class Showing(msgspec.Struct, frozen=True):
+    """How somebody wants to see a world. ``live``: as it runs; else from ``tick`` on."""
 
-    session: Session
-    has: int | None = None
+    live: bool = True
+    tick: int | None = None
+    playing: bool = True
+    speed: float = 1.0
+    at_end: bool = False
+    """Of a world that has ended, not from its beginning on."""
+    view_as: str | None = None
+    hz: float = protocol.MAX_WATCH_HZ
 
 
 class Stream(msgspec.Struct, eq=False):
-    """A stream that comes from a shard, and its viewers here. ``newest`` is the number of its latest frame;
-    ``asked``: a whole one has been asked for."""
+    """A stream that comes from a process (``source``: a shard, or a replayer), and its viewers here. ``opening``: which
+    time it was opened last; ``asked``: a whole frame has been asked for."""
 
-    watching: protocol.Watching
-    shard: int
+    watch: str
+    world: str
+    source: int
+    opening: int = 0
     viewers: dict[Session, Viewer] = {}
-    newest: int = 0
     asked: bool = False
 
 
+class Viewer(msgspec.Struct, eq=False):
+    """One client's watch. ``has`` is the number of the frame it got last, of tick ``tick``; None: it needs a whole one.
+
+    ``stream`` is None while it has none: its world is away, or has ended. ``wanted``: what the client has asked for
+    since, with all who wait for that in ``pending``; ``asking`` is what was asked for it last and has no answer."""
+
+    session: Session
+    world: str
+    game: str
+    watching: protocol.Watching
+    showing: Showing
+    tick: int
+    stream: Stream | None = None
+    has: int | None = None
+    wanted: Showing | None = None
+    pending: list[Waiting] = []
+    asking: Waiting | None = None
+    nearest: list[str] = []
+    """Names of worlds like the one that it wants."""
+    losses: int = 0
+    """How often its source has died since its last frame."""
+
+
 class Watches:
-    """All streams of this gateway. ``tell(shard, message)`` sends to a shard, ``report`` to the supervisor."""
+    """All streams of this gateway. ``tell(source, message)`` sends to a shard or replayer, ``report`` to the
+    supervisor."""
 
     def __init__(
         self, tell: Callable[[int, messages.Message], object], report: Callable[[messages.Message], None]
@@ -58,79 +90,105 @@ class Watches:
         self._tell = tell
         self._report = report
         self._streams: dict[str, Stream] = {}
-        self._by_session: dict[Session, dict[str, Stream]] = {}
-        self._by_world: dict[str, set[str]] = {}
-        self._waiting: dict[str, dict[tuple[Session, str], protocol.Watching]] = {}
-        """By world whose shard has died: who watched which stream of it."""
+        self._by_session: dict[Session, dict[str, Viewer]] = {}
+        self._by_world: dict[str, dict[Viewer, None]] = {}
         self._looking: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return sum(len(stream.viewers) for stream in self._streams.values())
+        return sum(map(len, self._by_session.values()))
 
-    # --- what clients do -----------------------------------------------------------------------------
+    # --- viewers -------------------------------------------------------------------------------------
 
     def check_room(self, session: Session, re: int) -> None:
         """Raises `Refused` if this client watches as much as it may."""
         if len(self._by_session.get(session, ())) >= MAX_WATCHES:
             raise refusals.too_many_watches(MAX_WATCHES, list(self._by_session[session]), re)
 
-    def control(self, session: Session, request: protocol.Control) -> protocol.Watching:
-        """Do what a client wants with a stream of its own; returns the answer. Raises `Refused`."""
+    def viewer(self, session: Session, watch: str, re: int) -> Viewer:
+        """The watch that a client means. Raises `Refused`."""
         mine = self._by_session.get(session, {})
-        stream = mine.get(request.watch)
-        if stream is not None:
-            self._leave(session, request.watch)
-            return _stopped(stream.watching)
-        for waiting in self._waiting.values():
-            watching = waiting.pop((session, request.watch), None)
-            if watching is not None:
-                return _stopped(watching)
-        raise refusals.unknown_watch(request.watch, list(mine), request.id)
+        viewer = mine.get(watch)
+        if viewer is None:
+            raise refusals.unknown_watch(watch, list(mine), re)
+        return viewer
+
+    def of_world(self, world: str) -> list[Viewer]:
+        """Who watches a world, or waits for it to come back, or has seen it end."""
+        return list(self._by_world.get(world, ()))
+
+    def sessions_in(self, world: str) -> list[Session]:
+        """The same, each client once."""
+        return list(dict.fromkeys(viewer.session for viewer in self.of_world(world)))
 
     def gone(self, session: Session) -> None:
         """A client is gone."""
-        for watch in list(self._by_session.get(session, ())):
-            self._leave(session, watch)
-        for waiting in self._waiting.values():
-            for key in [key for key in waiting if key[0] is session]:
-                del waiting[key]
+        for viewer in list(self._by_session.get(session, {}).values()):
+            self.leave(viewer)
 
-    def sessions_in(self, world: str) -> list[Session]:
-        """Who watches a world, or waits for it to come back, each once."""
-        streams = (self._streams[watch] for watch in self._by_world.get(world, ()))
-        watching = [session for stream in streams for session in stream.viewers]
-        return list(dict.fromkeys((*watching, *(session for session, _ in self._waiting.get(world, ())))))
+    def leave(self, viewer: Viewer) -> None:
+        """This watch is over."""
+        mine = self._by_session.get(viewer.session, {})
+        if mine.pop(viewer.watching.watch, None) is None:
+            return
+        if not mine:
+            del self._by_session[viewer.session]
+        there = self._by_world[viewer.world]
+        del there[viewer]
+        if not there:
+            del self._by_world[viewer.world]
+        self.detach(viewer)
 
-    # --- what shards send ----------------------------------------------------------------------------
+    def detach(self, viewer: Viewer) -> None:
+        """This watch gets nothing more of its stream."""
+        stream, viewer.stream = viewer.stream, None
+        viewer.has = None
+        if stream is not None:
+            stream.viewers.pop(viewer.session, None)
+            if not stream.viewers:
+                self._drop(stream)
+        self._count(viewer.world)
 
-    def begin(self, waiting: Waiting, shard: int, watched: messages.Watched) -> list[bytes]:
-        """A client watches from now on; returns what follows the answer. If the client has gone, nobody does.
+    # --- streams -------------------------------------------------------------------------------------
 
-        Raises `Refused` if it watches as much as it may by now."""
-        session = waiting.session
-        watch, world = watched.watching.watch, watched.watching.world
-        stream = self._streams.get(watch)
+    def unwanted(self, source: int, watched: messages.Watched) -> None:
+        """A stream has come for which nobody waits any more."""
+        watching = watched.watching
+        stream = self._streams.get(watching.watch)
         if stream is None:
-            stream = self._streams[watch] = Stream(watched.watching, shard)
-            self._by_world.setdefault(world, set()).add(watch)
-        full = session not in stream.viewers and len(self._by_session.get(session, ())) >= MAX_WATCHES
-        if (session.gone or full) and not stream.viewers:
-            self._drop(watch)
-        if session.gone:
-            return []
-        if full:
-            self.check_room(session, waiting.request.id)
-        stream.viewers[session] = Viewer(session)  # who watches already begins anew
-        self._by_session.setdefault(session, {})[watch] = stream
-        self._count(world)
-        return watched.pages
+            stop = messages.StopWatching(world=watching.world, watch=watching.watch, opening=watched.opening)
+            self._tell(source, stop)
+        else:
+            stream.opening = watched.opening
+
+    def begin(self, viewer: Viewer, source: int, watched: messages.Watched) -> None:
+        """This watch goes on with another stream."""
+        session, watching = viewer.session, watched.watching
+        stream = self._streams.get(watching.watch)
+        if stream is None:
+            stream = self._streams[watching.watch] = Stream(watching.watch, watching.world, source)
+        stream.opening = watched.opening
+        mine = self._by_session.setdefault(session, {})
+        there = self._by_world.setdefault(viewer.world, {})
+        twin, before = mine.get(watching.watch), viewer.stream
+        if twin is not None and twin is not viewer:  # it watches that already: its watch begins anew
+            there.pop(twin, None)
+            twin.stream = None
+        mine.pop(viewer.watching.watch, None)
+        mine[watching.watch] = viewer
+        there[viewer] = None
+        stream.viewers[session] = viewer
+        viewer.watching, viewer.tick, viewer.stream, viewer.has = watching, watching.tick, stream, None
+        if before is not None and before is not stream:
+            before.viewers.pop(session, None)
+            if not before.viewers:
+                self._drop(before)
+        self._count(viewer.world)
 
     def framed(self, framed: messages.Framed) -> None:
         """Frames of a stream have come: send them to all who can use them."""
         stream = self._streams.get(framed.watch)
         if stream is None:
-            return  # nobody watches any more: the shard is being told
-        stream.newest = framed.number
+            return  # nobody watches any more: its source is being told
         if framed.base is None:
             stream.asked = False
         encoded: dict[Encoding, list[bytes]] = {"msgpack": framed.frames}
@@ -141,77 +199,45 @@ class Watches:
             fits = framed.base is None or viewer.has == framed.base
             if fits and not viewer.session.connection.behind:
                 send(viewer.session, framed.frames, encoded)
-                viewer.has = framed.number
+                viewer.has, viewer.tick, viewer.losses = framed.number, framed.tick, 0
             else:
                 viewer.has = None
                 lacking = True
         if lacking:
             self._look_later()
 
-    def shard_lost(self, shard: int) -> None:
-        """A shard is gone, with all its streams: who watched them waits until their worlds are back."""
-        for session, watching in self._drop_all(
-            watch for watch, stream in self._streams.items() if stream.shard == shard
-        ):
-            self._waiting.setdefault(watching.world, {})[session, watching.watch] = watching
+    def ended(self, watch: str) -> list[Viewer]:
+        """A stream does not go on; returns who watched it."""
+        stream = self._streams.get(watch)
+        return [] if stream is None else self._cut(stream)
 
-    def returned(self, world: str) -> list[tuple[Waiting, protocol.Watch]]:
-        """The world is back; returns who wants to watch on, and what."""
-        return [
-            (
-                Waiting(session, request, world=world, game=watching.game, instead_of=watch),
-                request,
-            )
-            for (session, watch), watching in self._waiting.pop(world, {}).items()
-            for request in [protocol.Watch(id=0, world=world, hz=watching.hz)]
-        ]
-
-    def world_ended(self, world: str) -> list[Session]:
-        """The world has ended, with all its streams; returns who watched."""
-        waiting = [session for session, _ in self._waiting.pop(world, ())]
-        return [*waiting, *(session for session, _ in self._drop_all(self._by_world.get(world, ())))]
+    def source_lost(self, source: int) -> list[Viewer]:
+        """A process is gone, with all its streams; returns who watched them."""
+        lost = [stream for stream in self._streams.values() if stream.source == source]
+        return [viewer for stream in lost for viewer in self._cut(stream)]
 
     # --- inside --------------------------------------------------------------------------------------
 
-    def _leave(self, session: Session, watch: str) -> None:
-        mine = self._by_session[session]
-        stream = mine.pop(watch)
-        if not mine:
-            del self._by_session[session]
-        del stream.viewers[session]
-        if not stream.viewers:
-            self._drop(watch)
-        self._count(stream.watching.world)
-
-    def _drop(self, watch: str) -> None:
-        """Nobody watches this stream here any more."""
-        stream = self._forget(watch)
-        self._tell(stream.shard, messages.StopWatching(world=stream.watching.world, watch=watch))
-
-    def _drop_all(self, watches: Iterable[str]) -> list[tuple[Session, protocol.Watching]]:
-        viewers = []
-        for watch in list(watches):
-            stream = self._forget(watch)
-            for session in stream.viewers:
-                viewers.append((session, stream.watching))
-                mine = self._by_session[session]
-                del mine[watch]
-                if not mine:
-                    del self._by_session[session]
-            self._count(stream.watching.world)
+    def _cut(self, stream: Stream) -> list[Viewer]:
+        """Its source sends nothing more of it."""
+        viewers = list(stream.viewers.values())
+        stream.viewers.clear()
+        self._streams.pop(stream.watch, None)
+        for viewer in viewers:
+            viewer.stream, viewer.has = None, None
+            viewer.losses += 1
+        self._count(stream.world)
         return viewers
 
-    def _forget(self, watch: str) -> Stream:
-        stream = self._streams.pop(watch)
-        watches = self._by_world[stream.watching.world]
-        watches.discard(watch)
-        if not watches:
-            del self._by_world[stream.watching.world]
-        return stream
+    def _drop(self, stream: Stream) -> None:
+        """Nobody watches this stream here any more."""
+        if self._streams.pop(stream.watch, None) is not None:
+            self._tell(
+                stream.source, messages.StopWatching(world=stream.world, watch=stream.watch, opening=stream.opening)
+            )
 
     def _count(self, world: str) -> None:
-        streams = (self._streams[watch] for watch in self._by_world.get(world, ()))
-        viewers = sum(len(stream.viewers) for stream in streams)
+        viewers = sum(viewer.stream is not None for viewer in self._by_world.get(world, ()))
         self._report(messages.WorldSpectators(world=world, viewers=viewers))
 
     def _look_later(self) -> None:
@@ -221,13 +247,32 @@ class Watches:
     def _look(self) -> None:
         """Ask for whole frames for those who lack one and have room for it again."""
         self._looking = None
-        for watch, stream in self._streams.items():
+        for stream in self._streams.values():
             lacking = [viewer for viewer in stream.viewers.values() if viewer.has is None]
             if lacking:
                 self._look_later()
-            if not stream.asked and any(not viewer.session.connection.behind for viewer in lacking):
+            if not stream.asked and _any_has_room(lacking):
                 stream.asked = True
-                self._tell(stream.shard, messages.NeedWhole(world=stream.watching.world, watch=watch))
+                self._tell(stream.source, messages.NeedWhole(world=stream.world, watch=stream.watch))
+
+
+def _any_has_room(viewers: Iterable[Viewer]) -> bool:
+    return any(not viewer.session.connection.behind for viewer in viewers)
+
+
+def stopped(viewer: Viewer) -> protocol.Watching:
+    """What a client is told that watches no more."""
+    return msgspec.structs.replace(
+        viewer.watching,
+        live=False,
+        playing=False,
+        tick=viewer.tick,
+        last_tick=max(viewer.tick, viewer.watching.last_tick),
+        players=[],
+        marks=[],
+        static=protocol.Scene(),
+        re=None,
+    )
 
 
 def send(session: Session, frames: list[bytes], encoded: dict[Encoding, list[bytes]]) -> None:
@@ -238,11 +283,6 @@ def send(session: Session, frames: list[bytes], encoded: dict[Encoding, list[byt
         data = encoded[connection.encoding] = [_to_json(_decode(frame)) for frame in frames]
     for each in data:
         connection.send_now(each)
-
-
-def _stopped(watching: protocol.Watching) -> protocol.Watching:
-    """What a client is told that watches no more."""
-    return msgspec.structs.replace(watching, playing=False, players=[], marks=[], static=protocol.Scene(), re=None)
 
 
 def in_encoding(packed: bytes, encoding: Encoding) -> bytes:

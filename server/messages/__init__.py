@@ -1,11 +1,12 @@
 """What supervisor, gateways and shards tell each other. Whoever reads this folder and
 ``worldline/protocol/`` knows the system.
 
-Four vocabularies, one per direction of talk:
+Five vocabularies, one per direction of talk:
 
 ==================  ======================  ==========================================================
 `GatewayToShard`    ``to_shard.py``         what players do (joined to a world by the lobby's placement)
-`ShardToGateway`    ``to_gateway.py``       answers to that, and pushes; sent only when durable
+`GatewayToReplayer` ``to_replayer.py``      what spectators want to see of what has been
+`ShardToGateway`    ``to_gateway.py``       answers to both, and pushes; sent only when durable
 `ToSupervisor`      ``to_supervisor.py``    questions of gateways to the lobby, reports of shards
 `FromSupervisor`    ``from_supervisor.py``  configuration, placement, orders
 ==================  ======================  ==========================================================
@@ -26,6 +27,7 @@ from server.messages.from_supervisor import (
     AskView,
     CloseWorld,
     ConfigureGateway,
+    ConfigureReplayer,
     ConfigureShard,
     Drain,
     FromSupervisor,
@@ -36,6 +38,8 @@ from server.messages.from_supervisor import (
     Placed,
     Refused,
     ReloadGame,
+    ReplayerDown,
+    ReplayerUp,
     RestoreWorld,
     ServedGame,
     SessionFound,
@@ -58,8 +62,11 @@ from server.messages.to_gateway import (
     PlayerAttached,
     Push,
     ShardToGateway,
+    StreamEnded,
+    WatchDelayed,
     Watched,
 )
+from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream
 from server.messages.to_shard import (
     ActPlayers,
     AttachPlayer,
@@ -84,6 +91,7 @@ from server.messages.to_supervisor import (
     AskLeaderboard,
     AskMetrics,
     AskPlace,
+    AskReplayer,
     AskSession,
     AskWorld,
     AskWorlds,
@@ -94,6 +102,7 @@ from server.messages.to_supervisor import (
     PlayerLeft,
     PlayerStanding,
     PlayerTaken,
+    ReplayerReady,
     RestoredPlayer,
     ShardReady,
     ShardStatistics,
@@ -122,15 +131,18 @@ __all__ = [
     "AskLeaderboard",
     "AskMetrics",
     "AskPlace",
+    "AskReplayer",
     "AskSession",
     "AskStatistics",
     "AskView",
     "AskWorld",
     "AskWorlds",
     "AttachPlayer",
+    "CancelStream",
     "CloseWorld",
     "CodeBroken",
     "ConfigureGateway",
+    "ConfigureReplayer",
     "ConfigureShard",
     "Drain",
     "Framed",
@@ -138,6 +150,7 @@ __all__ = [
     "GameCounts",
     "GatewayReady",
     "GatewayStatistics",
+    "GatewayToReplayer",
     "GatewayToShard",
     "JoinRefused",
     "JoinWorld",
@@ -147,6 +160,7 @@ __all__ = [
     "MetricsMade",
     "NeedWhole",
     "ObservePlayer",
+    "OpenStream",
     "OpenWorld",
     "Placed",
     "PlayWorld",
@@ -162,6 +176,9 @@ __all__ = [
     "Push",
     "Refused",
     "ReloadGame",
+    "ReplayerDown",
+    "ReplayerReady",
+    "ReplayerUp",
     "RestoreWorld",
     "RestoredPlayer",
     "ServedGame",
@@ -174,11 +191,13 @@ __all__ = [
     "ShardUp",
     "StepWorld",
     "StopWatching",
+    "StreamEnded",
     "Tls",
     "ToSupervisor",
     "ViewReply",
     "Viewer",
     "Wait",
+    "WatchDelayed",
     "WatchWorld",
     "Watched",
     "WorldChanged",

@@ -54,6 +54,8 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     """With what the socket speaks TLS; None: not at all."""
     log_format: Literal["text", "json"]
     log_level: str
+    replayers: int = 1
+    """How many replayers there may be."""
 
 
 class ConfigureShard(Message, tag="configure_shard"):
@@ -77,6 +79,31 @@ class ConfigureShard(Message, tag="configure_shard"):
     """While a world runs, what could help a player is kept from others (``server/visibility.py``)."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
+
+
+class ConfigureReplayer(Message, tag="configure_replayer"):
+    """The first message a replayer gets. It binds ``socket_path`` for gateways, and only reads ``data``."""
+
+    replayer: int
+    data: str
+    socket_path: str
+    call_page_path: str
+    fair_play: bool
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+class ReplayerUp(Message, tag="replayer_up"):
+    """To gateways: connect to this replayer."""
+
+    replayer: int
+    socket_path: str
+
+
+class ReplayerDown(Message, tag="replayer_down"):
+    """To gateways: this replayer has died; it is started again when somebody asks for it."""
+
+    replayer: int
 
 
 class ShardUp(Message, tag="shard_up"):
@@ -261,6 +288,9 @@ class Drain(Message, tag="drain"):
 FromSupervisor = (
     ConfigureGateway
     | ConfigureShard
+    | ConfigureReplayer
+    | ReplayerUp
+    | ReplayerDown
     | ShardUp
     | ShardDown
     | WorldMoved

@@ -61,21 +61,40 @@ class CodeBroken(Message, tag="code_broken"):
 
 
 class Watched(Message, tag="watched"):
-    """The answer to `WatchWorld`. ``pages`` are what follows the reply: `protocol.Static`, each as MessagePack."""
+    """The answer to `WatchWorld`. ``pages`` are what follows the reply: `protocol.Static`, each as MessagePack.
+    ``opening`` counts the answers of this kind that open this stream for this gateway."""
 
     request: int
     watching: protocol.Watching
     pages: list[bytes]
+    opening: int
+
+
+class WatchDelayed(Message, tag="watch_delayed"):
+    """The answer to `WatchWorld` where a game is shown only after some time: a replayer does that."""
+
+    request: int
 
 
 class Framed(Message, tag="framed"):
-    """Frame ``number`` of a stream: one `protocol.Frame` as MessagePack, or several that belong together. ``base`` is
-    the number of the frame that it builds on; None: it is whole, and for those who have not had this number."""
+    """Frame ``number`` of a stream: one `protocol.Frame` of ``tick`` as MessagePack, or several that belong together.
+    ``base`` is the number of the frame that it builds on; None: it is whole, and for those who have not had this
+    number."""
 
     watch: str
     number: int
+    tick: int
     frames: list[bytes]
     base: int | None = None
 
 
-ShardToGateway = Answer | Push | PlayerAttached | PlayerAbsent | Watched | Framed | CodeBroken
+class StreamEnded(Message, tag="stream_ended"):
+    """A stream cannot go on, for a reason that is for people. From replayers."""
+
+    watch: str
+    reason: str
+
+
+ShardToGateway = (
+    Answer | Push | PlayerAttached | PlayerAbsent | Watched | WatchDelayed | Framed | StreamEnded | CodeBroken
+)

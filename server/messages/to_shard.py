@@ -135,10 +135,12 @@ class NeedWhole(Message, tag="need_whole"):
 
 
 class StopWatching(Message, tag="stop_watching"):
-    """Nobody at this gateway watches this stream any more."""
+    """Nobody at this gateway watches this stream any more. ``opening``: the latest `Watched` of it that is known here;
+    if a later one is under way, somebody does."""
 
     world: str
     watch: str
+    opening: int
 
 
 class AttachPlayer(Message, tag="attach"):

@@ -296,6 +296,17 @@ class ShardStatistics(Message, tag="shard_statistics"):
     """Inputs, joins and leaves that wait for a tick."""
 
 
+class AskReplayer(Message, tag="ask_replayer"):
+    """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
+    `ReplayerDown` if it cannot run."""
+
+    replayer: int
+
+
+class ReplayerReady(Message, tag="replayer_ready"):
+    """The replayer accepts gateways."""
+
+
 class WorldSpectators(Message, tag="world_spectators"):
     """So many connections of this gateway watch the world."""
 
@@ -365,4 +376,6 @@ ToSupervisor = (
     | ShardStatistics
     | GatewayStatistics
     | WorldSpectators
+    | AskReplayer
+    | ReplayerReady
 )

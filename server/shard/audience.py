@@ -23,26 +23,25 @@ from typing import Any, Final
 from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
-from server import messages
-from server.films import TOLD_LIMIT, Film, Picture, Told, ViewUnusable, picture
+from server import messages, refusals
+from server.films import TOLD_LIMIT, Film, Told, ViewUnusable, rate_for
 from server.identifiers import new_watch
 from server.link import Link
-from server.shard import replies
+from server.pictures import cursors_of, events_since, picture_of, whole
 from server.shard.desk import Desk
 from server.shard.history import History
 from server.shard.inbox import Asker, PendingInput
 from server.visibility import Seen, Viewer, visibility
 from worldline import protocol
 
-RATES_HZ: Final = (10, 5, 2, 1, 0.5, 0.1)
-"""Frames a second of the streams that there are: the more who watch share one, the less it costs."""
 MARKS_KEPT: Final = 256
 
 _log = logging.getLogger("worldline.shard")
 
 
 class Stream:
-    """What is shown at one rate. ``links`` are the gateways that get it, ``behind`` those of them that lack a base.
+    """What is shown at one rate. ``links`` are the gateways that get it, each with how often it has been opened for
+    them, ``behind`` those of them that lack a base.
 
     ``number`` counts its frames: within one tick there may be several.
     """
@@ -57,7 +56,7 @@ class Stream:
         """By player the n of the first event that no frame has shown."""
         self.inputs: deque[protocol.WatchedInput] = deque(maxlen=TOLD_LIMIT)
         self.inputs_lost = 0
-        self.links: set[Link[Any]] = set()
+        self.links: dict[Link[Any], int] = {}
         self.behind: set[Link[Any]] = set()
         self.timer: asyncio.TimerHandle | None = None
         self.failing = False
@@ -95,15 +94,18 @@ class Audience:
         asker = Asker(link, message.request)
         refusal = self._refusal(message)
         if refusal is not None:
-            self._desk.refuse(asker, refusal)
+            if isinstance(refusal, protocol.Error):
+                self._desk.refuse(asker, refusal)
+            else:
+                self._desk.send(asker, refusal)
             return
-        rate_hz = next((rate for rate in RATES_HZ if rate <= message.hz), RATES_HZ[-1])
+        rate_hz = rate_for(message.hz)
         try:
             stream = next((each for each in self._streams.values() if each.rate_hz == rate_hz), None)
             if stream is None:
                 stream = self._begin(rate_hz)
         except (ObservationFailed, ViewUnusable) as failure:
-            self._desk.refuse(asker, replies.view_failed(str(failure), self._logged(failure)))
+            self._desk.refuse(asker, refusals.view_failed(str(failure), self._logged(failure)))
             return
         scene, pages = stream.film.static()
         watching = protocol.Watching(
@@ -116,14 +118,15 @@ class Audience:
             tick=stream.film.last.tick,
             first_tick=0,
             last_tick=self._world.tick,
-            tick_hz=replies.whole(self._world.code.manifest.tick_hz),
+            tick_hz=whole(self._world.code.manifest.tick_hz),
             hz=stream.rate_hz,
             players=stream.film.last.players,
             marks=list(self._marks),
             static=scene,
         )
-        stream.links.add(link)
-        self._desk.send(asker, messages.Watched(request=message.request, watching=watching, pages=pages))
+        stream.links[link] = opening = stream.links.get(link, 0) + 1
+        watched = messages.Watched(request=message.request, watching=watching, pages=pages, opening=opening)
+        self._desk.send(asker, watched)
         self._send(stream, [link], stream.film.whole(), base=None)
 
     def need_whole(self, link: Link[Any], watch: str) -> None:
@@ -132,11 +135,11 @@ class Audience:
         if stream is not None and link in stream.links:
             stream.behind.add(link)
 
-    def stop(self, link: Link[Any], watch: str) -> None:
-        """A gateway has no viewer of this stream any more."""
+    def stop(self, link: Link[Any], watch: str, opening: int | None = None) -> None:
+        """A gateway has no viewer of this stream any more, after so many openings of it; None: in any case."""
         stream = self._streams.get(watch)
-        if stream is not None:
-            stream.links.discard(link)
+        if stream is not None and opening in (None, stream.links.get(link)):
+            stream.links.pop(link, None)
             stream.behind.discard(link)
             if not stream.links:
                 self._end(stream)
@@ -181,7 +184,7 @@ class Audience:
 
     # --- inside --------------------------------------------------------------------------------------
 
-    def _refusal(self, message: messages.WatchWorld) -> protocol.Error | None:
+    def _refusal(self, message: messages.WatchWorld) -> protocol.Error | messages.WatchDelayed | None:
         viewer = Viewer(
             role=message.role,
             had_seat=self._history.had_seat(message.agent),
@@ -192,14 +195,16 @@ class Audience:
         match visibility("watch", viewer, world, fair_play=self._fair_play):
             case "now":
                 return None
+            case "delayed":
+                return messages.WatchDelayed(request=message.request)
             case "forbidden":
-                return replies.not_shown(self._world.id, self._world.code.name)
-            case _:
-                return replies.live_world(self._world.id, had_seat=viewer.had_seat)
+                return refusals.not_shown(self._world.id, self._world.code.name)
+            case "live_world":
+                return refusals.live_world(self._world.id, had_seat=viewer.had_seat)
 
     def _begin(self, rate_hz: float) -> Stream:
-        stream = Stream(Film(new_watch(), self._picture()), rate_hz, self.changes)
-        stream.cursors = {player.id: player.next_event for player in self._world.players.values()}
+        stream = Stream(Film(new_watch(), picture_of(self._world)), rate_hz, self.changes)
+        stream.cursors = cursors_of(self._world)
         self._streams[stream.film.watch] = stream
         self._wait(stream)
         return stream
@@ -242,28 +247,17 @@ class Audience:
 
     def _show_next(self, stream: Stream) -> None:
         """Raises ObservationFailed, ViewUnusable, WorldFaulted."""
-        frames = stream.film.next(self._picture(), self._told(stream))
+        frames = stream.film.next(picture_of(self._world), self._told(stream))
         stream.changes = self.changes
         stream.number += 1
         self._send(stream, stream.links, frames, base=stream.number - 1)
 
     def _send(self, stream: Stream, links: Iterable[Link[Any]], frames: list[bytes], *, base: int | None) -> None:
-        message = messages.Framed(watch=stream.film.watch, number=stream.number, base=base, frames=frames)
+        message = messages.Framed(
+            watch=stream.film.watch, number=stream.number, base=base, tick=stream.film.last.tick, frames=frames
+        )
         for link in links:
             self._desk.send(Asker(link, 0), message)
-
-    def _picture(self) -> Picture:
-        players = [
-            protocol.WatchedPlayer(
-                player=player.id,
-                agent=player.agent,
-                name=player.name,
-                seat=player.seat,
-                score=replies.whole(player.score),
-            )
-            for player in self._world.players.values()
-        ]
-        return picture(self._world.tick, self._world.view(), players)
 
     def _logged(self, failure: ObservationFailed | ViewUnusable) -> str:
         """Log why there is no picture; return the reference under which the log has it."""
@@ -274,20 +268,8 @@ class Audience:
 
     def _told(self, stream: Stream) -> Told:
         """What has happened since the stream's last frame."""
-        missed = stream.inputs_lost
-        events: dict[tuple[int, str, bytes], protocol.WatchedEvent] = {}
-        cursors: dict[str, int] = {}
-        for player in self._world.players.values():
-            news = player.events_since(stream.cursors.get(player.id, 1))
-            cursors[player.id] = news.cursor
-            missed += news.missed
-            for event in news.items:
-                told = events.setdefault(
-                    (event.tick, event.kind, bytes(event.data)),
-                    protocol.WatchedEvent(tick=event.tick, kind=event.kind, players=[], data=event.data),
-                )
-                told.players.append(player.id)
-        inputs = list(stream.inputs)
-        stream.cursors, stream.inputs_lost = cursors, 0
+        events, missed = events_since(self._world, stream.cursors)
+        told = Told(events, list(stream.inputs), missed + stream.inputs_lost)
+        stream.inputs_lost = 0
         stream.inputs.clear()
-        return Told(sorted(events.values(), key=lambda event: event.tick), inputs, missed)
+        return told

@@ -16,16 +16,12 @@ from games.nearest import by_nearness, did_you_mean
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
 from server import messages, refusals
+from server.pictures import whole
 from server.rates import INPUT_RATE_HZ
 from server.shard.inbox import PendingInput
 from worldline import protocol
 
 _actions: Final = msgspec.msgpack.Decoder(list[protocol.OfferedAction])
-
-
-def whole(number: float) -> float:
-    """A whole number as an int: on the wire it has no fraction then."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def observation(
@@ -344,41 +340,6 @@ def bad_arguments(problem: ArgumentProblem) -> protocol.Error:
     """The input does not fit the game's declaration."""
     return protocol.Error(
         code=problem.kind, message=problem.message, hint=problem.hint, path=problem.path, valid=problem.valid
-    )
-
-
-def live_world(world: str, *, had_seat: bool) -> protocol.Error:
-    """The world still runs, and could be told of to its players."""
-    return protocol.Error(
-        code="live_world",
-        message=f"world {world} still runs"
-        + (", and you have a seat in it or had one" if had_seat else ", and its game is not shown before the end"),
-        hint="observe what your own player sees, or watch the world when it has ended"
-        if had_seat
-        else "watch it when it has ended",
-        path="world",
-    )
-
-
-def not_shown(world: str, game: str) -> protocol.Error:
-    """The game wants no spectators."""
-    return protocol.Error(
-        code="forbidden",
-        message=f"world {world}: nobody may watch worlds of {game}, its rules say",
-        hint="only a developer without a seat in it may",
-        path="world",
-        data={"needs_role": "developer"},
-    )
-
-
-def view_failed(problem: str, reference: str) -> protocol.Error:
-    """The game's own view raised, or is not what a view should be."""
-    return protocol.Error(
-        code="internal",
-        message=f"this world cannot be shown: {problem}",
-        hint=f"watch it again a little later; if it stays so, tell the operator the reference {reference}",
-        data={"reference": reference},
-        retry_after_ms=1000,
     )
 
 

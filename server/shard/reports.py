@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from eventlog.records import Genesis, JoinEntry
 from games.runtime.world import World
 from server import messages
-from server.shard import replies
+from server.pictures import whole
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from worldline import protocol
@@ -36,7 +36,7 @@ def restored(
                 session=entry.session,
                 name=entry.name,
                 seat=entry.seat,
-                score=replies.whole(world.players[player].score),
+                score=whole(world.players[player].score),
             )
             for player, entry in joined.items()
         ],
@@ -54,7 +54,7 @@ def joined(world: World, player: str, session: str) -> messages.PlayerJoined:
 def pulse(world: World, connected: Mapping[str, bool], pace: Pace) -> messages.WorldPulse:
     """How a world is doing; ``connected`` says of each player whether somebody drives it."""
     players = [
-        messages.PlayerStanding(player=player, score=replies.whole(world.players[player].score), connected=driven)
+        messages.PlayerStanding(player=player, score=whole(world.players[player].score), connected=driven)
         for player, driven in connected.items()
     ]
     return messages.WorldPulse(

@@ -247,7 +247,7 @@ class Shard:
         if isinstance(message, messages.NeedWhole):
             host.course.audience.need_whole(link, message.watch)
         else:
-            host.course.audience.stop(link, message.watch)
+            host.course.audience.stop(link, message.watch, message.opening)
 
     def _spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         host = self._hosts.get(message.world)

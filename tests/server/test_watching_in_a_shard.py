@@ -82,7 +82,13 @@ async def test_nobody_watches_no_view_is_computed(short_folder: Path) -> None:
         assert viewed - began <= 2 + (world.tick - tick) // 2, "far from one a tick and viewer"
         audience = shard.shard._hosts[WORLD].course.audience
         for watch_id in list(audience._streams):
-            shard.gateway.send(messages.StopWatching(world=WORLD, watch=watch_id))
+            shard.gateway.send(
+                messages.StopWatching(
+                    world=WORLD,
+                    watch=watch_id,
+                    opening=audience._streams[watch_id].links[next(iter(audience._streams[watch_id].links))],
+                )
+            )
         while audience._streams:
             await asyncio.sleep(0)
         stopped = viewed

@@ -29,6 +29,7 @@ class Screen:
         self.events: list[dict[str, Any]] = []
         self.inputs: list[dict[str, Any]] = []
         self.size: Any = None
+        self.observation: Any = None
         self.tick = -1
         self.frames = 0
         self.whole_frames = 0
@@ -41,7 +42,7 @@ class Screen:
         message.setdefault("id", 77)
         await self.client.send(message)
         while True:
-            heard, raw = await self._next()
+            heard, raw = await self.next()
             if heard.get("re") == message["id"]:
                 if heard["type"] == "watching":
                     self.begin(heard)
@@ -58,9 +59,10 @@ class Screen:
     async def until(self, check: Callable[[], bool]) -> None:
         """Take in what comes until it is so."""
         while not check():
-            self.take(*await self._next())
+            self.take(*await self.next())
 
-    async def _next(self) -> tuple[dict[str, Any], bytes]:
+    async def next(self) -> tuple[dict[str, Any], bytes]:
+        """The next message, and as it came."""
         data = await asyncio.wait_for(self.client.connection.recv(decode=False), WITHIN_S)
         return (json.loads(data) if self.client.encoding == "json" else msgspec.msgpack.decode(data)), data
 
@@ -69,7 +71,7 @@ class Screen:
         self.watch, self.watching = watching["watch"], watching
         self.static = {node["id"]: node for node in watching["static"].get("nodes", [])}
         self.size = watching["static"].get("size")
-        self.nodes, self.frames, self.tick = {}, 0, -1
+        self.nodes, self.frames, self.tick, self.observation = {}, 0, -1, None
 
     def take(self, message: dict[str, Any], raw: bytes) -> None:
         """Take in one message."""
@@ -103,12 +105,18 @@ class Screen:
         self.tick = frame["tick"]
         self.frames += 1
         self.players = frame.get("players", self.players)
+        self.observation = frame.get("observation", self.observation)
         self.events += frame["events"]
         self.inputs += frame["inputs"]
 
     def things(self) -> dict[str, float]:
         """Where the things on the stage are, by name."""
         return {node["name"]: node["x"] for node in self.nodes.values() if node["kind"] == "thing"}
+
+    def observed_tick(self) -> int:
+        """Of the observation that the player was sent."""
+        tick: int = self.observation["tick"]
+        return tick
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
         """What has come of a type that is not about the stream."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from tests.system.cutting import CuttingProxy, Direction, cutting_proxy, logged_
 from tests.system.node_tests import script
 
 PLAYED_WITHIN_S = 100.0
+SNAKES = Path(__file__).resolve().parents[2] / "games" / "snakes"
 SEED, TURNS = 1, 25
 
 
@@ -120,13 +123,25 @@ async def test_it_plays_tsunami_is_cut_off_and_loses_nothing(serve: ServerFactor
     assert (outcomes[-1]["name"], outcomes[-1]["status"]) == ("deposit", "applied"), "a relic was brought home"
 
 
+def patient_snakes(folder: Path) -> Path:
+    """Snakes as it is, but for its deadline: no machine is so busy that a move comes too late."""
+    game = folder / "patient_snakes"
+    shutil.copytree(SNAKES, game, ignore=shutil.ignore_patterns("replays", "__pycache__"))
+    manifest = game / "game.toml"
+    text, changed = re.subn(r"(?m)^deadline_ms = \d+$", "deadline_ms = 60_000", manifest.read_text())
+    assert changed == 1
+    manifest.write_text(text)
+    return game
+
+
 @pytest.mark.needs("node", "npm")
 async def test_it_plays_snakes_against_another_is_cut_off_and_loses_nothing(
-    serve: ServerFactory, connect_agent: Connect
+    serve: ServerFactory, connect_agent: Connect, tmp_path: Path
 ) -> None:
-    server = serve("--shards", "1", games=None)
+    game = patient_snakes(tmp_path)
+    server = serve("--shards", "1", games=game)
     # Chosen so that nobody dies within these turns: the same moves lead to the same board every time.
-    world = (await (await connect_agent(server.url)).ask("create", game="snakes", seed=SEED))["world"]
+    world = (await (await connect_agent(server.url)).ask("create", game=game.name, seed=SEED))["world"]
     async with cutting_proxy(server.url) as proxy:
         cuts = [
             *(OUTCOME_LOST._replace(passing=3), HALF_AN_INPUT, HALF_A_WELCOME),

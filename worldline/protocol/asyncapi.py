@@ -197,7 +197,17 @@ def _schemas(kinds: tuple[type[msgspec.Struct], ...], template: str) -> tuple[tu
     references, parts = msgspec.json.schema_components(kinds, ref_template=template)
     for name, part in parts.items():
         part["description"] = description_of(getattr(protocol, name))
-    return references, dict(sorted(parts.items()))
+    return references, {name: _plain(part) for name, part in sorted(parts.items())}
+
+
+def _plain(part: Any) -> Any:
+    """A schema without the ``discriminator`` of OpenAPI, which AsyncAPI has in another form and JSON Schema not at all:
+    the field ``type`` has one value in each of several schemas anyhow."""
+    if isinstance(part, list):
+        return [_plain(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {key: _plain(item) for key, item in part.items() if not (key == "discriminator" and "anyOf" in part)}
 
 
 def _built(example: msgspec.Struct) -> Json:

@@ -49,6 +49,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
     "unknown_world": ErrorCode("mend", "there is no world of this name"),
     "unknown_player": ErrorCode("mend", "there is no player of this name, or it is not yours"),
     "unknown_input": ErrorCode("mend", "the game has no input of this name"),
+    "tick_out_of_range": ErrorCode("mend", "the world has no such tick (yet)", ("first_tick", "last_tick")),
     "unknown_watch": ErrorCode("mend", "you watch no stream of this name, or it has ended"),
     # Not possible as things stand.
     "already_joined": ErrorCode(

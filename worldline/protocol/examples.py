@@ -132,7 +132,9 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Step(id=7, world=_OWN_WORLD, ticks=60, at_tick=0),
     Play(id=8, world=_OWN_WORLD),
     Watch(id=10, world=_WORLD, hz=5),
-    Control(id=11, watch=_STREAM, action="stop"),
+    Watch(id=10, world=_WORLD, from_tick=0, speed=8, as_player="p_3"),
+    Control(id=11, watch=_STREAM, action="seek", tick=1800),
+    Control(id=11, watch=_STREAM, action="view", as_player="p_3"),
     Leaderboard(id=12, game="tsunami", limit=2),
     Ping(id=9),
 )
@@ -332,6 +334,7 @@ PUSHES: Final[tuple[Reply, ...]] = (
     Notice(code="draining", message="the server is about to stop", retry_after_ms=1000),
     Static(watch=_STREAM, nodes=[{"id": 12, "kind": "village", "name": "village", "x": -480.2, "z": 31.5}]),
     Frame(watch=_STREAM, tick=1842, scene=Scene(), events=[], inputs=[], players=[_ADA]),
+    Frame(watch=_STREAM, tick=1842, scene=Scene(), events=[], inputs=[], last_tick=9400, observation=_SEEN),
     Frame(
         watch=_STREAM,
         tick=1848,

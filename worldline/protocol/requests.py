@@ -21,6 +21,7 @@ from worldline.protocol.base import (
     Natural,
     Request,
     Seat,
+    Speed,
     Until,
     WaitMs,
     WatchHz,
@@ -177,18 +178,28 @@ class Play(Request, tag="play", kw_only=True):
 
 
 class Watch(Request, tag="watch", kw_only=True):
-    """See a world as its spectators do, from now on: the scene, players, events and inputs. ``hz``: at most so many
+    """See a world as its spectators do: the scene, players, events and inputs; as it runs, or from ``from_tick`` on as
+    it went, ``speed`` times as fast. ``as``: with the observations that this player was sent. ``hz``: at most so many
     frames a second; the server may give less, and says so."""
 
     world: Ident
+    from_tick: Natural | None = None
+    as_player: Ident | None = msgspec.field(default=None, name="as")
     hz: WatchHz | None = None
+    speed: Speed | None = None
 
 
 class Control(Request, tag="control", kw_only=True):
-    """Do something with a stream that you watch. ``stop``: no further frame of it comes."""
+    """Do something with a stream that you watch; it goes on under the name that the answer tells. ``pause`` and
+    ``play``; ``seek`` to ``tick``, which also pauses; ``speed``: so many times as fast; ``live``: as it runs, at the
+    end of one that has ended; ``view``: with the observations of the player ``as``, or of nobody; ``stop``: no further
+    frame comes. A newer control of a stream overtakes one that is not done: both get the newer one's answer."""
 
     watch: Ident
-    action: Literal["stop"]
+    action: Literal["play", "pause", "seek", "speed", "live", "view", "stop"]
+    tick: Natural | None = None
+    speed: Speed | None = None
+    as_player: Ident | None = msgspec.field(default=None, name="as")
 
 
 class Leaderboard(Request, tag="leaderboard", kw_only=True):

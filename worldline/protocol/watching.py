@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from worldline.protocol.base import Number, Reply
+from worldline.protocol.replies import Observation
 
 
 class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -109,7 +110,8 @@ class Frame(Reply, tag="frame", kw_only=True):
     What is too much for one message comes as several frames of the same tick, each with the one before it as base.
 
     ``players`` are there where they have changed. ``events`` and ``inputs`` are those since the frame before;
-    ``skipped`` counts what was left out of them because there was too much. ``last_tick``: up to where the world can be
+    ``skipped`` counts what was left out of them because there was too much. ``observation``, where one watches as a
+    player: what it had last been sent by then, where that has changed. ``last_tick``: up to where the world can be
     watched now, if that is further than this."""
 
     watch: str
@@ -121,3 +123,4 @@ class Frame(Reply, tag="frame", kw_only=True):
     last_tick: int | None = None
     players: list[WatchedPlayer] | None = None
     skipped: int = 0
+    observation: Observation | None = None

@@ -44,7 +44,7 @@ async def watch(edge: Edge, client: Talker, number: int = 60) -> None:
     asked = await edge.asked(messages.AskWorld)
     edge.control.send(messages.WorldFound(request=asked.request, world=SUMMARY, shard=0))
     question = await edge.told(messages.WatchWorld)
-    edge.shard_link.send(messages.Watched(request=question.request, watching=WATCHING, pages=[]))
+    edge.shard_link.send(messages.Watched(request=question.request, watching=WATCHING, pages=[], opening=1))
     assert (await edge.asked(messages.WorldSpectators)).world == "w_1"
 
 
@@ -59,7 +59,11 @@ def framed(number: int, *, whole: bool = False, size_bytes: int = 0) -> messages
         inputs=[],
     )
     return messages.Framed(
-        watch="v_1", number=number, base=None if whole else number - 1, frames=[msgspec.msgpack.encode(frame)]
+        watch="v_1",
+        number=number,
+        tick=number,
+        base=None if whole else number - 1,
+        frames=[msgspec.msgpack.encode(frame)],
     )
 
 
@@ -118,7 +122,7 @@ async def test_nothing_is_remembered_of_viewers_who_have_gone(tmp_path: Path) ->
             assert (await edge.asked(messages.WorldSpectators)).viewers == 0
         watches = edge.gateway._watches
         await eventually(lambda: not edge.gateway.sessions, "all have gone")
-        assert (watches._streams, watches._by_session, watches._by_world, watches._waiting) == ({}, {}, {}, {})
+        assert (watches._streams, watches._by_session, watches._by_world) == ({}, {}, {})
 
 
 async def test_who_goes_before_the_answer_comes_is_not_watched_for(tmp_path: Path) -> None:
@@ -129,6 +133,6 @@ async def test_who_goes_before_the_answer_comes_is_not_watched_for(tmp_path: Pat
         await eventually(lambda: not edge.gateway.sessions, "it has gone")
         edge.control.send(messages.WorldFound(request=asked.request, world=SUMMARY, shard=0))
         question = await edge.told(messages.WatchWorld)
-        edge.shard_link.send(messages.Watched(request=question.request, watching=WATCHING, pages=[]))
+        edge.shard_link.send(messages.Watched(request=question.request, watching=WATCHING, pages=[], opening=1))
         assert (await edge.told(messages.StopWatching)).watch == "v_1"
         assert len(edge.gateway._watches) == 0
