@@ -53,9 +53,14 @@ export class Time {
   }
 
   faster(steps) {
-    const at = SPEEDS.indexOf(this.viewing.stream?.speed ?? 1);
-    const speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + steps))];
-    return this.viewing.control("speed", { speed });
+    const at = SPEEDS.indexOf(this._speed ?? this.viewing.stream?.speed ?? 1);
+    return this.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + steps))]);
+  }
+
+  async setSpeed(speed) {
+    this._speed = speed; // the next step counts from here, also while this one is on its way
+    await this.viewing.control("speed", { speed });
+    if (this._speed === speed) this._speed = undefined;
   }
 
   toggleIdle() {
@@ -63,19 +68,21 @@ export class Time {
     for (const listener of this._listeners) listener();
   }
 
-  /** The marks and events that count, as [tick, …] in order. */
-  get places() {
+  /** The marks and the events heard of that count, in order: {tick, kind, text, players}. */
+  get moments() {
     const { viewing } = this;
-    const heard = viewing.story.between(-1, Infinity).filter((entry) => entry.type === "event" && this.wanted(entry));
-    const marks = viewing.marks.filter((mark) => this.wanted({ ...mark, type: "mark", players: mark.player ? [mark.player] : [] }));
-    return [...new Set([...heard, ...marks].map(({ tick }) => tick))].sort((one, other) => one - other);
+    const marks = viewing.marks.map((mark) => ({ ...mark, type: "mark", players: mark.player ? [mark.player] : [] }));
+    const heard = viewing.story.between(-1, Infinity).filter(({ type }) => type === "event");
+    const name = (id) => viewing.players.find(({ player }) => player === id)?.name ?? id;
+    const said = heard.map((entry) => ({ ...entry, text: `${words(entry.kind)} ${entry.players.slice(0, 3).map(name).join(", ")}` }));
+    return [...marks, ...said].filter((moment) => this.wanted(moment)).sort((one, other) => one.tick - other.tick);
   }
 
   toEvent(way) {
     const now = this.viewing.tick;
-    const places = this.places;
-    const next = way > 0 ? places.find((tick) => tick > now) : places.findLast((tick) => tick < now);
-    return next === undefined ? undefined : this.viewing.seek(next);
+    const { moments } = this;
+    const next = way > 0 ? moments.find(({ tick }) => tick > now) : moments.findLast(({ tick }) => tick < now);
+    return next === undefined ? undefined : this.viewing.seek(next.tick);
   }
 
   /** Jumps to shortly before the next mark when nothing has happened for a while. */
@@ -84,7 +91,7 @@ export class Time {
     if (news.length > 0) this._lastNewsTick = frame.tick;
     if (!this.skipIdle || !viewing.playing || viewing.live || this._skipping) return;
     const calm = IDLE_S * viewing.tickHz;
-    const next = this.places.find((tick) => tick > frame.tick);
+    const next = this.moments.find(({ tick }) => tick > frame.tick)?.tick;
     if (next === undefined || next - frame.tick < calm || frame.tick - this._lastNewsTick < calm) return;
     this._skipping = true;
     await viewing.seek(next - Math.round(BEFORE_EVENT_S * viewing.tickHz));
@@ -100,7 +107,7 @@ export function Timeline({ viewing, time, children }) {
   useEffect(() => time.on(() => again((count) => count + 1)), [time]);
   const { tick, firstTick, lastTick, tickHz, live, playing, stream } = viewing;
   const behind = Math.max(0, lastTick - tick);
-  const words_ = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
+  const spoken = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
   const go = (event) => {
     event.preventDefault();
     if (/^\d+$/.test(typed ?? "")) viewing.seek(Number(typed));
@@ -110,7 +117,7 @@ export function Timeline({ viewing, time, children }) {
   const button = (label, title, run, shown, more = {}) =>
     html`<button type="button" aria-label=${label} title=${`${label} (${title})`} onClick=${run} ...${more}>${shown}</button>`;
   return html`<div class="timeline" role="group" aria-label="Time">
-    <${Scrubber} viewing=${viewing} text=${words_} />
+    <${Scrubber} viewing=${viewing} moments=${time.moments} text=${spoken} />
     <div class="controls">
       <span class="group">
         ${button("First tick", "Home", () => viewing.seek(firstTick), html`<${Icon} name="first" />`)}
@@ -132,7 +139,7 @@ export function Timeline({ viewing, time, children }) {
         ${button("Next event", "E", () => time.toEvent(1), "event ›")}
       </span>
       <label class="group"><span class="unseen">Speed</span>
-        <select title="Speed ([ and ])" value=${String(stream?.speed ?? 1)} onChange=${(event) => viewing.control("speed", { speed: Number(event.currentTarget.value) })}>
+        <select title="Speed ([ and ])" value=${String(stream?.speed ?? 1)} onChange=${(event) => time.setSpeed(Number(event.currentTarget.value))}>
           ${SPEEDS.map((speed) => html`<option value=${String(speed)}>${speed}×</option>`)}
         </select>
       </label>
@@ -145,27 +152,27 @@ export function Timeline({ viewing, time, children }) {
 }
 
 /** The whole time as a line with marks; what is under the pointer is explained. */
-function Scrubber({ viewing, text }) {
-  const { tick, firstTick, lastTick, marks, tickHz } = viewing;
+function Scrubber({ viewing, moments, text }) {
+  const { tick, firstTick, lastTick, tickHz } = viewing;
   const [over, setOver] = useState(null);
   const track = useRef(null);
   const span = Math.max(1, lastTick - firstTick);
-  const shown = marks.length <= MARKS_DRAWN_MOST ? marks : marks.filter((_, at) => at % Math.ceil(marks.length / MARKS_DRAWN_MOST) === 0);
+  const shown = moments.length <= MARKS_DRAWN_MOST ? moments : moments.filter((_, at) => at % Math.ceil(moments.length / MARKS_DRAWN_MOST) === 0);
   const hover = (event) => {
     const { left, width } = track.current.getBoundingClientRect();
     const at = Math.round(firstTick + ((event.clientX - left) / width) * span);
-    const near = marks.filter((mark) => Math.abs(mark.tick - at) <= (span * 8) / width).slice(0, 4);
+    const near = moments.filter((mark) => Math.abs(mark.tick - at) <= (span * 8) / width).slice(0, 4);
     setOver({ at: Math.max(firstTick, Math.min(lastTick, at)), near, left: ((at - firstTick) / span) * 100 });
   };
   return html`<div class="scrubber" ref=${track} onPointerMove=${hover} onPointerLeave=${() => setOver(null)}>
     <svg class="marks" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-      ${shown.map((mark, at) => html`<rect key=${at} x=${((mark.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" class=${`mark-${mark.kind}`} />`)}
+      ${shown.map((moment, at) => html`<rect key=${at} x=${((moment.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" />`)}
     </svg>
     <input type="range" aria-label="Tick" aria-valuetext=${text} min=${firstTick} max=${lastTick} step="1" value=${tick} onInput=${(event) => viewing.seek(Number(event.currentTarget.value))} />
     ${over
       ? html`<div class="tip" style=${{ left: `${Math.max(4, Math.min(90, over.left))}%` }}>
           ${number(over.at)} · ${gameTime(over.at, tickHz)}
-          ${over.near.map((mark) => html`<div>${number(mark.tick)} ${mark.text ?? words(mark.kind)}</div>`)}
+          ${over.near.map((moment) => html`<div>${number(moment.tick)} ${moment.text}</div>`)}
         </div>`
       : null}
   </div>`;

@@ -7,6 +7,8 @@ import { Scene } from "/page/scene.js";
 import { Story } from "/page/story.js";
 
 const EARLY_FRAMES_MOST = 8;
+const LOOK_AHEAD_MS = 2500;
+const LISTED_MOST = 100;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Viewing {
@@ -28,6 +30,7 @@ export class Viewing {
       wire.on("push", (push) => this._hear(push)),
       wire.on("state", (state) => state === "open" && this._begin()),
     ];
+    this._looking = setInterval(() => this._lookAhead(), LOOK_AHEAD_MS);
     if (wire.state === "open") this._begin();
   }
 
@@ -98,6 +101,7 @@ export class Viewing {
 
   close() {
     this._over = true;
+    clearInterval(this._looking);
     for (const stop of this._stops) stop();
     if (this.stream && this.wire.state === "open") this.wire.request("control", { watch: this.stream.watch, action: "stop" }).catch(() => {});
   }
@@ -114,6 +118,19 @@ export class Viewing {
       if (from_tick !== undefined) this.seek(from_tick); // whoever names a tick wants to see that one
     } catch (error) {
       this._fail(error);
+    }
+  }
+
+  /** How far the world has come meanwhile, while this shows what has been. */
+  async _lookAhead() {
+    if (!this.story || !this.stream || this.live || this.over || this.wire.state !== "open" || document.hidden) return;
+    try {
+      const { worlds } = await this.wire.request("worlds", { game: this.stream.game, limit: LISTED_MOST });
+      const world = worlds.find(({ world }) => world === this.world);
+      if (world) this.stream.last_tick = Math.max(this.stream.last_tick, world.tick);
+      this._tell("change");
+    } catch {
+      return; // the connection says what is wrong with it; the next look comes soon
     }
   }
 

@@ -1,6 +1,7 @@
 // One world, live and recorded in one view: the picture, time under it, players and what happened beside it.
 
 import { Feed, filterOf } from "/page/feed.js";
+import { Commands, Inside } from "/page/inside.js";
 import { worldAddress } from "/page/route.js";
 import { CameraButtons, cameraKey, Stage } from "/page/stage.js";
 import { KEYS, Time, Timeline } from "/page/timeline.js";
@@ -28,12 +29,13 @@ export function World({ wire, world, tick, as, embedded }) {
   const [follow, setFollow] = useState(null);
   const [filter, setFilter] = useState({});
   const [open, setOpen] = useState(null);
+  const [eyes, setEyes] = useState(as);
   const painter = useRef(null);
   useRedraw(viewing);
   useTitle(viewing.stream ? `${viewing.stream.game} ${world}` : world);
   useEffect(() => () => [time.close(), viewing.close()], []);
   useEffect(() => {
-    if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick);
+    if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick); // the address was changed
   }, [tick]);
   useEffect(() => {
     time.wanted = filterOf(filter);
@@ -43,11 +45,15 @@ export function World({ wire, world, tick, as, embedded }) {
     painter.current.follow = follow;
     painter.current.again();
   }, [follow]);
-  useAddress(viewing, world, as);
+  useAddress(viewing, world, eyes);
   useNews(viewing);
   const pick = (player) => {
     setFollow(player);
     if (player && painter.current && painter.current.camera.share > 0.6) painter.current.zoom(2.5);
+  };
+  const look = (player) => {
+    setEyes(player);
+    viewing.see(player);
   };
   const nextPlayer = () => {
     const ids = [null, ...viewing.players.map(({ player }) => player)];
@@ -55,6 +61,7 @@ export function World({ wire, world, tick, as, embedded }) {
   };
   useKeys({ time, painter, nextPlayer, onHelp: () => setOpen("help") });
   const stream = viewing.stream;
+  if (!stream && viewing.error) return html`<main id="main"><${Problem} error=${viewing.error} /><p><a href="#/">All games and worlds</a></p></main>`;
   const shape = shapeOf(viewing.scene);
   return html`<main id="main" class=${`watching ${embedded ? "embedded" : ""} ${shape.wide ? "wide" : ""}`}>
     <div class="left">
@@ -64,7 +71,7 @@ export function World({ wire, world, tick, as, embedded }) {
         ${viewing.ended ? html`<span class="status" role="status">ended: ${words(viewing.ended)}</span>` : null}
         <span class="room"></span>
         <${CameraButtons} painter=${painter} />
-        ${embedded ? html`<a href=${`/${worldAddress(world, viewing.tick, as)}`} target="_blank" rel="noopener">Open</a>` : null}
+        ${embedded ? html`<a href=${`/${worldAddress(world, viewing.tick, eyes)}`} target="_blank" rel="noopener">Open</a>` : null}
       </div>
       <${Problem} error=${viewing.error} />
       <${Stage} viewing=${viewing} active ratio=${shape.wide && !embedded ? shape.ratio : undefined} label=${sceneLine(viewing)} onPainter=${(made) => { painter.current = made; }} onPick=${pick} />
@@ -78,10 +85,11 @@ export function World({ wire, world, tick, as, embedded }) {
       ? null
       : html`<div class="right">
           <${Players} viewing=${viewing} follow=${follow} onFollow=${pick} />
+          <${Inside} viewing=${viewing} as=${eyes} onAs=${look} />
           <${Feed} viewing=${viewing} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} />
         </div>`}
     ${open === "help" ? html`<${Help} onClose=${() => setOpen(null)} />` : null}
-    ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${as} onClose=${() => setOpen(null)} />` : null}
+    ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${eyes} onClose=${() => setOpen(null)} />` : null}
   </main>`;
 }
 
@@ -121,10 +129,10 @@ function PlayerRow({ player, last, followed, onFollow }) {
 }
 
 function sceneLine(viewing) {
-  const { scene, players, stream, tick } = viewing;
+  const { scene, players, stream } = viewing;
   if (!stream) return "The picture of the world, which is not there yet";
   const named = players.slice(0, NAMED_MOST).map((player) => `${player.name} ${number(player.score)}`);
-  return `${words(stream.game)} at tick ${tick}: ${scene.things.size} things, players with scores: ${named.join(", ") || "none"}`;
+  return `${words(stream.game)} at tick ${scene.tick}: ${scene.things.size} things, players with scores: ${named.join(", ") || "none"}`;
 }
 
 /** The scene as text, for whoever does not see the picture. */
@@ -168,6 +176,7 @@ function Share({ viewing, world, as, onClose }) {
       <input id="share-frame" readonly value=${frame} onFocus=${(event) => event.currentTarget.select()} />
     </div>
     <p class="actions"><${Copy} text=${frame}>Copy frame<//></p>
+    <${Commands} world=${world} tick=${tick} />
   <//>`;
 }
 
