@@ -6,7 +6,8 @@
 What became of an input stands in the log one record later, because a record is written before its tick runs; here it
 is joined to the input: ``status`` is ``applied``, ``rejected`` (with its ``code``), ``world_faulted`` if the world
 broke in that tick and the input was not applied, ``undone`` if the tick was taken back, or null while it is unknown.
-Bytes are written as hexadecimal digits (inside args as base64); fields that are not set are left out.
+Bytes are written as hexadecimal digits (inside args as base64); fields that are not set are left out, and of the state
+of an origin stands only how long it is.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def record_form(record: Record, following: Tick | Beat | Fault | Close | None) -
     for field in record.__struct_fields__:
         value = getattr(record, field)
         if field == "outcomes" or value is None or (field == "ticks" and value == 1):
+            continue
+        if field == "state":  # of use to the engine only, and as large as a world
+            form["bytes"] = len(value)
             continue
         if field == "entries":
             undone = isinstance(record, Tick) and following is not None and records.undoes(following, record)

@@ -57,6 +57,15 @@ class TickOutOfRange(ReplayError):
         self.last_tick = last_tick
 
 
+class CannotFork(ReplayError):
+    """No world can begin where this one was at ``tick``."""
+
+    def __init__(self, world: str, tick: int, reason: str) -> None:
+        super().__init__(f"{world}@{tick} cannot be forked: {reason} → take another tick")
+        self.world = world
+        self.tick = tick
+
+
 class UnknownPlayer(ReplayError):
     """Nobody of this id is seated at that tick."""
 

@@ -7,6 +7,9 @@ what it left behind in the middle cannot be reproduced, so a fault repeats the f
 A code entry goes on with other code, by the same way as a snapshot is restored (`World.reload`). In a record between
 ticks it may also undo the tick record right before it, which is then not run.
 
+A world that was forked from another begins with its origin, the state that stands behind its genesis. A join of a
+player who is there already takes a seat that is vacant in such a world.
+
 A checkpoint record says what the hash of the whole state was after its tick: that is compared, too.
 
 Not here: where records come from, and where in the log this is (``replay.py``).
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -26,9 +29,11 @@ from eventlog.reader import StoredRecord
 from eventlog.store import Store
 from games.code import Engine, GameCode
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
-from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence
+from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
+from games.runtime.snapshots import state_hash
 from games.runtime.world import World
+from replays import origins
 from replays.claims import Claims
 from replays.errors import CannotReplay, Diverged
 
@@ -85,8 +90,11 @@ class Execution:
         self._faulted_ticks: set[int] = set()
         self.listener: Listener | None = None
 
-    def begin(self) -> None:
-        """Make the world that the genesis says: nothing has happened yet."""
+    def begin(self, origin: Sequence[records.Origin] = ()) -> None:
+        """Make the world that the genesis says: nothing has happened yet. ``origin``: of a fork, what it begins with.
+
+        Raises `CannotReplay`, and `Diverged` if the state is not what the origin says.
+        """
         self.ended: records.Fault | records.Close | None = None
         self.until = 0
         self.joined: dict[str, records.JoinEntry] = {}
@@ -94,6 +102,11 @@ class Execution:
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.compared_tick = 0
+        self.is_begun = False
+        """Whether a record of many ticks has been compared, and some of its ticks have run."""
+        if self.genesis.forked_from is not None:
+            self._begin_with(origin)
+            return
         code, engine = self.load(self.genesis, self.genesis.digest, self.genesis.engine)
         self.world = World.load(
             code,
@@ -103,8 +116,20 @@ class Execution:
             engine=engine,
             clock=self.genesis.clock,
         )
-        self.is_begun = False
-        """Whether a record of many ticks has been compared, and some of its ticks have run."""
+
+    def _begin_with(self, origin: Sequence[records.Origin]) -> None:
+        """Make the world whose state stands behind its genesis."""
+        state = origins.state_of(self.genesis, origin)
+        first = origin[0]
+        self.until = self.compared_tick = first.tick
+        code, engine = self.load(self.genesis, first.code, self.genesis.engine)
+        try:
+            self.world = World.restore(code, state, engine=engine)
+            found = state_hash(self.world.snapshot(), engine=engine)
+        except (SnapshotUnreadable, StateNotSaveable) as error:
+            raise CannotReplay(self._name, first.tick, f"the state that it begins with: {error}") from error
+        if found != first.hash:
+            raise Diverged(self._name, first.tick, frame.file_name(1), 0, first.hash, found, checkpoint="of its origin")
 
     def load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
         """The code and the engine of these digests. Raises `UnknownDigest`, `GameError`."""
@@ -147,7 +172,7 @@ class Execution:
                 self.ended = record
             case records.Checkpoint() as record:
                 self._check_state(stored, record)
-            case records.Genesis() | records.Open():
+            case records.Genesis() | records.Open() | records.Origin():
                 pass  # Nothing happens in the world.
 
     def execute_part(self, stored: StoredRecord, tick: int) -> None:
@@ -295,6 +320,8 @@ class Execution:
             case records.JoinEntry():
                 self.joined[entry.player] = entry
                 self.visitors[entry.agent] = None
+                if entry.player in self.world.players:  # vacant, in a fork; else the world refuses it
+                    return Take(player=entry.player, agent=entry.agent, name=entry.name)
                 return Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)
             case records.LeaveEntry():
                 self.joined.pop(entry.player, None)

@@ -14,6 +14,7 @@ from eventlog import records
 from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from
 from eventlog.snapshots import Snapshots
 from replays.errors import CannotReplay, TickOutOfRange
+from replays.origins import first_tick
 
 
 class Part(msgspec.Struct, kw_only=True):
@@ -34,7 +35,8 @@ class Outline(msgspec.Struct, kw_only=True):
     world: str
     genesis: records.Genesis
     first_tick: int = 0
-    """Above 0: the first files of the log are gone, and it can be executed from the earliest snapshot on."""
+    """Above 0: it was forked from another world there, or the first files of the log are gone, and it can be executed
+    from the earliest snapshot on."""
     last_tick: int = 0
     ended: records.Close | records.Fault | None = None
     parts: dict[str, Part] = {}
@@ -91,7 +93,7 @@ def outline(data: Path, world: str) -> Outline:
         first = next(stored, None)
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(world, 0, "its log does not begin with a genesis record")
-        found = Outline(world=world, genesis=first.record)
+        found = Outline(world=world, genesis=first.record, first_tick=first_tick(first.record))
     else:
         earliest = min(Snapshots(data, world).usable(), key=lambda each: each.tick, default=None)
         if earliest is None:

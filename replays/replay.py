@@ -23,7 +23,7 @@ from typing import Literal
 from eventlog import records
 from eventlog.errors import PositionUnknown
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, read_world, read_world_from
+from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from
 from eventlog.snapshot_file import Snapshot
 from eventlog.snapshots import Snapshots
 from eventlog.store import Store
@@ -31,12 +31,13 @@ from games.code import Engine, GameCode
 from games.errors import SnapshotUnreadable, StateNotSaveable
 from games.runtime.snapshots import decode_snapshot
 from games.runtime.world import World
+from replays import origins
 from replays.errors import CannotReplay, Diverged, ReplayError
 from replays.execution import Execution, starts_at
 from replays.keyframes import Keyframe, Keyframes
 from replays.standing import Standing, decode_standing
 
-__all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay"]
+__all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay", "start_of"]
 
 Start = Literal["genesis", "latest", "earliest"]
 """What a replay begins with: the genesis, or the latest (earliest) snapshot that can be used, else the genesis."""
@@ -81,6 +82,11 @@ class Replay(Execution):
         return self._ahead[0] if self._ahead else None
 
     @property
+    def first_tick(self) -> int:
+        """The first tick at which the world can be seen: 0, or where it was forked from another."""
+        return origins.first_tick(self.genesis)
+
+    @property
     def epoch(self) -> int:
         """That of the last open record."""
         return self.position.epoch
@@ -95,13 +101,23 @@ class Replay(Execution):
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
-        self.begin()
         self._ahead = []
         self.records_done = 1
         self.position = LogEnd(
             world=self._name, epoch=0, file=first.file, offset=first.offset + first.bytes, crc=first.crc, tick=0
         )
+        self.begin(self._take_origin())
         self._claims.begin(self.world, whole=True)
+
+    def _take_origin(self) -> list[records.Origin]:
+        """Go past what stands behind the genesis of a fork."""
+        parts: list[records.Origin] = []
+        while (stored := self.peek()) is not None and isinstance(stored.record, records.Origin):
+            parts.append(stored.record)
+            self._ahead.clear()
+            self.records_done += 1
+            self.position = behind(stored, self.position)
+        return parts
 
     def _begin_with_snapshot(self, start: Literal["latest", "earliest"]) -> bool:
         """Stand where a snapshot was taken, if there is one that can be used."""
@@ -189,10 +205,10 @@ class Replay(Execution):
     def seek(self, tick: int) -> World:
         """Go to the world as it was after ``tick``, before the next one began; back or forward. Returns `world`.
 
-        Going back makes `world` another object. Below 0 stands 0, beyond the end of the log its end. Raises what `step`
-        raises: a replay that diverges does so here too.
+        Going back makes `world` another object. Below `first_tick` stands that, beyond the end of the log its
+        end. Raises what `step` raises: a replay that diverges does so here too.
         """
-        tick = max(tick, 0)
+        tick = max(tick, self.first_tick)
         if not self._go_near(tick) and self.world.tick > tick:
             self.world.close()
             self._begin()
@@ -295,3 +311,8 @@ def replay(
     it is not ``strict``, it goes its own way on the inputs that still fit.
     """
     return Replay(data, world, start=start, not_run=not_run, instead=instead, strict=strict)
+
+
+def start_of(data: Path, world: str) -> Start:
+    """What the whole of a log is executed from: its genesis, if its first file is still there."""
+    return "genesis" if WorldBytes.look(data, world).size(1) else "earliest"

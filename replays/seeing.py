@@ -31,7 +31,7 @@ from games.runtime.world import World
 from replays.errors import UnknownPlayer
 from replays.execution import Execution
 from replays.outline import Outline, outline
-from replays.replay import Replay, replay
+from replays.replay import Replay, replay, start_of
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ def replay_at(data: Path, world: str, tick: int | None, *, known: Outline | None
     """
     known = outline(data, world) if known is None else known
     target = known.last_tick if tick is None else known.check_tick(tick)
-    walk = replay(data, world, start="earliest" if known.first_tick else "genesis")
+    walk = replay(data, world, start=start_of(data, world))
     walk.seek(target)
     return walk
 

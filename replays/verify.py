@@ -20,11 +20,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from eventlog.errors import EventLogError, LogDamaged
-from eventlog.reader import WorldBytes
 from games.errors import GameError
 from replays.bundle import unpacked
 from replays.errors import BundleDamaged
-from replays.replay import Diverged, Replay, ReplayError, Start, replay
+from replays.replay import Diverged, Replay, ReplayError, replay, start_of
 from replays.report import cannot_promise, divergence_report, in_short, write_report
 
 NAMED: Final = 5
@@ -66,11 +65,13 @@ def verify_world(data: Path, world: str, *, reports: Path | None = None) -> Verd
     running: Replay | None = None
     said: dict[str, Any] = {"status": "verified"}
     try:
-        running = replay(data, world, start=_start(data, world))
+        running = replay(data, world, start=start_of(data, world))
         running.run()
     except Diverged as error:
-        assert running is not None, error
-        said = _came_to(running) | _diverged(running, error, reports)
+        if running is None:  # a fork, at what it begins with: there is no state before it to compare with
+            said = {"status": "diverged", "file": error.file, "offset": error.offset, "problem": str(error)}
+        else:
+            said = _came_to(running) | _diverged(running, error, reports)
     except LogDamaged as error:
         said = {"status": "damaged", "file": error.path.name, "offset": error.offset, "problem": str(error)}
     except (ReplayError, EventLogError, GameError) as error:
@@ -84,7 +85,8 @@ def _came_to(running: Replay | None) -> dict[str, Any]:
     """How far a replay has come."""
     if running is None:
         return {"records": 0, "tick": 0}
-    return {"records": running.records_done, "tick": running.world.tick, "from_tick": running.began_at_tick}
+    from_tick = 0 if running.began_at_tick == running.first_tick else running.began_at_tick
+    return {"records": running.records_done, "tick": running.world.tick, "from_tick": from_tick}
 
 
 def _diverged(running: Replay, error: Diverged, reports: Path | None) -> dict[str, Any]:
@@ -130,11 +132,6 @@ def verify_bundle(path: Path, *, reports: Path | None = None) -> Verdict:
     what, _, remedy = found.problem.partition(" → ")
     explained = f"{path}: {what} → import it with `worldline replay import {path}`, then {remedy}"
     return msgspec.structs.replace(found, bundle=str(path), problem=explained)
-
-
-def _start(data: Path, world: str) -> Start:
-    """The genesis, if its file is still there."""
-    return "genesis" if WorldBytes.look(data, world).size(1) else "earliest"
 
 
 def verify_worlds(data: Path, worlds: Sequence[str | Path], *, reports: Path | None = None) -> Iterator[Verdict]:

@@ -28,7 +28,7 @@ from games.errors import (
 from games.fields import lua_fields
 from games.runtime import effects, snapshots
 from games.runtime.chain import Chain
-from games.runtime.effects import AnyEntry, Clock, Input, Join
+from games.runtime.effects import AnyEntry, Clock, Input, Join, Take
 from games.runtime.entries import check_entries
 from games.runtime.looking import Format, Looks, StateChanged
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
@@ -120,6 +120,10 @@ class World:
         taken = {player.seat for player in self.players.values()}
         return next((seat for seat in range(1, self.code.manifest.max_players + 1) if seat not in taken), None)
 
+    def vacant_players(self) -> list[PlayerState]:
+        """Return the players whom nobody plays, in seat order: whoever joins takes the first of them (`Take`)."""
+        return sorted((player for player in self.players.values() if player.is_vacant), key=lambda each: each.seat)
+
     def apply(self, entries: Sequence[Entry], *, step: bool) -> TickResult:
         """Apply entries in order and, with ``step``, run one tick.
 
@@ -143,6 +147,9 @@ class World:
         for entry in entries:
             if isinstance(entry, Clock):
                 self.clock = entry.clock
+            elif isinstance(entry, Take):
+                taken = self.players[entry.player]
+                taken.agent, taken.name = entry.agent, entry.name
         return self._finish_call(blob, entries, digests)
 
     def run_empty(self, ticks: int) -> TickResult:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from server.byhand import memory
+from server.byhand.act import Asked, act
+from server.byhand.words import WordsError
 from server.commands.output import CommandError, json_option, print_json, print_line
+from worldline import WorldlineError, protocol
+from worldline.client import DEFAULT_URL
 
 
 @click.command("act")
@@ -58,19 +64,12 @@ def command(
     The first call takes a seat; later ones go on with it, as long as they come within the game's grace (mostly two
     minutes). Exit code 0 if the input was applied, 1 if it was rejected or refused.
     """
-    import asyncio
-
-    from server.byhand import act, memory
-    from server.byhand.words import WordsError
-    from worldline import WorldlineError, protocol
-    from worldline.client import DEFAULT_URL
-
     if join_code is not None and world is None:
         raise click.UsageError("--join-code opens a world: name it with --world")
     if words and until is not None:
         raise click.UsageError("--until is for looking: leave it out, or leave out the input")
     address = url or DEFAULT_URL
-    asked = act.Asked(
+    asked = Asked(
         game=game,
         words=words,
         url=address,
@@ -84,12 +83,19 @@ def command(
         until=next((each for each in get_args(protocol.Until) if each == until), None),
         leave=leave,
     )
+    return _show(asked, as_json=as_json)
+
+
+def _show(asked: Asked, *, as_json: bool) -> int:
+    """Do what is asked, print what came of it, and return the exit code."""
     try:
-        answer = asyncio.run(act.act(asked, lambda line: click.echo(line, err=True)))
+        answer = asyncio.run(act(asked, lambda line: click.echo(line, err=True)))
     except WordsError as error:
         raise CommandError(error.what, error.remedy) from error
     except WorldlineError as error:
-        raise CommandError(f"{error.code}: {error.message}", error.hint or f"see `worldline act {game}`") from error
+        raise CommandError(
+            f"{error.code}: {error.message}", error.hint or f"see `worldline act {asked.game}`"
+        ) from error
     if as_json:
         print_json(answer)
     else:

@@ -64,6 +64,9 @@ class Narrator:
                 made = datetime.datetime.fromtimestamp(form["created_ms"] / 1000).date().isoformat()
                 detail = f"{form['game']} {digest}, seed {form['seed']}, engine {engine}, {parent}made {made}"
                 yield self._row("genesis", detail)
+            case "origin":
+                part = "" if form["parts"] == 1 else f", part {form['part']} of {form['parts']}"
+                yield self._row("origin", f"the state that it begins with, {form['bytes']} bytes{part}")
             case "open":
                 yield self._row("open", f"by shard {form['shard']}, epoch {form['epoch']}")
             case "checkpoint":

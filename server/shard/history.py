@@ -11,7 +11,7 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from eventlog import records
@@ -184,7 +184,7 @@ class History:
         return Standing(
             snapshot=snapshot,
             until=self._shown_until,
-            joined=[self._joined[player] for player in self._world.players],
+            joined=[self._joined[player] for player in self._world.players if player in self._joined],
             outcomes=list(self._outcomes),
             fingerprint=self._fingerprint,
             ended=self._ended,
@@ -208,13 +208,15 @@ class History:
     def _entries(self, drained: list[Pending]) -> tuple[list[records.Entry], list[Entry]]:
         logged: list[records.Entry] = []
         applied: list[Entry] = []
-        joins = 0
+        new = 0
+        vacant = {player.seat: player.id for player in self._world.vacant_players()}
         seats = self._seats_for([pending.seat for pending in drained if isinstance(pending, PendingJoin)])
         for pending in drained:
             match pending:
                 case PendingJoin():
-                    pending.player, seat = self._world.next_player_id(after=joins), seats[joins]
-                    joins += 1
+                    seat = next(seats)
+                    pending.player = vacant.get(seat) or self._world.next_player_id(after=new)
+                    new += seat not in vacant
                     self._joined[pending.player] = records.JoinEntry(
                         player=pending.player,
                         seat=seat,
@@ -224,9 +226,7 @@ class History:
                     )
                     self._visitors[pending.agent] = None
                     logged.append(self._joined[pending.player])
-                    applied.append(
-                        effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
-                    )
+                    applied.append(_as_applied(self._joined[pending.player], takes=seat in vacant))
                 case PendingLeave():
                     leaving = self._world.players.get(pending.player)
                     score = None if leaving is None else leaving.score
@@ -259,9 +259,18 @@ class History:
             received_ms=pending.received_ms,
         )
 
-    def _seats_for(self, wanted: list[int | None]) -> list[int]:
+    def _seats_for(self, wanted: list[int | None]) -> Iterator[int]:
         """The seats of those who join, in the order in which they do: the one that is wanted, else the lowest that is
-        free and nobody wants. One that gets free in the same tick is given away in a later one."""
-        taken = {player.seat for player in self._world.players.values()} | {seat for seat in wanted if seat}
-        free = (seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken)
-        return [next(free) if seat is None else seat for seat in wanted]
+        vacant, else the lowest that is free, and nobody wants. One that gets free in the same tick is given away in a
+        later one."""
+        held = {player.seat: player.is_vacant for player in self._world.players.values()}
+        seats = [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in wanted]
+        vacant = [seat for seat in seats if held.get(seat, False)]
+        free = iter([*vacant, *(seat for seat in seats if seat not in held)])
+        return (next(free) if seat is None else seat for seat in wanted)
+
+
+def _as_applied(entry: records.JoinEntry, *, takes: bool) -> Entry:
+    if takes:
+        return effects.Take(player=entry.player, agent=entry.agent, name=entry.name)
+    return effects.Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)

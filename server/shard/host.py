@@ -43,7 +43,8 @@ _log = logging.getLogger("worldline.shard")
 
 
 class WorldHost:
-    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual."""
+    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual; if it
+    has none, whoever plays in it."""
 
     def __init__(
         self,
@@ -106,8 +107,8 @@ class WorldHost:
 
     def _most_seats(self, agent: str) -> int:
         """How many seats one agent may have here: in a world that counts as many as the game says, in one among
-        friends, or that its owner makes tick, all."""
-        own = self.world.clock == "manual" and agent == self._genesis.owner
+        friends, or that its owner makes tick, or that is nobody's and stands still, all."""
+        own = self.world.clock == "manual" and self._genesis.owner in (agent, None)
         return self._manifest.max_players if self._genesis.private or own else self._manifest.seats_per_agent
 
     def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
@@ -228,12 +229,16 @@ class WorldHost:
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
-        if agent != self._genesis.owner:
-            return replies.not_owner(self.id, self._genesis.owner)
+        if agent != self._genesis.owner and not self._nobody_s_and_plays(agent):
+            return replies.not_owner(self.id, self._genesis.owner, manual=self.course.pace.manual)
         if not self.course.pace.manual:
             return replies.not_manual(self.id, self.world.clock)
         paused = self.course.why_paused
         return None if paused is None else refusals.world_paused(self.id, paused)
+
+    def _nobody_s_and_plays(self, agent: str) -> bool:
+        """Whether this agent plays in a fork that has no owner: then it may say when it ticks."""
+        return self._genesis.owner is None and bool(self._drivers.players_of(agent))
 
     def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
         """The player's session is back: it is driven from here now, and its grace is over. Another session of its

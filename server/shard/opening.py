@@ -14,15 +14,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import lupa
-
 from eventlog import records
 from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
-from games.runtime.sandbox import lua_version
 from games.runtime.world import World
 from replays.replay import Replay, replay
-from server import version
+from replays.report import versions_here
 from server.callpage import CallPage
 from server.messages import OpenWorld
 from server.shard.history import History
@@ -58,7 +55,7 @@ def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Ope
         ranked=order.ranked,
         private=order.private,
         engine=engine.digest,
-        versions={"lua": lua_version(), "lupa": lupa.__version__, "worldline": version()},
+        versions=versions_here(),
         created_ms=time.time_ns() // 1_000_000,
         forked_from=None,
     )

@@ -272,8 +272,15 @@ def too_late(expires_tick: int, tick: int) -> protocol.Error:
     )
 
 
-def not_owner(world: str, owner: str | None) -> protocol.Error:
-    """Only its owner makes a manual world tick."""
+def not_owner(world: str, owner: str | None, *, manual: bool) -> protocol.Error:
+    """Only its owner makes a manual world tick; of a fork that has none, only who plays in it."""
+    if owner is None and manual:
+        return protocol.Error(
+            code="not_owner",
+            message=f"world {world} belongs to nobody: whoever plays in it says when it ticks",
+            hint="join it first",
+            path="world",
+        )
     return protocol.Error(
         code="not_owner",
         message=f"world {world} belongs to {owner}" if owner else f"world {world} belongs to nobody: it runs by itself",

@@ -46,7 +46,8 @@ def judge(
         return granted
     if len(mine) + len(coming) + len(granted.new) > most:
         return _beyond(world, drivers, message, mine, most)
-    if len(world.players) + inbox.joins_waiting + len(granted.new) > world.code.manifest.max_players:
+    held = sum(not player.is_vacant for player in world.players.values())
+    if held + inbox.joins_waiting + len(granted.new) > world.code.manifest.max_players:
         return refusals.world_full(world.id, world.code.name, world.code.manifest.max_players, len(granted.new))
     return granted
 
@@ -74,7 +75,7 @@ def _by_seat(
     for pending in coming:
         if pending.seat == seat:
             return Granted((), (pending,), ())
-    taken = {player.seat for player in world.players.values()} | inbox.seats_wanted
+    taken = {player.seat for player in world.players.values() if not player.is_vacant} | inbox.seats_wanted
     free = [number for number in range(1, world.code.manifest.max_players + 1) if number not in taken]
     return Granted((), (), (seat,)) if seat in free else refusals.seat_taken(seat, world.id, free)
 
