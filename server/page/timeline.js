@@ -44,7 +44,8 @@ export class Time {
     this._stop();
   }
 
-  toggle() {
+  async toggle() {
+    await this.viewing.settled; // what is under way decides what the opposite is
     return this.viewing.control(this.viewing.playing ? "pause" : "play");
   }
 

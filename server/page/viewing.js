@@ -25,6 +25,7 @@ export class Viewing {
     this.frames = 0;
     this._firstTick = tick;
     this._early = [];
+    this._last = Promise.resolve();
     this._listeners = { change: new Set(), frame: new Set() };
     this._stops = [
       wire.on("push", (push) => this._hear(push)),
@@ -48,6 +49,11 @@ export class Viewing {
     return Boolean(this.stream?.live);
   }
 
+  /** Done when every control that was asked for is. */
+  get settled() {
+    return this._last;
+  }
+
   get playing() {
     return Boolean(this.stream?.playing);
   }
@@ -68,9 +74,17 @@ export class Viewing {
     return this.stream?.tick_hz || 1;
   }
 
-  /** Another place, speed or viewpoint in this world: {action: "play" | "pause" | "speed" | "live" | "view", …}. */
-  async control(action, fields = {}) {
-    if (!this.stream) return;
+  /**
+   * Another place, speed or viewpoint in this world: {action: "play" | "pause" | "speed" | "live" | "view", …}. One after
+   * the other: each is about the stream that the one before it has made.
+   */
+  control(action, fields = {}) {
+    this._last = this._last.then(() => this._control(action, fields));
+    return this._last;
+  }
+
+  async _control(action, fields) {
+    if (!this.stream || this._over) return;
     try {
       this._follow(await this.wire.request("control", { watch: this.stream.watch, action, ...fields }));
     } catch (error) {

@@ -1,5 +1,5 @@
-"""Promise: the page goes to any tick of a world, by every way there is, and a link to a tick shows the very same picture
-to anybody; what was is watched at any speed, within bounds of memory, and live is one key away."""
+"""Promise: the page goes to any tick of a world, by every way there is, and a link to a tick shows the very same
+picture to anybody; what was is watched at any speed, within bounds of memory, and live is one key away."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def recorded(agent: Agent, ticks: int) -> str:
     """A world of Tsunami on a clock of its own, which has run for so many ticks."""
     world: str = (await agent.ask("create", game="tsunami", clock="manual", seed=7))["world"]
     await agent.ask("join", world=world)
-    await agent.ask("input", world=world, name="move", args={"x": 300, "z": 0}, note="the log begins")
+    await agent.ask("input", world=world, name="move", args={"x": 300, "z": 0}, note="the log begins", wait_ms=0)
     for at in range(0, ticks, STEP_TICKS):
         await agent.ask("step", world=world, ticks=min(STEP_TICKS, ticks - at))
     return world
@@ -103,7 +103,7 @@ async def test_speeds_and_events(server: RunningServer, pages: Pages, connect_ag
     speed = page.get_by_label("Speed")
     for _ in range(4):
         await page.keyboard.press("]")
-    await page.wait_for_function("document.querySelector('select[title^=Speed]').value === '16'")
+    await page.wait_for_function("() => document.querySelector('select[title^=Speed]').value === '16'")
     await page.keyboard.press(" ")
     await later_tick(page, 2000)
     await page.get_by_label("What happened, newest first").get_by_text("the log begins").wait_for()
@@ -111,7 +111,7 @@ async def test_speeds_and_events(server: RunningServer, pages: Pages, connect_ag
     await page.keyboard.press(" ")
     await page.get_by_role("button", name="Play").wait_for()
     await page.keyboard.press("q")
-    await page.wait_for_function("Number(document.getElementById('tick').value) <= 1800")
+    await page.wait_for_function("() => Number(document.getElementById('tick').value) <= 1800")
     await speed.select_option("0.25")
     await page.get_by_label("Kind").select_option("event wave_started")
     assert await page.get_by_label("What happened, newest first").locator("li").count() == 1
@@ -129,7 +129,7 @@ async def test_behind_and_live_again(server: RunningServer, pages: Pages, connec
     await live.get_by_text("behind").wait_for()
     stands = await shown_tick(page)
     await page.wait_for_function(
-        "Number(/([0-9.]+) s behind/.exec(document.querySelector('.live').textContent)?.[1]) > 3"
+        "() => Number(/([0-9.]+) s behind/.exec(document.querySelector('.live').textContent)?.[1]) > 3"
     )
     assert await shown_tick(page) == stands
     await page.keyboard.press("l")
