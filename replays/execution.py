@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,13 @@ from replays.errors import CannotReplay, Diverged
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
+
+
+class LastScore(NamedTuple):
+    """What a player had come to."""
+
+    name: str
+    score: float
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +90,12 @@ class Execution:
         self.strict = strict
         self.left_out: list[LeftOut] = []
         """What did not fit, if it was not strict."""
+        self.parted_tick: int | None = None
+        """That of the first record that differed, if it was not strict."""
+        self.left: dict[str, LastScore] = {}
+        """Those who have left as it executed them, with what they had come to."""
+        self.proven_tick: int | None = None
+        """That of the last checkpoint whose hash was found to be that of the state."""
         self._name = world
         self._store = store
         self._instead = instead
@@ -214,7 +227,13 @@ class Execution:
         """Compare the hash that a checkpoint claims with that of the state after its tick, if it was passed here."""
         self._run_to(record.tick)
         found = self._claims.found(record.tick)
-        if self.strict and found and record.hash not in found:
+        if not found:
+            return
+        if record.hash in found:
+            self.proven_tick = record.tick
+        elif not self.strict:
+            self._part(record.tick)
+        else:
             place = frame.file_name(stored.file), stored.offset
             raise Diverged(
                 self._name, record.tick, *place, expected=record.hash, got=found[-1], checkpoint=record.snapshot
@@ -227,9 +246,15 @@ class Execution:
 
     def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         self.fingerprint = self.world.fingerprint()
-        if self.strict and (self.world.tick != tick or self.fingerprint != expected):
+        if self.world.tick == tick and self.fingerprint == expected:
+            self.compared_tick = tick
+        elif self.strict:
             raise self._diverged(stored, tick, expected, self.fingerprint)
-        self.compared_tick = tick
+        else:
+            self._part(tick)
+
+    def _part(self, tick: int) -> None:
+        self.parted_tick = tick if self.parted_tick is None else self.parted_tick
 
     def _diverged(self, stored: StoredRecord, tick: int, expected: bytes, got: bytes) -> Diverged:
         return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
@@ -250,6 +275,7 @@ class Execution:
             entries = self._fitting(record, entries)
             if self.world.finished is not None:
                 return
+        self._note_scores(entries)
         try:
             if record.ticks > 1:
                 self.run_empty(record.tick + record.ticks - 1)
@@ -271,6 +297,12 @@ class Execution:
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
 
+    def _note_scores(self, entries: list[AnyEntry]) -> None:
+        for entry in entries:
+            if isinstance(entry, Leave) and entry.player in self.world.players:
+                seat = self.world.players[entry.player]
+                self.left[entry.player] = LastScore(seat.name, seat.score)
+
     def _fitting(self, record: records.Tick, entries: list[AnyEntry]) -> list[AnyEntry]:
         """Those entries that fit the world as it is, with the seqs that come next in it; notes the others."""
         fitting: list[AnyEntry] = []
@@ -286,7 +318,8 @@ class Execution:
                 if isinstance(entry, Input):
                     given[entry.player] += 1
             else:
-                self.left_out.append(LeftOut(tick=record.tick, entry=_words(entry), why=why))
+                self._part(record.tick)
+                self.left_out.append(LeftOut(tick=record.tick, entry=entry_text(entry), why=why))
         return fitting
 
     def _misfit(self, entries: list[AnyEntry]) -> str | None:
@@ -348,7 +381,8 @@ def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     return following is not None and records.undoes(following.record, record)
 
 
-def _words(entry: AnyEntry) -> str:
+def entry_text(entry: AnyEntry) -> str:
+    """An entry in words: ``p_3 move {"to": "home"}``."""
     match entry:
         case Input():
             return f"{entry.player} {entry.name} {msgspec.json.encode(entry.args).decode()}"

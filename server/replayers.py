@@ -49,14 +49,14 @@ class Replayers:
         self._started = 0
         self._minding: set[asyncio.Task[None]] = set()
 
-    def want(self, number: int) -> None:
-        """Somebody asks for this replayer: start it, or say where it is."""
+    def want(self, number: int, gone: str | None) -> None:
+        """Somebody asks for this replayer: start it, or say where it is, if that is not where it has ``gone``."""
         slot = self._slots.get(number)
         if slot is None or slot.given_up:
             self._slots[number] = Slot(
                 f"replayer slot {number}", functools.partial(self._start, number), self._given_up
             )
-        elif slot.ready_child is not None:
+        elif slot.ready_child is not None and slot.ready_child.socket_path != gone:
             self._ready(number, slot.ready_child)
 
     async def stop(self) -> None:
@@ -107,7 +107,7 @@ class Replayers:
     def _given_up(self, slot: Slot) -> None:
         for number, each in self._slots.items():
             if each is slot:
-                self._tell(messages.ReplayerDown(replayer=number))
+                self._tell(messages.ReplayerDown(replayer=number, given_up=True))
 
     async def _mind(self, child: Child, calls: CallReader) -> None:
         """Kill it if a world does not come back from a call: what hung a shard may hang here, too."""
@@ -118,7 +118,8 @@ class Replayers:
             with contextlib.suppress(OSError):  # it has just died
                 stuck = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
             if stuck is not None:
-                _log.error("%s is killed: %s", child.name, stuck.why)
+                about = {} if call is None else {"world": call.world}
+                _log.error("%s is killed: %s", child.name, stuck.why, extra=about)
                 child.kill()
                 await child.gone
             else:

@@ -19,6 +19,7 @@ from eventlog.errors import EventLogError
 from eventlog.store import Store
 from server.commands.addresses import is_file_name
 from server.commands.output import Column, CommandError, data_option, json_option, print_json, print_table
+from server.commands.replay_change import bisect, run, what_if, why
 from server.commands.replay_explain import explain
 from server.commands.replay_files import export, import_
 from server.commands.replay_look import diff, state
@@ -44,6 +45,10 @@ def command() -> None:
 command.add_command(state)
 command.add_command(diff)
 command.add_command(explain)
+command.add_command(run)
+command.add_command(bisect)
+command.add_command(why)
+command.add_command(what_if)
 command.add_command(export)
 command.add_command(import_)
 

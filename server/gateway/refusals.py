@@ -120,7 +120,7 @@ def replayer_died(retry_after_ms: int) -> protocol.Error:
     """What shows what has been has died while it looked for that, more than once."""
     return protocol.Error(
         code="overloaded",
-        message="the process that shows what has been has died while it looked for that, again and again",
+        message="the process that shows what has been has died while it looked for that",
         hint="send the same request again after retry_after_ms; if it stays so, tell the operator",
         retry_after_ms=retry_after_ms,
     )

@@ -298,9 +298,10 @@ class ShardStatistics(Message, tag="shard_statistics"):
 
 class AskReplayer(Message, tag="ask_replayer"):
     """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
-    `ReplayerDown` if it cannot run."""
+    `ReplayerDown` if it cannot run. ``gone``: where one listened that this gateway has lost."""
 
     replayer: int
+    gone: str | None = None
 
 
 class ReplayerReady(Message, tag="replayer_ready"):

@@ -57,6 +57,17 @@ def judge(order: messages.OpenStream, chronicle: Chronicle, manifest: Manifest, 
             raise NotShown(refusals.live_world(world, had_seat=chronicle.had_seat(order.agent)))
 
 
+def judge_reading(
+    order: messages.ReadLog | messages.ReadState, chronicle: Chronicle, manifest: Manifest, *, fair_play: bool
+) -> None:
+    """May it read what the world's log holds? Raises `NotShown`."""
+    match verdict("records", order.agent, order.role, chronicle, manifest, fair_play=fair_play):
+        case "forbidden":
+            raise NotShown(refusals.not_shown(order.world, chronicle.genesis.game))
+        case "live_world" | "delayed":
+            raise NotShown(refusals.live_world(order.world, had_seat=chronicle.had_seat(order.agent)))
+
+
 def place(order: messages.OpenStream, chronicle: Chronicle, limit: int) -> int:
     """The tick at which the stream begins. Raises `NotShown`."""
     if order.from_tick is None:
