@@ -74,7 +74,7 @@ export function brief(value, most = 160) {
 /** `{x: 1, to: "home"}` as x 1, to home. */
 export function briefArgs(args) {
   return Object.entries(args ?? {})
-    .map(([name, value]) => `${name} ${brief(value, 60)}`)
+    .map(([name, value]) => `${words(name)} ${typeof value === "number" ? number(value) : brief(value, 60)}`)
     .join(", ");
 }
 

@@ -67,7 +67,7 @@ export function World({ wire, world, tick, as, embedded }) {
     <div class="left">
       <div class="world-head">
         <h1>${stream?.game ? words(stream.game) : "World"} <span class="id">${world}</span></h1>
-        <span class="quiet">${stream ? `${viewing.players.length} players` : "…"}</span>
+        <span class="quiet">${stream ? (viewing.players.length === 1 ? "1 player" : `${viewing.players.length} players`) : "…"}</span>
         ${viewing.ended ? html`<span class="status" role="status">ended: ${words(viewing.ended)}</span>` : null}
         <span class="room"></span>
         <${CameraButtons} painter=${painter} />
