@@ -170,6 +170,9 @@ class Client:
         A manual world ticks when you say so, by `step`. A private one is joined by you, and by those to whom you give
         the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``. ``bots``: so many
         of the game's sample bots play in it.
+
+        If the connection breaks before the answer is here, it is asked for again; then there may be a second world of
+        yours, of which you never heard.
         """
         request = protocol.Create(
             id=self._next_id(),
@@ -194,6 +197,10 @@ class Client:
     async def play(self, world: str) -> int:
         """Let a manual world of yours run by its game's own clock from now on; returns the tick at which it begins."""
         return (await self._ask(protocol.Play(id=self._next_id(), world=world), protocol.Playing)).tick
+
+    async def stop(self, world: str) -> int:
+        """End a world of yours for good (as a developer: any world); returns its last tick, when that is durable."""
+        return (await self._ask(protocol.Stop(id=self._next_id(), world=world), protocol.Stopped)).tick
 
     async def act(
         self,
