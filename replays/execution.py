@@ -27,7 +27,7 @@ import msgspec
 from eventlog import frame, records
 from eventlog.reader import StoredRecord
 from eventlog.store import Store
-from games.code import Engine, GameCode
+from games.code import Engine, GameCode, digest_of
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
@@ -35,7 +35,7 @@ from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays import origins
 from replays.claims import Claims
-from replays.errors import CannotReplay, Diverged
+from replays.errors import CannotReplay, CodeChanged, Diverged
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
@@ -121,14 +121,19 @@ class Execution:
             self._begin_with(origin)
             return
         code, engine = self.load(self.genesis, self.genesis.digest, self.genesis.engine)
-        self.world = World.load(
-            code,
-            world_id=self._name,
-            seed=self.genesis.seed,
-            settings=self.genesis.settings,
-            engine=engine,
-            clock=self.genesis.clock,
-        )
+        try:
+            self.world = World.load(
+                code,
+                world_id=self._name,
+                seed=self.genesis.seed,
+                settings=self.genesis.settings,
+                engine=engine,
+                clock=self.genesis.clock,
+            )
+        except GameError as error:
+            if self._instead is not None:
+                raise  # it is the caller's code that does not load
+            raise CannotReplay(self._name, 0, f"its code {code.digest} does not load any more: {error}") from error
 
     def _begin_with(self, origin: Sequence[records.Origin]) -> None:
         """Make the world whose state stands behind its genesis."""
@@ -145,14 +150,22 @@ class Execution:
             raise Diverged(self._name, first.tick, frame.file_name(1), 0, first.hash, found, checkpoint="of its origin")
 
     def load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
-        """The code and the engine of these digests. Raises `UnknownDigest`, `GameError`."""
+        """The code and the engine of these digests. Raises `UnknownDigest`, `CodeChanged`, `GameError`."""
         if self._instead is not None:
             return self._instead
-        code = GameCode.from_files(genesis.game, self._store.get_code(digest))
+        code = self._code(genesis.game, digest)
         if digest != genesis.digest:
-            first = GameCode.from_files(genesis.game, self._store.get_code(genesis.digest))
-            code = code.going_on(first.manifest)
-        return code, Engine.from_files(self._store.get_engine(engine))
+            code = code.going_on(self._code(genesis.game, genesis.digest).manifest)
+        found = Engine.from_files(self._store.get_engine(engine))
+        if found.digest != engine:
+            raise CodeChanged(self._store.data / "engine" / engine)
+        return code, found
+
+    def _code(self, game: str, digest: str) -> GameCode:
+        files = self._store.get_code(digest)
+        if digest_of(files) != digest:
+            raise CodeChanged(self._store.data / "code" / digest)
+        return GameCode.from_files(game, files)
 
     def look_ahead(self, stored: Iterable[StoredRecord], not_run: int | None) -> None:
         """See what the log says further on of ticks that are executed before: faults and checkpoints."""

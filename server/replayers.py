@@ -22,6 +22,8 @@ from server import messages
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.metrics import ProcessUse
+from server.process import resident_bytes
 from server.slots import Slot
 
 MOST: Final = 4
@@ -58,6 +60,16 @@ class Replayers:
             )
         elif slot.ready_child is not None and slot.ready_child.socket_path != gone:
             self._ready(number, slot.ready_child)
+
+    def used(self) -> list[ProcessUse]:
+        """What each of those that live has used, as the kernel tells: it may be too busy to be asked."""
+        found = []
+        for slot in self._slots.values():
+            child = slot.ready_child
+            with contextlib.suppress(OSError):  # it has just died
+                if child is not None:
+                    found.append(ProcessUse(child.name, cpu_seconds_of(child.pid), resident_bytes(child.pid)))
+        return found
 
     async def stop(self) -> None:
         """End them all."""

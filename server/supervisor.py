@@ -572,6 +572,7 @@ class Supervisor:
             supervisor_pid=os.getpid(),
             supervisor_cpu_s=cpu_seconds(),
             supervisor_rss_bytes=resident_bytes(),
+            replayers=[] if self._replayers is None else self._replayers.used(),
         )
 
     def _answer(self, answering: Coroutine[Any, Any, None]) -> None:

@@ -202,6 +202,10 @@ class Client:
         """Let a manual world of yours run by its game's own clock. See `worldline.Client.play`."""
         return self._background.run(self._client.play(world))
 
+    def stop(self, world: str) -> int:
+        """End a world of yours for good. See `worldline.Client.stop`."""
+        return self._background.run(self._client.stop(world))
+
     def act(
         self,
         inputs: Mapping[Player, Action],

@@ -198,6 +198,10 @@ class Client:
         """Let a manual world of yours run by its game's own clock from now on; returns the tick at which it begins."""
         return (await self._ask(protocol.Play(id=self._next_id(), world=world), protocol.Playing)).tick
 
+    async def stop(self, world: str) -> int:
+        """End a world of yours for good (as a developer: any world); returns its last tick, when that is durable."""
+        return (await self._ask(protocol.Stop(id=self._next_id(), world=world), protocol.Stopped)).tick
+
     async def act(
         self,
         inputs: Mapping[Player, Action],

@@ -17,6 +17,7 @@ import click
 
 from eventlog.errors import EventLogError
 from eventlog.store import Store
+from server.commands import world_rows
 from server.commands.addresses import is_file_name
 from server.commands.output import Column, CommandError, data_option, json_option, print_json, print_table
 from server.commands.replay_change import bisect, run, what_if, why
@@ -99,6 +100,8 @@ def verify(worlds: tuple[str, ...], every: bool, reports: Path | None, data: Pat
 
 def _worlds(data: Path, named: tuple[str, ...]) -> list[str | Path]:
     """What is to be verified: ids of worlds, and replay files. Raises `CommandError`."""
+    if not named or not all(map(is_file_name, named)):
+        world_rows.existing(data)
     try:
         store = Store.read_only(data)
         found: list[str | Path] = [

@@ -43,6 +43,7 @@ Question = (
     | messages.LeaveWorld
     | messages.StepWorld
     | messages.PlayWorld
+    | messages.StopWorld
     | messages.AttachPlayer
     | messages.WatchWorld
     | messages.OpenStream

@@ -301,6 +301,16 @@ def not_owner(world: str, owner: str | None, *, manual: bool) -> protocol.Error:
     )
 
 
+def not_yours_to_stop(world: str, owner: str | None) -> protocol.Error:
+    """Only its owner ends a world, or a developer."""
+    return protocol.Error(
+        code="not_owner",
+        message=f"world {world} belongs to {owner or 'nobody'}",
+        hint="leave gives your seat back; a developer may stop any world",
+        path="world",
+    )
+
+
 def not_manual(world: str, clock: str) -> protocol.Error:
     """The world ticks by a clock that is not its owner."""
     return protocol.Error(

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from games.errors import ArgumentProblem
+from replays.bisect import bisect
 from replays.errors import NotPossible, TickOutOfRange, UnknownPlayer
+from replays.fork import Identity, fork, write_fork
 from replays.rerun import rerun, what_if
 from tests.golden_replays import path_of
 from tests.replays.mill import changed, recorded
 from tests.replays.recording import WORLD, Recording
+
+FORK = "w_2222222222"
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -120,3 +124,12 @@ async def test_what_cannot_be_tried_is_refused_with_what_can(tmp_path: Path) -> 
         what_if(tmp_path, WORLD, 1200, "p_1", "work", {"hours": 1}, ticks=5)
     with pytest.raises(TickOutOfRange):
         what_if(tmp_path, WORLD, 1201, "p_1", "work", {"hours": 1}, ticks=5)
+
+
+async def test_a_fork_is_played_again_from_where_it_was_forked(tmp_path: Path) -> None:
+    await recorded(tmp_path)
+    made = fork(tmp_path, WORLD, 400, Identity(world=FORK, owner=None, private=False, versions={}, created_ms=1))
+    write_fork(made, tmp_path, tmp_path)
+    found = rerun(tmp_path, FORK, changed(("args.hours * 10", "args.hours * 20")))
+    assert (found.tick_was, found.tick_now, found.parted_tick) == (400, 400, None)
+    assert bisect(tmp_path, FORK, changed()).tick is None

@@ -95,6 +95,7 @@ from worldline.protocol.replies import (
     SeatedPlayer,
     Spectate,
     Stepped,
+    Stopped,
     Subscribed,
     Welcome,
     WorldsReply,
@@ -121,6 +122,7 @@ from worldline.protocol.requests import (
     Rules,
     State,
     Step,
+    Stop,
     Subscribe,
     Watch,
     Worlds,
@@ -151,6 +153,7 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Stopped
     | LeaderboardReply
     | Watching
     | LogReply
@@ -181,6 +184,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Stop: Stopped,
     Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
@@ -303,6 +307,8 @@ __all__ = [
     "Static",
     "Step",
     "Stepped",
+    "Stop",
+    "Stopped",
     "Subscribe",
     "Subscribed",
     "Until",

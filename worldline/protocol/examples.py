@@ -63,6 +63,8 @@ from worldline.protocol import (
     Static,
     Step,
     Stepped,
+    Stop,
+    Stopped,
     Subscribe,
     Subscribed,
     Watch,
@@ -139,6 +141,7 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Leave(id=6, world=_WORLD),
     Step(id=7, world=_OWN_WORLD, ticks=60, at_tick=0),
     Play(id=8, world=_OWN_WORLD),
+    Stop(id=14, world=_OWN_WORLD),
     Log(id=12, world=_WORLD, from_tick=1800, kinds=["input"], player="p_3"),
     State(id=13, world=_WORLD, tick=1842, path="players.p_3"),
     Watch(id=10, world=_WORLD, hz=5),
@@ -300,6 +303,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
     Left(re=6, world=_WORLD, player="p_3"),
     Stepped(re=7, world=_OWN_WORLD, tick=60),
     Playing(re=8, world=_OWN_WORLD, tick=60),
+    Stopped(re=14, world=_OWN_WORLD, tick=60),
     LeaderboardReply(
         re=12,
         entries=[

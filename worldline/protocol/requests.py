@@ -192,6 +192,12 @@ class Play(Request, tag="play", kw_only=True):
     world: Ident
 
 
+class Stop(Request, tag="stop", kw_only=True):
+    """End a world of yours for good, whoever plays in it; a developer may end any. Its log stays."""
+
+    world: Ident
+
+
 class Watch(Request, tag="watch", kw_only=True):
     """See a world as its spectators do: the scene, players, events and inputs; as it runs, or from ``from_tick`` on as
     it went, ``speed`` times as fast. ``as``: with the observations that this player was sent. ``hz``: at most so many
@@ -262,6 +268,7 @@ ClientMessage = (
     | Leave
     | Step
     | Play
+    | Stop
     | Watch
     | Control
     | Log
@@ -283,6 +290,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Leave,
     Step,
     Play,
+    Stop,
     Watch,
     Control,
     Log,
