@@ -21,6 +21,7 @@ from worldline.protocol import (
     Error,
     Event,
     EventItem,
+    Fork,
     Frame,
     Games,
     GamesReply,
@@ -143,6 +144,7 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Play(id=8, world=_OWN_WORLD),
     Stop(id=14, world=_OWN_WORLD),
     Log(id=12, world=_WORLD, from_tick=1800, kinds=["input"], player="p_3"),
+    Fork(id=14, world=_WORLD, tick=1842, key="what-if-1"),
     State(id=13, world=_WORLD, tick=1842, path="players.p_3"),
     Watch(id=10, world=_WORLD, hz=5),
     Watch(id=10, world=_WORLD, from_tick=0, speed=8, as_player="p_3"),
@@ -337,6 +339,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
         ],
         next=1902,
     ),
+    Forked(re=14, world=_OWN_WORLD),
     StateReply(re=13, world=_WORLD, tick=1842, state={"seat": 3, "score": 8}, hash="0f6d1c35a2b94e77c0de55aa10b9f3e2"),
     Pong(re=9, server_time_ms=1795400061234),
     Watching(
