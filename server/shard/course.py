@@ -240,7 +240,8 @@ class Course:
                 self.inbox.put(pending)
             else:
                 self.desk.refuse_pending(pending, refusals.world_paused(self.id, reason))
-        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason)
+        about = {"world": self.id}
+        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason, extra=about)
         self.desk.tell_developers(broken.told(self.game, self.id))
         self.pause(reason)
 
@@ -442,7 +443,8 @@ class Course:
     def end_faulted(self, fault: WorldFaulted, also_refuse: Sequence[Pending] = ()) -> None:
         """The game broke: the tick that it broke in, or that would be next, does not count as run."""
         tick = self._next_tick
-        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message)
+        about = {"world": self.id}
+        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message, extra=about)
         inputs = [pending for pending in also_refuse if isinstance(pending, PendingInput)]
         record = self._history.fault(tick, fault.kind, inputs[-1] if inputs else None)
         self._end("faulted", fault.message, None, record, also_refuse)
@@ -456,6 +458,7 @@ class Course:
         also_refuse: Sequence[Pending] = (),
     ) -> None:
         self.sight.status, self.end_reason = status, reason
+        _log.info("world %s of %s has ended: %s", self.id, self.game, reason, extra={"world": self.id})
         ended = self.desk.journal(record)
         refusal = refusals.world_ended(self.id, self.game, status, reason)
         for pending in (*also_refuse, *self.inbox.drain()):

@@ -185,7 +185,8 @@ class WorldHost:
             seen.woke = message.woke
             self._desk.answer(asker, seen)
         except ObservationFailed as failure:
-            self._desk.refuse(asker, replies.observe_failed(failure, logged(failure)))
+            reference = logged(failure, self.world.players[message.player].agent)
+            self._desk.refuse(asker, replies.observe_failed(failure, reference))
         except WorldFaulted as fault:
             self.course.end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
 
@@ -233,6 +234,17 @@ class WorldHost:
             self._desk.refuse(asker, refusal)
             return
         self.course.apply_now([PendingClock(asker, self._manifest.clock)])
+
+    def stop(self, link: Link[Any], message: messages.StopWorld) -> None:
+        """End the world for its owner, or for a developer."""
+        asker = Asker(link, message.request)
+        if not message.by_developer and message.agent != self._genesis.owner:
+            self._desk.refuse(asker, replies.not_yours_to_stop(self.id, self._genesis.owner))
+        elif self.course.why_paused is not None:
+            self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
+        else:
+            self.course.close("stopped")
+            self._desk.answer(asker, protocol.Stopped(world=self.id, tick=self.world.tick))
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
