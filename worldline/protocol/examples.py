@@ -22,6 +22,7 @@ from worldline.protocol import (
     Event,
     EventItem,
     Fork,
+    Forked,
     Frame,
     Games,
     GamesReply,
