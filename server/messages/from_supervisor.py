@@ -93,6 +93,20 @@ class ConfigureReplayer(Message, tag="configure_replayer"):
     log_level: str
 
 
+class MakeFork(Message, tag="make_fork"):
+    """To a replayer: put a fork of ``world`` into the data folder, as ``fork``. Answered by `ForkMade`."""
+
+    request: int
+    fork: str
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    shown_tick: int
+    """Up to which tick the world has been shown, which its log may not reach yet."""
+    private: bool
+
+
 class ReplayerUp(Message, tag="replayer_up"):
     """To gateways: connect to this replayer."""
 
@@ -290,6 +304,7 @@ FromSupervisor = (
     ConfigureGateway
     | ConfigureShard
     | ConfigureReplayer
+    | MakeFork
     | ReplayerUp
     | ReplayerDown
     | ShardUp

@@ -245,6 +245,8 @@ class WorldStatistics(Message):
     nodes: int
     node_writes: int
     spatial_queries: int
+    tick_cpu_s: float = 0.0
+    """Processor time of its ticks, with what was answered after each."""
 
 
 class WorldCounters(Message):
@@ -294,6 +296,27 @@ class ShardStatistics(Message, tag="shard_statistics"):
     counters: WorldCounters = msgspec.field(default_factory=WorldCounters)
     inbox_depth: int = 0
     """Inputs, joins and leaves that wait for a tick."""
+
+
+class AskFork(Message, tag="ask_fork"):
+    """Make a fork of ``world`` after ``tick`` that belongs to this agent. Answered by `WorldMade` or `Refused`."""
+
+    request: int
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    private: bool = False
+    key: str | None = None
+
+
+class ForkMade(Message, tag="fork_made"):
+    """From a replayer: the fork is in the data folder; or why not."""
+
+    request: int
+    game: str = ""
+    digest: str = ""
+    error: protocol.Error | None = None
 
 
 class AskReplayer(Message, tag="ask_replayer"):
@@ -377,6 +400,8 @@ ToSupervisor = (
     | ShardStatistics
     | GatewayStatistics
     | WorldSpectators
+    | AskFork
+    | ForkMade
     | AskReplayer
     | ReplayerReady
 )
