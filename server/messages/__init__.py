@@ -66,7 +66,7 @@ from server.messages.to_gateway import (
     WatchDelayed,
     Watched,
 )
-from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream
+from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream, ReadLog, ReadState
 from server.messages.to_shard import (
     ActPlayers,
     AttachPlayer,
@@ -81,6 +81,8 @@ from server.messages.to_shard import (
     PlayWorld,
     StepWorld,
     StopWatching,
+    StopWorld,
+    SubscribePlayer,
     Viewer,
     Wait,
     WatchWorld,
@@ -174,6 +176,8 @@ __all__ = [
     "PlayerStanding",
     "PlayerTaken",
     "Push",
+    "ReadLog",
+    "ReadState",
     "Refused",
     "ReloadGame",
     "ReplayerDown",
@@ -191,7 +195,9 @@ __all__ = [
     "ShardUp",
     "StepWorld",
     "StopWatching",
+    "StopWorld",
     "StreamEnded",
+    "SubscribePlayer",
     "Tls",
     "ToSupervisor",
     "ViewReply",

@@ -179,6 +179,18 @@ def paused(world: str, reason: str) -> protocol.Notice:
     )
 
 
+def no_longer_kept(world: str, player: str, first: int, last: int) -> protocol.Notice:
+    """What a subscriber is told of events that are gone."""
+    return protocol.Notice(
+        code="events_skipped",
+        message=f"events {first} to {last} of {player} are no longer kept",
+        world=world,
+        player=player,
+        first=first,
+        last=last,
+    )
+
+
 def goes_on(world: str) -> protocol.Notice:
     """What they are told when it goes on."""
     return protocol.Notice(code="world_resumed", message="this world goes on where it stood still", world=world)
@@ -230,7 +242,7 @@ def not_started(world: str, players: int, min_players: int) -> protocol.Error:
     return protocol.Error(
         code="not_started",
         message=f"world {world} has {players} of the {min_players} players it waits for",
-        hint="send it again after retry_after_ms, or once `started` has come",
+        hint="send it again after retry_after_ms, or once started has come",
         retry_after_ms=1000,
     )
 
@@ -286,6 +298,16 @@ def not_owner(world: str, game: str, owner: str | None, *, manual: bool) -> prot
         code="not_owner",
         message=f"world {world} belongs to {owner}" if owner else f"world {world} belongs to nobody: it runs by itself",
         hint=f"make one that you can step: {refusals.quoted(protocol.Create(id=1, game=game, clock='manual'))}",
+        path="world",
+    )
+
+
+def not_yours_to_stop(world: str, owner: str | None) -> protocol.Error:
+    """Only its owner ends a world, or a developer."""
+    return protocol.Error(
+        code="not_owner",
+        message=f"world {world} belongs to {owner or 'nobody'}",
+        hint="leave gives your seat back; a developer may stop any world",
         path="world",
     )
 

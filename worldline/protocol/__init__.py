@@ -26,14 +26,18 @@ from worldline.protocol.base import (
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_OBSERVE_HZ,
+    MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_SPEED,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
     MAX_WATCH_HZ,
+    MIN_OBSERVE_HZ,
     MIN_SPEED,
     MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
@@ -67,7 +71,7 @@ from worldline.protocol.errors import (
     Error,
     ErrorCode,
 )
-from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
+from worldline.protocol.pushes import Closed, Event, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
     Acted,
     Created,
@@ -91,6 +95,8 @@ from worldline.protocol.replies import (
     SeatedPlayer,
     Spectate,
     Stepped,
+    Stopped,
+    Subscribed,
     Welcome,
     WorldsReply,
     WorldSummary,
@@ -109,18 +115,24 @@ from worldline.protocol.requests import (
     Join,
     Leaderboard,
     Leave,
+    Log,
     Observe,
     Ping,
     Play,
     Rules,
+    State,
     Step,
+    Stop,
+    Subscribe,
     Watch,
     Worlds,
 )
 from worldline.protocol.watching import (
     Frame,
+    LogReply,
     Mark,
     Scene,
+    StateReply,
     Static,
     WatchedEvent,
     WatchedInput,
@@ -141,12 +153,17 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Stopped
     | LeaderboardReply
     | Watching
+    | LogReply
+    | StateReply
     | Static
     | Frame
     | Pong
     | Error
+    | Subscribed
+    | Event
     | Started
     | Closed
     | RulesChanged
@@ -163,17 +180,31 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Act: Acted,
     Input: Outcome,
     Observe: Observation,
+    Subscribe: Subscribed,
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Stop: Stopped,
     Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
+    Log: LogReply,
+    State: StateReply,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
+PUSHES: Final[tuple[type[Reply], ...]] = (
+    Started,
+    Closed,
+    Event,
+    Observation,
+    RulesChanged,
+    Notice,
+    Watching,
+    Static,
+    Frame,
+)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -193,14 +224,18 @@ __all__ = [
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
+    "MAX_LOG_RECORDS",
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_OBSERVE_HZ",
+    "MAX_PATH_LENGTH",
     "MAX_SEATS",
     "MAX_SPEED",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
     "MAX_WATCH_HZ",
+    "MIN_OBSERVE_HZ",
     "MIN_SPEED",
     "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
@@ -219,6 +254,7 @@ __all__ = [
     "Created",
     "Error",
     "ErrorCode",
+    "Event",
     "EventItem",
     "Format",
     "Frame",
@@ -236,6 +272,8 @@ __all__ = [
     "Leave",
     "Left",
     "Limits",
+    "Log",
+    "LogReply",
     "LostPlayer",
     "Mark",
     "Name",
@@ -264,9 +302,15 @@ __all__ = [
     "ServerMessage",
     "Spectate",
     "Started",
+    "State",
+    "StateReply",
     "Static",
     "Step",
     "Stepped",
+    "Stop",
+    "Stopped",
+    "Subscribe",
+    "Subscribed",
     "Until",
     "WaitMs",
     "Watch",

@@ -13,12 +13,15 @@ from worldline.protocol.base import (
     MAX_ACT_INPUTS,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
+    MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_STEP_TICKS,
     Format,
     Ident,
     Name,
     Natural,
+    ObserveHz,
     Request,
     Seat,
     Speed,
@@ -155,6 +158,18 @@ class Observe(Request, tag="observe", kw_only=True):
     wait_ms: WaitMs | None = None
 
 
+class Subscribe(Request, tag="subscribe", kw_only=True):
+    """Have what happens to a player of yours pushed, until the connection ends: with ``events`` each as an `Event`,
+    from number ``since`` on, or from the next one; with ``observe_hz`` an observation so many times a second, when
+    there is a new tick. That costs as many requests. With neither, nothing is pushed any more."""
+
+    world: Ident
+    player: Ident | None = None
+    events: bool = False
+    since: Natural | None = None
+    observe_hz: ObserveHz | None = None
+
+
 class Leave(Request, tag="leave", kw_only=True):
     """Give a seat back."""
 
@@ -173,6 +188,12 @@ class Step(Request, tag="step", kw_only=True):
 
 class Play(Request, tag="play", kw_only=True):
     """Let a manual world of yours run by its game's own clock from now on."""
+
+    world: Ident
+
+
+class Stop(Request, tag="stop", kw_only=True):
+    """End a world of yours for good, whoever plays in it; a developer may end any. Its log stays."""
 
     world: Ident
 
@@ -210,6 +231,25 @@ class Leaderboard(Request, tag="leaderboard", kw_only=True):
     next: Ident | None = None
 
 
+class Log(Request, tag="log", kw_only=True):
+    """What the log of a world holds, from ``from_tick`` on: of all, or of ``player``, or only these ``kinds`` of
+    records and entries. At most about ``limit`` records; the records of one tick are never parted."""
+
+    world: Ident
+    from_tick: Natural | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LOG_RECORDS)] | None = None
+    kinds: Annotated[list[Ident], msgspec.Meta(max_length=MAX_KINDS)] | None = None
+    player: Ident | None = None
+
+
+class State(Request, tag="state", kw_only=True):
+    """All that a world held after ``tick`` (else the last of its log), or what stands at ``path`` in it."""
+
+    world: Ident
+    tick: Natural | None = None
+    path: Annotated[str, msgspec.Meta(max_length=MAX_PATH_LENGTH)] | None = None
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
@@ -224,11 +264,15 @@ ClientMessage = (
     | Input
     | Act
     | Observe
+    | Subscribe
     | Leave
     | Step
     | Play
+    | Stop
     | Watch
     | Control
+    | Log
+    | State
     | Leaderboard
     | Ping
 )
@@ -242,11 +286,15 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Input,
     Act,
     Observe,
+    Subscribe,
     Leave,
     Step,
     Play,
+    Stop,
     Watch,
     Control,
+    Log,
+    State,
     Leaderboard,
     Ping,
 )
