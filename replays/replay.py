@@ -261,6 +261,7 @@ class Replay(Execution):
                 _log.warning("the snapshot %s is skipped: %s", self._snapshots.path(snapshot.tick), error)
             else:
                 self.genesis = snapshot.genesis
+                self.confirmed_tick = self.world.tick
                 return True
         return False
 

@@ -61,6 +61,9 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """How many worlds may run at one time."""
     bots: int = 0
     """How many sample bots agents may have play in worlds of theirs, in all; developers may have some anyway."""
+    check_every_s: float = 10.0
+    """How often to look whether worlds have something that can be computed again, to see that they are the same; 0:
+    never."""
     retention: Retention = Retention()
     """When ended worlds are archived, and how many are kept."""
     log: LogFormat = "text"

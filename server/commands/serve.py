@@ -115,6 +115,13 @@ from server.supervisor import StartError, Supervisor
     help="For who writes games: running worlds go on with a game's code whenever a file of it is saved.",
 )
 @click.option(
+    "--check-every-s",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="How often to look for worlds to be computed again, on spare processor time, and compared; 0: never.",
+)
+@click.option(
     "--archive-after-s",
     type=click.FloatRange(min=0),
     default=Retention().archive_after_s,
@@ -163,6 +170,7 @@ def command(
     bots: int,
     tick_timeout_ms: int,
     dev: bool,
+    check_every_s: float,
     archive_after_s: float,
     keep_days: float | None,
     keep_worlds: int | None,
@@ -191,6 +199,7 @@ def command(
         bots=bots,
         tick_timeout_ms=tick_timeout_ms,
         dev=dev,
+        check_every_s=check_every_s,
         retention=Retention(
             archive_after_s=archive_after_s, keep_days=keep_days, keep_worlds=keep_worlds, keep_bytes=keep_bytes
         ),

@@ -40,10 +40,18 @@ class Notice(Reply, tag="notice", kw_only=True):
     speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
     ``world_paused``: it stands still and takes nothing, ``message`` says why; ``world_resumed``: it goes on;
     ``draining``: the server is about to stop; ``code_broken``, for developers: a game was saved that cannot be used, or
-    its tick raised in ``world``, at ``line`` of ``file``; ``watch_ended``: the stream ``watch`` does not go on."""
+    its tick raised in ``world``, at ``line`` of ``file``; ``world_diverged``, for developers: ``world`` is not the same
+    when it is computed again; ``watch_ended``: the stream ``watch`` does not go on."""
 
     code: Literal[
-        "draining", "clock_slow", "world_recovering", "world_paused", "world_resumed", "code_broken", "watch_ended"
+        "draining",
+        "clock_slow",
+        "world_recovering",
+        "world_paused",
+        "world_resumed",
+        "code_broken",
+        "world_diverged",
+        "watch_ended",
     ]
     message: str
     world: str | None = None
