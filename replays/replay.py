@@ -258,7 +258,8 @@ class Replay(Execution):
                 code, engine = self.load(snapshot.genesis, snapshot.code, snapshot.engine)
                 self._go_to(decode_standing(snapshot.state), snapshot.position, 0, code, engine)
             except (PositionUnknown, SnapshotUnreadable) as error:
-                _log.warning("the snapshot %s is skipped: %s", self._snapshots.path(snapshot.tick), error)
+                path, about = self._snapshots.path(snapshot.tick), {"world": self._name}
+                _log.warning("the snapshot %s is skipped: %s", path, error, extra=about)
             else:
                 self.genesis = snapshot.genesis
                 self.confirmed_tick = self.world.tick

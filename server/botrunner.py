@@ -192,7 +192,8 @@ async def _run_one(run: BotRun, name: str, play: Play, report: Callable[[str], N
         report(f"{name}: {error}")
         return True
     except Exception as error:  # a bot is other people's code: whatever it raises ends this bot alone
-        report(f"{name}: {type(error).__name__}: {error}{_place(error)}")
+        said = " ".join(str(error).split())
+        report(f"{name}: {type(error).__name__}: {said}{_place(error)}")
         return True
     return False
 

@@ -42,8 +42,9 @@ class Checks:
         self._config = config
         self._metrics = metrics
         self._tell = tell
-        self._checked_to: dict[str, int] = {}  # world that a shard has → the tick up to which it was checked
-        self._orders: deque[messages.CheckWorld] = deque()
+        self._checked_to: dict[str, int] = {}  # world → the tick up to which it was checked
+        self._held: set[str] = set()  # worlds that a shard has
+        self._at_rest: deque[str] = deque()  # worlds that are to be checked to their end
         self._let_be: set[str] = set()
         self._checker: Child | None = None
         self._answer: asyncio.Future[messages.WorldChecked] | None = None
@@ -57,8 +58,8 @@ class Checks:
 
     @property
     def waiting(self) -> int:
-        """How many worlds are played or wait to be checked."""
-        return len(self._checked_to) + len(self._orders)
+        """How many worlds are played, or wait to be checked to their end."""
+        return len(self._held) + len(self._at_rest)
 
     def begin(self) -> None:
         """Look for something to check from now on, unless the server was told not to."""
@@ -84,12 +85,13 @@ class Checks:
         """A shard plays this world, a new one or one that came back."""
         if self._config.check_every_s and world not in self._let_be:
             self._checked_to.setdefault(world, 0)
+            self._held.add(world)
 
     def at_rest(self, world: str) -> None:
         """A world has ended, and all of its log is in its files."""
-        checked_to = self._checked_to.pop(world, None)
-        if checked_to is not None:
-            self._orders.append(messages.CheckWorld(world=world, from_tick=checked_to, to_tick=None))
+        if world in self._held:
+            self._held.remove(world)
+            self._at_rest.append(world)
 
     # --- the loop ------------------------------------------------------------------------------------
 
@@ -97,24 +99,29 @@ class Checks:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._config.check_every_s)
-            self._orders.extend(await loop.run_in_executor(None, self._with_new_snapshots, dict(self._checked_to)))
-            if not self._orders:
+            checked_to = {world: self._checked_to[world] for world in self._held}
+            found = await loop.run_in_executor(None, self._with_new_snapshots, checked_to)
+            if not found and not self._at_rest:
                 await self._end_checker()
-            while self._orders:
-                await self._check(self._orders.popleft())
+            for world, tick in found.items():
+                await self._check(world, tick)
+            while self._at_rest:
+                world = self._at_rest.popleft()
+                if world not in self._held:  # else it has come back
+                    await self._check(world, None)
+                    if world not in self._held:
+                        self._checked_to.pop(world, None)
 
-    def _with_new_snapshots(self, checked_to: dict[str, int]) -> list[messages.CheckWorld]:
-        """Stretches of worlds that are played. On another thread: it looks into their folders."""
-        found: list[messages.CheckWorld] = []
-        for world, from_tick in checked_to.items():
-            ticks = Snapshots(self._config.data, world).ticks()
-            if ticks and ticks[-1] > from_tick:
-                found.append(messages.CheckWorld(world=world, from_tick=from_tick, to_tick=ticks[-1]))
-        return found
+    def _with_new_snapshots(self, checked_to: dict[str, int]) -> dict[str, int]:
+        """Worlds that can be checked further, and up to where. On another thread: it looks into their folders."""
+        ticks = {world: Snapshots(self._config.data, world).ticks() for world in checked_to}
+        return {world: found[-1] for world, found in ticks.items() if found and found[-1] > checked_to[world]}
 
-    async def _check(self, order: messages.CheckWorld) -> None:
-        if order.world in self._let_be:
+    async def _check(self, world: str, to_tick: int | None) -> None:
+        """Check a world from where it was checked to before."""
+        if world not in self._checked_to:
             return
+        order = messages.CheckWorld(world=world, from_tick=self._checked_to[world], to_tick=to_tick)
         try:
             answer = await self._asked(order)
         except OSError as error:
@@ -126,8 +133,7 @@ class Checks:
         match answer.status:
             case "verified":
                 self._metrics.world_checked(max(0, answer.tick - order.from_tick))
-                if order.world in self._checked_to:
-                    self._checked_to[order.world] = answer.tick
+                self._checked_to[world] = answer.tick
             case "diverged":
                 self._diverged(answer)
             case "cannot" if not (self._config.data / "worlds" / order.world).is_dir():
@@ -151,6 +157,7 @@ class Checks:
 
     def _drop(self, world: str) -> None:
         self._let_be.add(world)
+        self._held.discard(world)
         self._checked_to.pop(world, None)
 
     # --- the process ---------------------------------------------------------------------------------
@@ -170,6 +177,7 @@ class Checks:
             self._checker.send(
                 messages.ConfigureChecker(
                     data=str(self._config.data.resolve()),
+                    priority=self._config.check_priority,
                     step_cpu_s=STEP_TIMEOUTS * self._config.tick_timeout_ms / 1000,
                     log_format=self._config.log,
                     log_level=self._config.log_level,

@@ -27,7 +27,9 @@ LIMIT: Final = 64
 """Bots at one time, whoever asks: each thinks on the machine that runs the worlds."""
 THINK: Final = "1-3"
 ENDS_WITHIN_S: Final = 5.0  # bots leave their seats first
-_STANDARD_ERROR: Final = 2
+_LINE_LIMIT_BYTES: Final = 4096
+"""What is logged of a line that a bot writes."""
+_LAST_WORDS_S: Final = 1.0
 
 _log = logging.getLogger("worldline.bots")
 
@@ -35,7 +37,8 @@ _log = logging.getLogger("worldline.bots")
 class _Crew:
     """A process of bots that play in one world."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, world: str, size: int) -> None:
+        self.world = world
         self.size = size
         self.process: asyncio.subprocess.Process | None = None
         self.over = asyncio.Event()
@@ -90,7 +93,7 @@ class HouseBots:
         """Let ``count`` bots play in ``world``. What goes wrong with them is in the log, and hurts nobody else."""
         address = self._address()
         if address is not None and not self._stopping:
-            self._crews[world] = _Crew(count)
+            self._crews[world] = _Crew(world, count)
             self._do(self._run(world, game, address, self._join_code(world) if private else None))
 
     def world_ended(self, world: str) -> None:
@@ -112,7 +115,7 @@ class HouseBots:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, world: str, game: str, url: str, join_code: str | None) -> None:
-        crew = self._crews[world]
+        crew, about = self._crews[world], {"world": world}
         words = ["bot", game, "--count", str(crew.size), "--think", THINK, "--url", url, "--world", world]
         if join_code is not None:
             words += ["--join-code", join_code]
@@ -122,14 +125,25 @@ class HouseBots:
             crew.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "server.commands", *words, "--parent", str(os.getpid())),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=_STANDARD_ERROR,
-                env=python_environment() | {BOTS_TOKEN_VARIABLE: self.token},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=_LINE_LIMIT_BYTES,
+                env=python_environment() | {BOTS_TOKEN_VARIABLE: self.token, "PYTHONUNBUFFERED": "1"},
             )
+            assert crew.process.stdout is not None
+            assert crew.process.stderr is not None
+            reading = [
+                asyncio.create_task(_pass_on(crew.process.stdout, logging.INFO, about)),
+                asyncio.create_task(_pass_on(crew.process.stderr, logging.WARNING, about)),
+            ]
             code = await crew.process.wait()
+            _, unfinished = await asyncio.wait(reading, timeout=_LAST_WORDS_S)
+            for reader in unfinished:  # a process that a bot has started holds what it writes to
+                reader.cancel()
             if code and not self._stopping:
-                _log.warning("the bots of world %s of %s ended with %d", world, game, code)
+                _log.warning("the bots of world %s of %s ended with %d", world, game, code, extra=about)
         except OSError as error:
-            _log.error("no bots for world %s of %s: %s", world, game, error)
+            _log.error("no bots for world %s of %s: %s", world, game, error, extra=about)
         finally:
             self._crews.pop(world, None)
             crew.over.set()
@@ -143,7 +157,9 @@ class HouseBots:
                     await crew.over.wait()
                 return
             except TimeoutError:
-                _log.warning("bots do not end: they are killed")
+                _log.warning(
+                    "the bots of world %s do not end: they are killed", crew.world, extra={"world": crew.world}
+                )
 
     async def _see_off(self, crew: _Crew) -> None:
         try:
@@ -151,3 +167,22 @@ class HouseBots:
                 await crew.over.wait()
         except TimeoutError:
             await self._end(crew)
+
+
+async def _pass_on(written: asyncio.StreamReader, level: int, about: dict[str, str]) -> None:
+    """Log each line that bots write, until they have ended; of one that is too long, what fits into a line of ours."""
+    whole = True
+    while True:
+        try:
+            line = await written.readuntil()
+            cut = False
+        except asyncio.IncompleteReadError as ended:
+            line, cut = ended.partial, False
+        except asyncio.LimitOverrunError:
+            line, cut = await written.read(_LINE_LIMIT_BYTES), True
+        if not line:
+            return
+        text = line[:_LINE_LIMIT_BYTES].decode(errors="replace").rstrip()
+        if text and whole:
+            _log.log(level, "%s%s", text, "…" if cut else "", extra=about)
+        whole = not cut

@@ -164,7 +164,8 @@ class Housekeeper:
             while not self._stopping and await loop.run_in_executor(self._thread, next, steps, end) is not end:
                 await asyncio.sleep(PAUSE_S)
         except (EventLogError, IndexBroken, OSError) as problem:
-            _log.warning("cannot %s %s: %s", what, world or "", problem)
+            about = {} if world is None else {"world": world}
+            _log.warning("cannot %s %s: %s", what, world or "", problem, extra=about)
             if world is not None:
                 self._not_before_s[world] = time.monotonic() + RETRY_AFTER_S
 
@@ -196,16 +197,18 @@ class Housekeeper:
         try:
             yield from archive_steps(self._data, world)
         except (LogDamaged, FormatTooNew) as damaged:
-            _log.error("the log of world %s, which has ended, is damaged: %s", world, damaged)
+            about = {"world": world}
+            _log.error("the log of world %s, which has ended, is damaged: %s", world, damaged, extra=about)
             self._worlds[world] = msgspec.structs.replace(self._worlds[world], status="damaged")
             return
         yield from self._look(world)
-        _log.info("world %s is archived: %d bytes became %d", world, before_bytes, self._worlds[world].bytes)
+        after_bytes = self._worlds[world].bytes
+        _log.info("world %s is archived: %d bytes became %d", world, before_bytes, after_bytes, extra={"world": world})
 
     def _remove(self, world: str, why: str) -> Steps:
         remove_world(self._data, world)
         del self._worlds[world]
-        _log.info("world %s is removed: %s", world, why)
+        _log.info("world %s is removed: %s", world, why, extra={"world": world})
         yield None
         with Index.create(self._data, check=False) as index:
             index.forget(world)

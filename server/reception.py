@@ -260,7 +260,8 @@ class Reception:
             reply, question = self._created.pop(world)
             reply(messages.Refused(request=question.request, error=refusals.not_opened(question.game, reason, world)))
         waiting = self._waiting.pop(world, [])
-        _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason)
+        about = {"world": world}
+        _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason, extra=about)
         for reply, request, place in waiting:
             error = refusals.not_now(place.game, reason) if later else refusals.not_opened(place.game, reason, world)
             reply(messages.Refused(request=request, error=error))

@@ -118,7 +118,8 @@ class Replayers:
             with contextlib.suppress(OSError):  # it has just died
                 stuck = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
             if stuck is not None:
-                _log.error("%s is killed: %s", child.name, stuck.why)
+                about = {} if call is None else {"world": call.world}
+                _log.error("%s is killed: %s", child.name, stuck.why, extra=about)
                 child.kill()
                 await child.gone
             else:

@@ -259,14 +259,20 @@ class Supervisor:
                 continue
             if info.game not in games:
                 remedy = f"start with --games and the folder of {info.game or 'its game'} to go on with it"
-                _log.warning("world %s (%s) stays as it is: its game is not here → %s", info.world, info.status, remedy)
+                _log.warning(
+                    "world %s (%s) stays as it is: its game is not here → %s",
+                    info.world, info.status, remedy, extra={"world": info.world},
+                )  # fmt: skip
                 continue
             game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
             self._lobby.broke_off(info.world, game)
             if info.status == "open":
                 broken_off.append(info.world)
             else:
-                _log.error("the log of world %s is damaged: %s → see `worldline log verify`", info.world, info.reason)
+                _log.error(
+                    "the log of world %s is damaged: %s → see `worldline log verify`",
+                    info.world, info.reason, extra={"world": info.world},
+                )  # fmt: skip
                 self._reception.not_restored(info.world, "damaged", info.reason or "its log is damaged")
         self._recovery.begin(broken_off)
         self._recovery.house()
@@ -407,7 +413,8 @@ class Supervisor:
             with contextlib.suppress(OSError):  # it has just died: `gone` comes next
                 stuck = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
             if stuck is not None:
-                _log.error("%s is killed: %s", child.name, stuck.why)
+                about = {} if call is None else {"world": call.world}
+                _log.error("%s is killed: %s", child.name, stuck.why, extra=about)
                 child.kill()
                 await child.gone
             else:
@@ -440,9 +447,9 @@ class Supervisor:
             return
         self._lost_worlds[child.number] = worlds
         if worlds:
-            _log.error(
-                "%s took %d worlds with it; they are brought back: %s", child.name, len(worlds), " ".join(worlds)
-            )
+            about = {"world": worlds[0]} if len(worlds) == 1 else {}
+            text = "%s took %d worlds with it; they are brought back: %s"
+            _log.error(text, child.name, len(worlds), " ".join(worlds), extra=about)
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
 
     def _gateway_lost(self, child: Child) -> None:

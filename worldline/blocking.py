@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -389,11 +389,17 @@ class Player:
         )
         return self._background.run(looking)
 
-    def events(self, *, kinds: Sequence[str] | None = None) -> Iterator[protocol.EventItem]:
+    def events(self, *, kinds: Collection[str] | None = None) -> Iterator[protocol.EventItem]:
         """Your events as they come. See `worldline.Player.events`."""
         events = self._player.events(kinds=kinds)
         while (event := self._background.run(_next(events))) is not None:
             yield event
+
+    def observations(self, hz: float) -> Iterator[protocol.Observation]:
+        """What you see, so many times a second. See `worldline.Player.observations`."""
+        observations = self._player.observations(hz)
+        while (seen := self._background.run(_next(observations))) is not None:
+            yield seen
 
     def leave(self) -> None:
         """Give the seat back."""
@@ -420,5 +426,5 @@ async def _settle() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def _next(events: AsyncIterator[protocol.EventItem]) -> protocol.EventItem | None:
-    return await anext(events, None)
+async def _next(stream: AsyncIterator[Result]) -> Result | None:
+    return await anext(stream, None)

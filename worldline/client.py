@@ -358,6 +358,7 @@ class Client:
                 continue
             if key in driven:
                 player.tick = max(player.tick, driven[key].tick)
+                player._streams.again()
             else:
                 player._end(lost.get(key, "gone" if welcome.resumed else "session_lost"))
                 self._conversation.settle(lambda request, player=player: _settled(request, player))  # type: ignore[misc]
@@ -373,6 +374,10 @@ class Client:
     def _pushed(self, message: protocol.ServerMessage) -> None:
         if isinstance(message, protocol.Notice):
             self.notices.append(message)
+        if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):
+            player = self.players.get((message.world or "", message.player or ""))
+            if player is not None:
+                player._streams.push(message)
         elif isinstance(message, protocol.Closed):
             for player in self.players.values():
                 if player.world == message.world and message.player in (None, player.player):

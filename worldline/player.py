@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from worldline import protocol
-from worldline.errors import NotPossible
+from worldline.streams import Streams
 
 if TYPE_CHECKING:
     from worldline.client import Client
@@ -41,6 +41,7 @@ class Player:
         self._next_seq = seated.next_seq
         self._next_event: int | None = None  # n of the first event that no observation has brought; None: none came yet
         self._in_order = asyncio.Lock()
+        self._streams = Streams(self)
         if seated.observation is not None:
             self._hear(seated.observation, named=False)
             self._see(seated.observation)
@@ -150,29 +151,26 @@ class Player:
         self._see(observation)
         return observation
 
-    async def events(self, *, kinds: Sequence[str] | None = None) -> AsyncIterator[protocol.EventItem]:
-        """Your events as they come, until the game has ended for you: those of these ``kinds``; else all, though one
-        that the game calls quiet only comes along with another. Uses `observe`: have one of both wait at a time.
+    async def events(self, *, kinds: Collection[str] | None = None) -> AsyncIterator[protocol.EventItem]:
+        """Your events as they come, from those on that no observation has brought yet: of these ``kinds``, else all.
 
-        Raises what `observe` raises, but for the end of the world, which ends the events."""
-        while self.closed is None:
-            try:
-                seen = await self.observe(until="event", kinds=kinds, format="data")
-            except NotPossible as refusal:
-                if refusal.code not in ("world_closed", "not_joined"):
-                    raise
-                return
-            for event in seen.events:
-                if kinds is None or event.kind in kinds:
-                    yield event
-            if seen.ended is not None or seen.woke == "end":
-                return
+        They are pushed: nothing is asked for again and again, also not when the connection breaks, and each comes once
+        and in order, as long as the server keeps it (the last 256). Observations hold them all the same. Ends with the
+        game, or when you leave it."""
+        async for event in self._streams.events(kinds):
+            yield event
+
+    async def observations(self, hz: float) -> AsyncIterator[protocol.Observation]:
+        """What you see, ``hz`` times a second while there are new ticks; of those that you do not read in time only the
+        newest. It costs as many requests (``welcome.limits.rate_hz``). Ends with the game, or when you leave it."""
+        async for seen in self._streams.observations(hz):
+            yield seen
 
     async def leave(self) -> None:
         """Give the seat back."""
         request = protocol.Leave(id=self.client._next_id(), world=self.world, player=self.player)
         await self.client._ask(request, protocol.Left)
-        self.closed = self.closed or "left"
+        self._end("left")
 
     async def think(self) -> None:
         """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
@@ -197,8 +195,9 @@ class Player:
             self.tick = max(self.tick, observation.tick)
 
     def _end(self, reason: str, result: Any = None) -> None:
-        self.closed = self.closed or reason
-        self.result = result
+        if self.closed is None:
+            self.closed, self.result = reason, result
+        self._streams.end()
 
 
 def wait_ms_of(wait_s: float) -> int:

@@ -3,8 +3,8 @@
 It takes one order after the other and reports what came of it. It only reads the data folder, but for reports of
 divergences; whenever it is killed, nothing is lost but the order it was at.
 
-It runs only where nobody else wants the processor (SCHED_IDLE). A step of a world that diverges may hang: then the
-kernel ends this process, by a timer that each step sets anew.
+It runs only where nobody else wants the processor (SCHED_IDLE), if it is not told otherwise. A step of a world that
+diverges may hang: then the kernel ends this process, by a timer that each step sets anew.
 
 Not here: what is checked, and when (``server/checks.py``), and how (``replays/verify.py``).
 """
@@ -37,6 +37,8 @@ async def main(control_fd: int) -> None:
         match message:
             case messages.ConfigureChecker():
                 configure_logging(message.log_format, message.log_level, "checker")
+                if message.priority == "idle":
+                    _give_way()
                 data, step_cpu_s = Path(message.data), message.step_cpu_s
             case messages.CheckWorld():
                 link.send(_checked(data, message, step_cpu_s))
@@ -44,7 +46,6 @@ async def main(control_fd: int) -> None:
     def on_lost(_: Link[Any]) -> None:
         lost.set_result(None)
 
-    _give_way()
     control: Link[Any] = await attach(socket.socket(fileno=control_fd), messages.FromSupervisor, on_message, on_lost)
     await lost
     control.close()

@@ -110,6 +110,15 @@ class Admission:
             return None
         return await (admit(self._own) if self.agent is None else admit(self._own, self.agent))
 
+    async def spare(self) -> bool:
+        """Pay as for a request, if it can be afforded; if not, nobody is told, and nothing has happened."""
+        buckets = [bucket for bucket in (self._own, self.agent) if bucket is not None]
+        if not all(bucket.has_room for bucket in buckets):
+            return False
+        for bucket in buckets:
+            await bucket.take()
+        return True
+
     async def ping(self) -> Wait | None:
         """Pay for a ping: nothing, unless there are too many."""
         if self._own is None:

@@ -15,7 +15,7 @@ from typing import Final
 
 from server.gateway import refusals
 from server.gateway.backends import Waiting
-from server.gateway.connection import close_reason
+from server.gateway.connection import GatewayConnection, close_reason
 from server.gateway.entrance import Entrance
 from server.gateway.limits import GatewayLimits
 from server.gateway.replies import encode, fitting, without_waiting
@@ -63,6 +63,7 @@ class Answers:
             wait_ms = round(self._limits.flood_s * 1000)
             text = f"{self._limits.flood_refusals} refusals in {self._limits.flood_s:g} s"
             session.dismissed = True
+            _log.info("%s floods: its connection is closed", session.connection.peer, extra=session.connection.about)
             session.connection.close_soon(protocol.CLOSE_FLOODING, close_reason(text, wait_ms))
 
     def _send(self, session: Session, message: protocol.Reply) -> None:
@@ -75,7 +76,7 @@ class Answers:
             data = fitting(message, connection.encoding, self._limits.max_reply_bytes)
         except (TypeError, ValueError, RecursionError):
             # A game's data may hold what cannot be written; its request still gets its one reply.
-            data = encode(internal(message.re), connection.encoding)
+            data = encode(internal(message.re, connection), connection.encoding)
         connection.send_now(data)
 
 
@@ -87,8 +88,8 @@ def is_own_doing(code: str) -> bool:
     return known.remedy != "try_later" or code in _OF_LIMITS
 
 
-def internal(number: int | None) -> protocol.Error:
+def internal(number: int | None, connection: GatewayConnection) -> protocol.Error:
     """Log what has just been caught, under a reference that the client gets."""
     reference = secrets.token_hex(4)
-    _log.exception("internal error, reference %s", reference)
+    _log.exception("internal error, reference %s", reference, extra=connection.about)
     return refusals.internal(reference, number)

@@ -39,6 +39,7 @@ Question = (
     | messages.PlayerInput
     | messages.ActPlayers
     | messages.ObservePlayer
+    | messages.SubscribePlayer
     | messages.LeaveWorld
     | messages.StepWorld
     | messages.PlayWorld
@@ -61,6 +62,8 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
+    pushed: asyncio.Future[messages.AnyAnswer | None] | None = None
+    """Nobody has asked: the answer is for a subscriber; None: there is none."""
     viewer: Viewer | None = None
     """The watch for which this is asked."""
 

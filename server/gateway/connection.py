@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast
@@ -55,6 +56,8 @@ class GatewayConnection(ServerConnection):
     def __init__(self, protocol: ServerProtocol, server: Server, **options: Any) -> None:
         super().__init__(protocol, server, **options)
         self.opened_at_s = self.heard_at_s = self.loop.time()
+        self.agent: str | None = None
+        """Who has said hello here, for logs."""
         self.address: str | None = None
         self.admitted = False
         """By which ``address`` this visitor is counted (None: by none), once it may come in."""
@@ -66,6 +69,8 @@ class GatewayConnection(ServerConnection):
         self._opcodes: deque[bool] = deque()
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
+        self.on_room: Callable[[], None] | None = None
+        """Called when the outbox has been full and is so no more."""
         self._room = asyncio.Event()
         self._room.set()
         self._may_read = asyncio.Event()
@@ -163,6 +168,8 @@ class GatewayConnection(ServerConnection):
         if self.full_since_s is not None and not self.full:
             self.full_since_s = None
             self._room.set()
+            if self.on_room is not None:
+                self.on_room()
 
     def ping_now(self) -> None:
         """Send a ping without waiting for its pong."""
@@ -182,13 +189,14 @@ class GatewayConnection(ServerConnection):
             self.entrance.closed(self)
         self._outbox.clear()
         self._outbox_bytes = 0
+        self.on_room = None
         self._room.set()
         self._may_read.set()
 
     def cut_off(self, why: str) -> None:
         """Drop the socket at once: the other side would not read a close frame."""
         if not self.transport.is_closing():
-            _log.info("cut off %s: %s", self.peer, why)
+            _log.info("cut off %s: %s", self.peer, why, extra=self.about)
             self._ended_by_us = self._ended_by_us or "too_slow"
         self.transport.abort()
 
@@ -223,6 +231,19 @@ class GatewayConnection(ServerConnection):
         """The other side's address, for logs."""
         address = self.remote_address
         return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a connection"
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a line of the log that is about this connection names."""
+        return {"connection": self.peer} | ({} if self.agent is None else {"agent": self.agent})
+
+
+def name_connection(record: logging.LogRecord) -> bool:
+    """A filter for the library's logger: let what it says of a connection name it, as what we say does."""
+    connection = getattr(record, "websocket", None)
+    if connection is not None:
+        vars(record).update(connection.about)
+    return True
 
 
 def close_reason(text: str, retry_after_ms: int | None = None) -> str:

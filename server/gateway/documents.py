@@ -96,7 +96,8 @@ def introduction(catalogue: Catalogue, guests: Guests) -> str:
         f"- [{one.title}](/schema/{one.game}.json): JSON Schemas of its inputs, events, observation and settings"
         for one in rules
     ]
-    lines += ["", "## Optional", "", "- [Health](/healthz): how the server is"]
+    lines += ["", "## Optional", "", "- [Page](/): for people, to watch worlds in a browser"]
+    lines += ["- [Health](/healthz): how the server is"]
     return "\n".join(lines) + "\n"
 
 

@@ -31,7 +31,7 @@ from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
 from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
-from server.gateway.connection import GatewayConnection
+from server.gateway.connection import GatewayConnection, name_connection
 from server.gateway.decoding import decode
 from server.gateway.documents import add_documents
 from server.gateway.drain import come_back_ms, drain
@@ -47,6 +47,7 @@ from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
 from server.gateway.screens import Screens
 from server.gateway.session import Session, detached
+from server.gateway.subscriptions import Subscriptions
 from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
@@ -101,6 +102,7 @@ class Gateway:
             self._vanished,
         )
         self._watches = Watches(self._backends.tell, control.send)
+        self._subscriptions = Subscriptions(self._backends)
         self._screens = Screens(
             self._backends,
             self._held,
@@ -118,6 +120,7 @@ class Gateway:
             self._greeting,
             self._answers,
             self._watches,
+            self._subscriptions,
             self._screens,
             self.sessions,
         )
@@ -131,6 +134,7 @@ class Gateway:
             """A connection with this gateway's limits."""
 
         Connection.limits, Connection.entrance = limits, self._entrance
+        _library_log.addFilter(name_connection)
         tls = self._config.tls
         self._server = await serve(
             self._serve,
@@ -186,7 +190,7 @@ class Gateway:
                     await asyncio.sleep(0)
             await connection.wait_closed()
         except ConnectionClosed:
-            _log.debug("%s has gone", connection.peer)
+            _log.debug("%s has gone", connection.peer, extra=connection.about)
         finally:
             self._disconnects[connection.ending] += 1
             self._vanished(session)
@@ -206,6 +210,7 @@ class Gateway:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
             self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
+            self._subscriptions.end(seat)
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
@@ -235,7 +240,7 @@ class Gateway:
         except Refused as refused:
             self._answers.refuse(session, refused.error)
         except Exception:
-            self._answers.refuse(session, internal(number))
+            self._answers.refuse(session, internal(number, session.connection))
 
     async def _admit(self, session: Session, request: protocol.Request) -> None:
         """Limits and order of talk. Raises `Refused`."""

@@ -79,15 +79,19 @@ class Greeting:
             person = self.door.identify(hello, headers.get("Authorization"), time.time())
         except Unauthorized as error:
             session.dismissed = True
-            _log.info("no entrance for %s: %s", session.connection.peer, error)
+            peer, about = session.connection.peer, session.connection.about
+            _log.info("no entrance for %s: %s", peer, error, extra=about)
             raise refusals.unauthorized(str(error), hello.id) from None
         older = None if person.session is None else self._sessions.get(person.session)
         if older is None and not self._agents.may_connect(person.agent):
             raise refusals.too_many_connections(self._limits.max_connections_per_agent, hello.id)
-        session.agent, session.name = person.agent, person.name
+        session.agent = session.connection.agent = person.agent
+        session.name = person.name
         session.role, session.guest = person.role, person.guest
         session.id = person.session or new_session()
         self._sessions[session.id] = session
+        peer, about = session.connection.peer, session.connection.about
+        _log.debug("%s is %s (%s)", peer, session.agent, session.name, extra=about)
         if person.session is None and person.guest:  # nobody that anybody knows
             self._reply(waiting, self._welcome(session, None))
             return
@@ -111,7 +115,8 @@ class Greeting:
             if role is not None:
                 session.role = role
                 continue
-            _log.info("the token of %s (%s) was revoked: its session ends", session.agent, session.name)
+            about = session.connection.about
+            _log.info("the token of %s (%s) was revoked: its session ends", session.agent, session.name, extra=about)
             session.dismissed = True
             text = "the token of this agent was revoked"
             session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(text))

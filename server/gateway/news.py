@@ -24,6 +24,7 @@ from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
 from server.gateway.screens import REPLAYER, Screens, is_replayer
 from server.gateway.session import Session, detached
+from server.gateway.subscriptions import Subscriptions, settle
 from server.gateway.watching import Watches
 from worldline import protocol
 
@@ -46,6 +47,7 @@ class News:
         greeting: Greeting,
         answers: Answers,
         watches: Watches,
+        subscriptions: Subscriptions,
         screens: Screens,
         sessions: Set[Session],
     ) -> None:
@@ -57,6 +59,7 @@ class News:
         self._greeting = greeting
         self._answers = answers
         self._watches = watches
+        self._subscriptions = subscriptions
         self._screens = screens
         self._sessions = sessions
 
@@ -193,6 +196,8 @@ class News:
                 self._greeting.attached(waiting, shard, message)
             case messages.PlayerAbsent():
                 self._greeting.absent(waiting, message.reason, message.tick)
+            case messages.Answer() if waiting.pushed is not None:
+                settle(waiting.pushed, message.message)
             case messages.Watched() | messages.WatchDelayed():
                 self._screens.answered(shard, waiting, message)
             case messages.Answer(message=protocol.Error() as error) if waiting.viewer is not None:
@@ -208,6 +213,8 @@ class News:
                     return
             case protocol.Outcome():
                 session.saw(answer.observation)
+            case protocol.Subscribed():
+                self._subscriptions.begin(waiting, answer)
             case protocol.Acted():
                 for observation in answer.observations or ():
                     session.saw(observation)
@@ -244,7 +251,9 @@ class News:
         self._screens.source_lost(shard)
         for waiting in self._backends.take_all(shard):
             assert waiting.question is not None
-            if is_replayer(shard):
+            if waiting.pushed is not None:
+                settle(waiting.pushed, None)
+            elif is_replayer(shard):
                 self._screens.question_lost(waiting)
             elif repeatable(waiting.question):
                 self._held.put(waiting.question, waiting)
@@ -257,7 +266,12 @@ class News:
         for session in sessions:
             for seat in session.seats_in(world):
                 seat.shard = shard
-                driven = messages.PlayerDriven(world=world, player=seat.player, session=session.id or "")
+                driven = messages.PlayerDriven(
+                    world=world,
+                    player=seat.player,
+                    session=session.id or "",
+                    events_since=seat.next_event if seat.events else None,
+                )
                 self._backends.tell(shard, driven)
         for question, waiting in self._held.take(world):
             if isinstance(question, messages.ObservePlayer) and question.wait is not None:
@@ -277,6 +291,9 @@ class News:
             return
         session = self._fanout.driver(push.world, push.player)
         if session is None:
+            return
+        if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):
+            self._subscriptions.push(session, message)
             return
         if isinstance(message, protocol.Closed):
             session.drop_seat(push.world, push.player)

@@ -77,6 +77,8 @@ def plan(
                 wait=_wait(request),
             )
             return Ask(seat.shard, observe, seat.world, seat.game)
+        case protocol.Subscribe():
+            return _subscribe(request, session)
         case protocol.Leave():
             seat = session.pick(request.world, request.player, request.id)
             if seat is None:
@@ -308,6 +310,21 @@ def _act_question(request: protocol.Act, session: Session, inputs: list[messages
         at_tick=request.at_tick,
         wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
     )
+
+
+def _subscribe(request: protocol.Subscribe, session: Session) -> Ask:
+    if request.observe_hz is not None and request.observe_hz > session.observe_hz:
+        message = f"observe_hz must be at most {session.observe_hz:g}, the requests a second that you have"
+        raise refusals.invalid("observe_hz", message, session.observe_hz, re=request.id)
+    if request.since is not None and not request.events:
+        raise refusals.invalid("since", "since says from which event on: it goes with events", None, re=request.id)
+    seat = session.pick(request.world, request.player, request.id)
+    if seat is None:
+        return _no_seat(request.world)
+    question = messages.SubscribePlayer(
+        request=UNNUMBERED, world=seat.world, player=seat.player, events=request.events, since=request.since
+    )
+    return Ask(seat.shard, question, seat.world, seat.game)
 
 
 def _no_seat(world: str) -> Ask:

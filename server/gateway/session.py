@@ -8,6 +8,8 @@ Not here: the socket (``server/gateway/connection.py``), and how a session goes 
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +32,9 @@ REMEMBERED_ENDS: Final = 64  # worlds of this client whose end it may ask about;
 class Seat(msgspec.Struct):
     """A player that this session drives.
 
-    ``cursor`` is the n of the first event that its next observation shall hold.
+    ``cursor`` is the n of the first event that its next observation shall hold. ``events``: its events are pushed, and
+    ``next_event`` is the n of the next one; those that were left out are ``skipped``, from first to last. ``observing``
+    pushes observations, ``observe_hz`` a second.
     """
 
     world: str
@@ -38,6 +42,11 @@ class Seat(msgspec.Struct):
     player: str
     shard: int
     cursor: int = 1
+    events: bool = False
+    next_event: int = 1
+    skipped: tuple[int, int] | None = None
+    observe_hz: protocol.Number | None = None
+    observing: asyncio.Task[None] | None = None
 
 
 class WorldEnd(msgspec.Struct, frozen=True):
@@ -71,6 +80,8 @@ class Session:
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
         self.connection = connection
         self.admission = Admission(limits)
+        self.observe_hz = min(limits.rate_hz if limits.rate_limited else math.inf, protocol.MAX_OBSERVE_HZ)
+        """So many observations a second may be pushed for a player."""
         self.flood = FloodWindow(limits.flood_refusals, limits.flood_s) if limits.rate_limited else None
         self.agent: str | None = None
         self.id: str | None = None

@@ -103,6 +103,7 @@ class ConfigureChecker(Message, tag="configure_checker"):
 
     data: str
     step_cpu_s: float
+    priority: Literal["idle", "normal"]
     log_format: Literal["text", "json"]
     log_level: str
 

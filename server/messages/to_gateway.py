@@ -10,6 +10,7 @@ AnyAnswer = (
     | protocol.Outcome
     | protocol.Acted
     | protocol.Observation
+    | protocol.Subscribed
     | protocol.Left
     | protocol.Stepped
     | protocol.Playing
@@ -24,11 +25,16 @@ class Answer(Message, tag="answer"):
     message: AnyAnswer
 
 
+AnyPush = (
+    protocol.Started | protocol.Closed | protocol.RulesChanged | protocol.Notice | protocol.Event | protocol.Observation
+)
+
+
 class Push(Message, tag="push"):
     """For all connections with a player in ``world``, or only for the one that drives ``player``."""
 
     world: str
-    message: protocol.Started | protocol.Closed | protocol.RulesChanged | protocol.Notice
+    message: AnyPush
     player: str | None = None
 
 

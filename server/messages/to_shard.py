@@ -90,6 +90,17 @@ class ObservePlayer(Message, tag="observe"):
     """Why it is answered now, if it has waited; set where the wait ends."""
 
 
+class SubscribePlayer(Message, tag="subscribe"):
+    """Push the events of this player from number ``since`` on (None: from the next one), or with ``events`` false no
+    longer. The answer is `protocol.Subscribed`."""
+
+    request: int
+    world: str
+    player: str
+    events: bool
+    since: int | None = None
+
+
 class LeaveWorld(Message, tag="leave"):
     """Take this player out. The answer is `protocol.Left`."""
 
@@ -159,6 +170,8 @@ class PlayerDriven(Message, tag="driven"):
     world: str
     player: str
     session: str
+    events_since: int | None = None
+    """Its events are pushed, from this one on."""
 
 
 class PlayerDetached(Message, tag="detached"):
@@ -174,6 +187,7 @@ GatewayToShard = (
     | PlayerInput
     | ActPlayers
     | ObservePlayer
+    | SubscribePlayer
     | LeaveWorld
     | StepWorld
     | PlayWorld

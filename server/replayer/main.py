@@ -42,7 +42,7 @@ async def main(control_fd: int) -> None:
     os.nice(NICE)
     control: Link[Any] = await attach(socket.socket(fileno=control_fd), messages.FromSupervisor, on_message, on_lost)
     config = await configured
-    configure_logging(config.log_format, config.log_level, f"replayer-{config.replayer}")
+    configure_logging(config.log_format, config.log_level, f"replayer-{config.replayer:02}")
     replayer = Replayer(config)
     await replayer.start()
     control.send(messages.ReplayerReady())

@@ -115,7 +115,8 @@ class Screening:
         try:
             self._play()
         except BROKEN as error:
-            _log.warning("world %s cannot be shown on: %s", self.chronicle.world, error)
+            about = {"world": self.chronicle.world}
+            _log.warning("world %s cannot be shown on: %s", self.chronicle.world, error, extra=about)
             self._ended(str(error))
             return
         if self.chronicle.has_ended and self.replay.world.tick >= self.chronicle.last_tick:

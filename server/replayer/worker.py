@@ -131,7 +131,8 @@ class Replayer:
             link.send(messages.Answer(request=order.request, message=sight.cannot_replay(order.world, error)))
         except Exception:
             reference = uuid.uuid4().hex[:8]
-            _log.exception("world %s cannot be shown, reference %s", order.world, reference)
+            about = {"world": order.world}
+            _log.exception("world %s cannot be shown, reference %s", order.world, reference, extra=about)
             failed = refusals.view_failed("the server failed", reference)
             link.send(messages.Answer(request=order.request, message=failed))
 

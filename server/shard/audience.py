@@ -263,7 +263,10 @@ class Audience:
         """Log why there is no picture; return the reference under which the log has it."""
         reference = uuid.uuid4().hex[:8]
         details = failure.traceback if isinstance(failure, ObservationFailed) else ""
-        _log.warning("world %s cannot be shown, reference %s: %s\n%s", self._world.id, reference, failure, details)
+        about = {"world": self._world.id}
+        _log.warning(
+            "world %s cannot be shown, reference %s: %s\n%s", self._world.id, reference, failure, details, extra=about
+        )
         return reference
 
     def _told(self, stream: Stream) -> Told:

@@ -51,6 +51,7 @@ from server.shard.inbox import (
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from server.shard.sight import Sight
+from server.shard.subscribers import Subscribers
 from server.shard.surroundings import Surroundings
 from server.shard.telling import Telling
 from server.shard.waits import Waits
@@ -102,6 +103,7 @@ class Course:
             why_paused=lambda: self.why_paused,
         )
         self.desk.acted = self.telling.acted
+        self.subscribers = Subscribers(world, self.drivers, self.desk, self.sight)
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -238,7 +240,8 @@ class Course:
                 self.inbox.put(pending)
             else:
                 self.desk.refuse_pending(pending, refusals.world_paused(self.id, reason))
-        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason)
+        about = {"world": self.id}
+        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason, extra=about)
         self.desk.tell_developers(broken.told(self.game, self.id))
         self.pause(reason)
 
@@ -401,6 +404,7 @@ class Course:
             self.meters.came_out(outcome)
         self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])
         self.telling.tell(applied, result)
+        self.subscribers.look()
         if self.sight.fault is not None:  # an observation broke the world
             self.end_faulted(self.sight.fault)
         elif result.finished is not None:
@@ -439,7 +443,8 @@ class Course:
     def end_faulted(self, fault: WorldFaulted, also_refuse: Sequence[Pending] = ()) -> None:
         """The game broke: the tick that it broke in, or that would be next, does not count as run."""
         tick = self._next_tick
-        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message)
+        about = {"world": self.id}
+        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message, extra=about)
         inputs = [pending for pending in also_refuse if isinstance(pending, PendingInput)]
         record = self._history.fault(tick, fault.kind, inputs[-1] if inputs else None)
         self._end("faulted", fault.message, None, record, also_refuse)
@@ -453,6 +458,7 @@ class Course:
         also_refuse: Sequence[Pending] = (),
     ) -> None:
         self.sight.status, self.end_reason = status, reason
+        _log.info("world %s of %s has ended: %s", self.id, self.game, reason, extra={"world": self.id})
         ended = self.desk.journal(record)
         refusal = refusals.world_ended(self.id, self.game, status, reason)
         for pending in (*also_refuse, *self.inbox.drain()):

@@ -20,10 +20,19 @@ DEPARTED_KEPT: Final = 64  # players that have left of whom the world can still 
 
 
 @dataclass(slots=True)
+class Subscription:
+    """The events of a player are pushed, from number ``next_event`` on."""
+
+    next_event: int
+    told_the_end: bool = False
+
+
+@dataclass(slots=True)
 class _Driver:
     link: Link[Any] | None
     session: str
     detached_at_s: float | None
+    subscription: Subscription | None = None
 
 
 class Drivers:
@@ -65,7 +74,10 @@ class Drivers:
     def drive(self, player: str, link: Link[Any], session: str) -> None:
         """``link`` speaks for this player now, for this session. A link that is lost already will not be reported lost
         again."""
-        self._drivers[player] = _Driver(link, session, time.monotonic() if link.lost else None)
+        before = self._drivers[player]
+        goes_on = before.link is link and before.session == session and before.detached_at_s is None
+        subscription = before.subscription if goes_on else None
+        self._drivers[player] = _Driver(link, session, time.monotonic() if link.lost else None, subscription)
 
     def gone(self, player: str, reason: str, tick: int) -> None:
         """The player has left."""
@@ -90,7 +102,21 @@ class Drivers:
             return False
         if driver.detached_at_s is None:
             driver.detached_at_s = time.monotonic()
+        driver.subscription = None
         return True
+
+    def link_of(self, player: str) -> Link[Any] | None:
+        """The gateway that speaks for a player."""
+        return self._drivers[player].link
+
+    def subscribe(self, player: str, subscription: Subscription | None) -> None:
+        """Who drives this player has subscribed to its events, or (None) no longer wants them."""
+        self._drivers[player].subscription = subscription
+
+    def subscriptions(self) -> list[tuple[str, Subscription]]:
+        """Every player whose events are pushed."""
+        drivers = self._drivers.items()
+        return [(player, driver.subscription) for player, driver in drivers if driver.subscription is not None]
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""

@@ -24,6 +24,7 @@ from server.link import Link
 from server.rates import InputRate
 from server.shard import admission, replies, reports, seating
 from server.shard.course import Course
+from server.shard.drivers import Subscription
 from server.shard.history import History
 from server.shard.inbox import (
     Asker,
@@ -184,9 +185,16 @@ class WorldHost:
             seen.woke = message.woke
             self._desk.answer(asker, seen)
         except ObservationFailed as failure:
-            self._desk.refuse(asker, replies.observe_failed(failure, logged(failure)))
+            reference = logged(failure, self.world.players[message.player].agent)
+            self._desk.refuse(asker, replies.observe_failed(failure, reference))
         except WorldFaulted as fault:
             self.course.end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
+
+    def subscribe(self, link: Link[Any], message: messages.SubscribePlayer) -> None:
+        """Push the events of a player, or no longer."""
+        self.course.subscribers.put(Asker(link, message.request), message)
+        if self._sight.fault is not None:
+            self.course.end_faulted(self._sight.fault)
 
     def watch(self, link: Link[Any], message: messages.WatchWorld) -> None:
         """Let a gateway's client watch. Called in the slack between ticks."""
@@ -268,6 +276,9 @@ class WorldHost:
                 self.course.waits.wake(message.player, "now")  # nobody hears the answer, but every request gets one
         elif message.player in self.world.players:
             self.course.telling.drive(message.player, link, message.session)
+            if message.events_since is not None:
+                self._drivers.subscribe(message.player, Subscription(message.events_since))
+                self.course.subscribers.look()
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""

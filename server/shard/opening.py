@@ -95,6 +95,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
     _log.info(
         "world %s is at tick %d again: from tick %d, %d records, %.0f ms",
         world_id, replaying.world.tick, replaying.began_at_tick, replaying.records_done, tail_s * 1000,
+        extra={"world": world_id},
     )  # fmt: skip
     log = WorldLog.resume(replaying.position, shard=shard, engine=replaying.genesis.engine)
     # Whom the game has kicked left no entry: the world knows who is still there.

@@ -97,5 +97,5 @@ class Reads:
                 with self._calls.during(host.id, host.world.tick, "view"):
                     view, tick = msgspec.Raw(host.world.view()), host.world.tick
             except (ObservationFailed, WorldFaulted) as error:
-                _log.warning("world %s has no view: %s", message.world, error)
+                _log.warning("world %s has no view: %s", message.world, error, extra={"world": message.world})
         self._answer_view(messages.ViewReply(request=message.request, world=message.world, tick=tick, view=view), host)

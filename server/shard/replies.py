@@ -178,6 +178,18 @@ def paused(world: str, reason: str) -> protocol.Notice:
     )
 
 
+def no_longer_kept(world: str, player: str, first: int, last: int) -> protocol.Notice:
+    """What a subscriber is told of events that are gone."""
+    return protocol.Notice(
+        code="events_skipped",
+        message=f"events {first} to {last} of {player} are no longer kept",
+        world=world,
+        player=player,
+        first=first,
+        last=last,
+    )
+
+
 def goes_on(world: str) -> protocol.Notice:
     """What they are told when it goes on."""
     return protocol.Notice(code="world_resumed", message="this world goes on where it stood still", world=world)

@@ -219,6 +219,8 @@ class Shard:
                     host.join(link, message)
                 case messages.PlayerInput():
                     host.input(link, message)
+                case messages.SubscribePlayer():
+                    host.subscribe(link, message)
                 case messages.ActPlayers():
                     host.act(link, message)
                 case messages.LeaveWorld():
@@ -349,11 +351,17 @@ class Shard:
             if code.changes_rules_of(host.world.code):
                 with self._calls.during(world, host.world.tick, "entries"):
                     host.course.reload(code)
-                _log.info("world %s of %s goes on with the saved code at tick %d", world, game.name, host.world.tick)
+                about = {"world": world}
+                _log.info(
+                    "world %s of %s goes on with the saved code at tick %d",
+                    world, game.name, host.world.tick, extra=about,
+                )  # fmt: skip
         except WorldFaulted as fault:
             host.course.end_faulted(fault)
         except (EventLogError, GameError, SnapshotUnreadable, StateNotSaveable) as error:
-            _log.error("world %s of %s goes on with the code it has: %s", world, game.name, error)
+            _log.error(
+                "world %s of %s goes on with the code it has: %s", world, game.name, error, extra={"world": world}
+            )
             self.push(not_reloaded(game.name, world, error), None)
 
     def _open_world(self, message: messages.OpenWorld) -> None:
@@ -362,10 +370,12 @@ class Shard:
             with self._calls.during(message.world, 0, "setup"):
                 opened = opening.make(code, self._engine, message, shard=self._config.shard)
         except (GameError, ArgumentProblem, EventLogError) as error:
-            _log.error("world %s of %s could not be made: %s", message.world, message.game, error)
+            about = {"world": message.world}
+            _log.error("world %s of %s could not be made: %s", message.world, message.game, error, extra=about)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return
         host = self._host(opened)
+        _log.info("world %s of %s begins", host.id, message.game, extra={"world": host.id})
         host.course.telling.debug(opened.world.setup_lines)
         self.report(messages.WorldOpened(world=host.id), host.course.ticket)
         self._reload(host.id)
@@ -460,7 +470,8 @@ class Shard:
         rate = course.meters.rate_since_last_check(now_s, course.manifest.tick_hz)
         if rate >= CLOCK_SLOW_RATE or not course.meters.may_tell_slow(now_s, CLOCK_SLOW_EVERY_S):
             return
-        _log.warning("world %s runs at %d %% of its speed: the shard is overloaded", host.id, rate * 100)
+        about = {"world": host.id}
+        _log.warning("world %s runs at %d %% of its speed: the shard is overloaded", host.id, rate * 100, extra=about)
         notice = protocol.Notice(
             code="clock_slow",
             message=f"this world runs at {rate:.0%} of its speed: its machine is overloaded",

@@ -49,7 +49,12 @@ class Watched:
     def __init__(self, data: Path, **config: Any) -> None:
         self.told: list[messages.FromSupervisor] = []
         self.metrics = Metrics()
-        settings = {"check_every_s": 0.05, "tick_timeout_ms": 60_000} | config
+        settings: dict[str, Any] = {
+            "check_every_s": 0.05,
+            "tick_timeout_ms": 60_000,
+            "check_priority": "normal",
+        } | config
+        settings.setdefault("tick_timeout_ms", 60_000)
         self.checks = Checks(ServeConfig(data=data, **settings), self.metrics, self.told.append)
 
     def figure(self, name: str) -> float:
@@ -205,7 +210,7 @@ async def test_the_checker_gives_way_to_everybody_and_goes_when_there_is_nothing
 ) -> None:
     await recorded(tmp_path)
     doctor(tmp_path, small(), b"function game.tick(world, dt)", b"function game.tick(world, dt) while true do end")
-    watched = watch()
+    watched = watch(check_priority="idle")
     watched.checks.held(WORLD)
     pid = await watched.until_checking()
     async with asyncio.timeout(WITHIN_S):

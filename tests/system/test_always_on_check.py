@@ -71,9 +71,8 @@ PLAYERS = ("p_1", "p_2")
 async def test_a_world_that_comes_out_otherwise_is_told_counted_and_reported(
     serve: Start, connect_agent: Connect
 ) -> None:
-    server = serve("--check-every-s", "0.1", "--limits", "off")
+    server = serve("--shards", "1", "--check-every-s", "0.1", "--check-priority", "normal", "--limits", "off")
     ada = await connect_agent(server.url, "ada")
-    live = await ada.ask("join", game="echo")
     good = await a_duel(ada)
 
     async def is_checked() -> bool:
@@ -81,6 +80,7 @@ async def test_a_world_that_comes_out_otherwise_is_told_counted_and_reported(
 
     await eventually(is_checked, f"{good} has been computed again")
     assert "\nworldline_divergences_total 0.0\n" in metrics(server)
+    live = await ada.ask("join", game="echo")
 
     doctor(server.data, "Duel", "note(world, player, args.n)", "note(world, player, args.n + 1)")
     bad = await a_duel(ada)

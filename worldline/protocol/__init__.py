@@ -29,11 +29,13 @@ from worldline.protocol.base import (
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_OBSERVE_HZ,
     MAX_SEATS,
     MAX_SPEED,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
     MAX_WATCH_HZ,
+    MIN_OBSERVE_HZ,
     MIN_SPEED,
     MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
@@ -67,7 +69,7 @@ from worldline.protocol.errors import (
     Error,
     ErrorCode,
 )
-from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
+from worldline.protocol.pushes import Closed, Event, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
     Acted,
     Created,
@@ -91,6 +93,7 @@ from worldline.protocol.replies import (
     SeatedPlayer,
     Spectate,
     Stepped,
+    Subscribed,
     Welcome,
     WorldsReply,
     WorldSummary,
@@ -114,6 +117,7 @@ from worldline.protocol.requests import (
     Play,
     Rules,
     Step,
+    Subscribe,
     Watch,
     Worlds,
 )
@@ -147,6 +151,8 @@ ServerMessage = (
     | Frame
     | Pong
     | Error
+    | Subscribed
+    | Event
     | Started
     | Closed
     | RulesChanged
@@ -163,6 +169,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Act: Acted,
     Input: Outcome,
     Observe: Observation,
+    Subscribe: Subscribed,
     Leave: Left,
     Step: Stepped,
     Play: Playing,
@@ -173,7 +180,17 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
 }
 """What answers each request when all is well; an `Error` when not."""
 
-PUSHES: Final[tuple[type[Reply], ...]] = (Started, Closed, RulesChanged, Notice, Watching, Static, Frame)
+PUSHES: Final[tuple[type[Reply], ...]] = (
+    Started,
+    Closed,
+    Event,
+    Observation,
+    RulesChanged,
+    Notice,
+    Watching,
+    Static,
+    Frame,
+)
 """What may come unasked: without ``re``."""
 
 __all__ = [
@@ -196,11 +213,13 @@ __all__ = [
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_OBSERVE_HZ",
     "MAX_SEATS",
     "MAX_SPEED",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
     "MAX_WATCH_HZ",
+    "MIN_OBSERVE_HZ",
     "MIN_SPEED",
     "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
@@ -219,6 +238,7 @@ __all__ = [
     "Created",
     "Error",
     "ErrorCode",
+    "Event",
     "EventItem",
     "Format",
     "Frame",
@@ -267,6 +287,8 @@ __all__ = [
     "Static",
     "Step",
     "Stepped",
+    "Subscribe",
+    "Subscribed",
     "Until",
     "WaitMs",
     "Watch",

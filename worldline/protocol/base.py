@@ -21,6 +21,8 @@ MAX_SEATS: Final = 256  # of one agent in one world
 MAX_ACT_INPUTS: Final = 256  # one for each of them
 MAX_WATCH_HZ: Final = 10  # frames a second: what moves is drawn in between by whoever shows it
 MIN_WATCH_HZ: Final = 0.1
+MAX_OBSERVE_HZ: Final = 60  # and no more than `Limits.rate_hz`
+MIN_OBSERVE_HZ: Final = 0.1
 MIN_SPEED: Final = 0.25
 MAX_SPEED: Final = 64
 # Deeper messages are refused as `malformed`: no game needs it, and recursion is bounded.
@@ -33,6 +35,10 @@ WaitMs = Annotated[int, msgspec.Meta(ge=0, le=MAX_WAIT_MS)]
 WatchHz = (
     Annotated[int, msgspec.Meta(ge=1, le=MAX_WATCH_HZ)]
     | Annotated[float, msgspec.Meta(ge=MIN_WATCH_HZ, le=MAX_WATCH_HZ)]
+)
+ObserveHz = (
+    Annotated[int, msgspec.Meta(ge=1, le=MAX_OBSERVE_HZ)]
+    | Annotated[float, msgspec.Meta(ge=MIN_OBSERVE_HZ, le=MAX_OBSERVE_HZ)]
 )
 Speed = Annotated[int, msgspec.Meta(ge=1, le=MAX_SPEED)] | Annotated[float, msgspec.Meta(ge=MIN_SPEED, le=MAX_SPEED)]
 Natural = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]

@@ -205,6 +205,16 @@ class Observation(Reply, tag="observation", kw_only=True):
     woke: Woke | None = None
 
 
+class Subscribed(Reply, tag="subscribed", kw_only=True):
+    """What is pushed for a player from now on. ``cursor``: the n of the first event of which that is true."""
+
+    world: str
+    player: str
+    events: bool
+    cursor: int
+    observe_hz: Number | None = None
+
+
 class Created(Reply, tag="created", kw_only=True):
     """The world is yours. ``join_code``: with it others join a private world."""
 

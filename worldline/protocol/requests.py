@@ -19,6 +19,7 @@ from worldline.protocol.base import (
     Ident,
     Name,
     Natural,
+    ObserveHz,
     Request,
     Seat,
     Speed,
@@ -155,6 +156,18 @@ class Observe(Request, tag="observe", kw_only=True):
     wait_ms: WaitMs | None = None
 
 
+class Subscribe(Request, tag="subscribe", kw_only=True):
+    """Have what happens to a player of yours pushed, until the connection ends: with ``events`` each as an `Event`,
+    from number ``since`` on, or from the next one; with ``observe_hz`` an observation so many times a second, when
+    there is a new tick. That costs as many requests. With neither, nothing is pushed any more."""
+
+    world: Ident
+    player: Ident | None = None
+    events: bool = False
+    since: Natural | None = None
+    observe_hz: ObserveHz | None = None
+
+
 class Leave(Request, tag="leave", kw_only=True):
     """Give a seat back."""
 
@@ -224,6 +237,7 @@ ClientMessage = (
     | Input
     | Act
     | Observe
+    | Subscribe
     | Leave
     | Step
     | Play
@@ -242,6 +256,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Input,
     Act,
     Observe,
+    Subscribe,
     Leave,
     Step,
     Play,
