@@ -77,6 +77,15 @@ class UnknownPlayer(ReplayError):
         self.player = player
 
 
+class NotPossible(ReplayError):
+    """What was asked cannot be done with this world, or there."""
+
+    def __init__(self, world: str, tick: int, reason: str, remedy: str) -> None:
+        super().__init__(f"{world}@{tick}: {reason} → {remedy}")
+        self.world = world
+        self.tick = tick
+
+
 class BundleError(ReplayError):
     """The base of what goes wrong with replay files."""
 

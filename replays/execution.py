@@ -20,14 +20,14 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from eventlog import frame, records
 from eventlog.reader import StoredRecord
 from eventlog.store import Store
-from games.code import Engine, GameCode
+from games.code import Engine, GameCode, digest_of
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
@@ -35,10 +35,17 @@ from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays import origins
 from replays.claims import Claims
-from replays.errors import CannotReplay, Diverged
+from replays.errors import CannotReplay, CodeChanged, Diverged
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
+
+
+class LastScore(NamedTuple):
+    """What a player had come to."""
+
+    name: str
+    score: float
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +91,14 @@ class Execution:
         self.strict = strict
         self.left_out: list[LeftOut] = []
         """What did not fit, if it was not strict."""
+        self.fitted: list[tuple[int, AnyEntry]] = []
+        """Which entries of the last tick record fitted, by their places in it, if it was not strict."""
+        self.parted_tick: int | None = None
+        """That of the first record that differed, if it was not strict."""
+        self.left: dict[str, LastScore] = {}
+        """Those who have left as it executed them, with what they had come to."""
+        self.proven_tick: int | None = None
+        """That of the last checkpoint whose hash was found to be that of the state."""
         self._name = world
         self._store = store
         self._instead = instead
@@ -110,14 +125,19 @@ class Execution:
             self._begin_with(origin)
             return
         code, engine = self.load(self.genesis, self.genesis.digest, self.genesis.engine)
-        self.world = World.load(
-            code,
-            world_id=self._name,
-            seed=self.genesis.seed,
-            settings=self.genesis.settings,
-            engine=engine,
-            clock=self.genesis.clock,
-        )
+        try:
+            self.world = World.load(
+                code,
+                world_id=self._name,
+                seed=self.genesis.seed,
+                settings=self.genesis.settings,
+                engine=engine,
+                clock=self.genesis.clock,
+            )
+        except GameError as error:
+            if self._instead is not None:
+                raise  # it is the caller's code that does not load
+            raise CannotReplay(self._name, 0, f"its code {code.digest} does not load any more: {error}") from error
 
     def _begin_with(self, origin: Sequence[records.Origin]) -> None:
         """Make the world whose state stands behind its genesis."""
@@ -134,14 +154,22 @@ class Execution:
             raise Diverged(self._name, first.tick, frame.file_name(1), 0, first.hash, found, checkpoint="of its origin")
 
     def load(self, genesis: records.Genesis, digest: str, engine: str) -> tuple[GameCode, Engine]:
-        """The code and the engine of these digests. Raises `UnknownDigest`, `GameError`."""
+        """The code and the engine of these digests. Raises `UnknownDigest`, `CodeChanged`, `GameError`."""
         if self._instead is not None:
             return self._instead
-        code = GameCode.from_files(genesis.game, self._store.get_code(digest))
+        code = self._code(genesis.game, digest)
         if digest != genesis.digest:
-            first = GameCode.from_files(genesis.game, self._store.get_code(genesis.digest))
-            code = code.going_on(first.manifest)
-        return code, Engine.from_files(self._store.get_engine(engine))
+            code = code.going_on(self._code(genesis.game, genesis.digest).manifest)
+        found = Engine.from_files(self._store.get_engine(engine))
+        if found.digest != engine:
+            raise CodeChanged(self._store.data / "engine" / engine)
+        return code, found
+
+    def _code(self, game: str, digest: str) -> GameCode:
+        files = self._store.get_code(digest)
+        if digest_of(files) != digest:
+            raise CodeChanged(self._store.data / "code" / digest)
+        return GameCode.from_files(game, files)
 
     def look_ahead(self, stored: Iterable[StoredRecord], not_run: int | None) -> None:
         """See what the log says further on of ticks that are executed before: faults and checkpoints."""
@@ -216,7 +244,13 @@ class Execution:
         """Compare the hash that a checkpoint claims with that of the state after its tick, if it was passed here."""
         self._run_to(record.tick)
         found = self._claims.found(record.tick)
-        if self.strict and found and record.hash not in found:
+        if not found:
+            return
+        if record.hash in found:
+            self.proven_tick = record.tick
+        elif not self.strict:
+            self._part(record.tick)
+        else:
             place = frame.file_name(stored.file), stored.offset
             raise Diverged(
                 self._name, record.tick, *place, expected=record.hash, got=found[-1], checkpoint=record.snapshot
@@ -225,15 +259,26 @@ class Execution:
         if found:
             self.confirmed_tick = record.tick
 
+    def found_hash(self, tick: int) -> bytes | None:
+        """The hash of the last state after ``tick``, which a checkpoint speaks of; None if it was not passed."""
+        found = self._claims.found(tick)
+        return found[-1] if found else None
+
     def claimed_state(self, tick: int) -> bytes | None:
         """The snapshot of the state after ``tick``, of which a checkpoint has not been found to be true."""
         return self._claims.state(tick)
 
     def _compare(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
         self.fingerprint = self.world.fingerprint()
-        if self.strict and (self.world.tick != tick or self.fingerprint != expected):
+        if self.world.tick == tick and self.fingerprint == expected:
+            self.compared_tick = tick
+        elif self.strict:
             raise self._diverged(stored, tick, expected, self.fingerprint)
-        self.compared_tick = tick
+        else:
+            self._part(tick)
+
+    def _part(self, tick: int) -> None:
+        self.parted_tick = tick if self.parted_tick is None else self.parted_tick
 
     def _diverged(self, stored: StoredRecord, tick: int, expected: bytes, got: bytes) -> Diverged:
         return Diverged(self.genesis.world, tick, frame.file_name(stored.file), stored.offset, expected, got)
@@ -254,6 +299,7 @@ class Execution:
             entries = self._fitting(record, entries)
             if self.world.finished is not None:
                 return
+        self._note_scores(entries)
         try:
             if record.ticks > 1:
                 self.run_empty(record.tick + record.ticks - 1)
@@ -275,11 +321,18 @@ class Execution:
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
 
+    def _note_scores(self, entries: list[AnyEntry]) -> None:
+        for entry in entries:
+            if isinstance(entry, Leave) and entry.player in self.world.players:
+                seat = self.world.players[entry.player]
+                self.left[entry.player] = LastScore(seat.name, seat.score)
+
     def _fitting(self, record: records.Tick, entries: list[AnyEntry]) -> list[AnyEntry]:
         """Those entries that fit the world as it is, with the seqs that come next in it; notes the others."""
         fitting: list[AnyEntry] = []
         given: Counter[str] = Counter()
-        for entry in entries:
+        self.fitted = []
+        for place, entry in enumerate(entries):
             renumbered = entry
             if isinstance(entry, Input) and entry.player in self.world.players:
                 seq = self.world.players[entry.player].next_seq + given[entry.player]
@@ -287,10 +340,12 @@ class Execution:
             why = self._misfit([*fitting, renumbered])
             if why is None:
                 fitting.append(renumbered)
+                self.fitted.append((place, renumbered))
                 if isinstance(entry, Input):
                     given[entry.player] += 1
             else:
-                self.left_out.append(LeftOut(tick=record.tick, entry=_words(entry), why=why))
+                self._part(record.tick)
+                self.left_out.append(LeftOut(tick=record.tick, entry=entry_text(entry), why=why))
         return fitting
 
     def _misfit(self, entries: list[AnyEntry]) -> str | None:
@@ -352,7 +407,8 @@ def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     return following is not None and records.undoes(following.record, record)
 
 
-def _words(entry: AnyEntry) -> str:
+def entry_text(entry: AnyEntry) -> str:
+    """An entry in words: ``p_3 move {"to": "home"}``."""
     match entry:
         case Input():
             return f"{entry.player} {entry.name} {msgspec.json.encode(entry.args).decode()}"

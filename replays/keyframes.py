@@ -16,9 +16,9 @@ from eventlog.piece import LogEnd
 from replays.standing import Standing
 
 MAX_KEYFRAMES: Final = 4096
-BUDGET_BYTES: Final = 48 * 2**20
-"""Of memory, for the keyframes of one replay. One of a world with 2,000 nodes takes about 160 KB, and half an hour of
-it at 60 Hz has 180."""
+BUDGET_BYTES: Final = 64 * 2**20
+"""Of memory, for the keyframes of one replay. One of a world with 2,000 nodes takes about 240 KB, and half an hour of
+it at 60 Hz has 177."""
 FIRST_SPACING_TICKS: Final = 600
 """Ticks from one keyframe to the next, at first: 10 s at 60 Hz, well below 100 ms to re-execute."""
 

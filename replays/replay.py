@@ -209,7 +209,7 @@ class Replay(Execution):
         end. Raises what `step` raises: a replay that diverges does so here too.
         """
         tick = max(tick, self.first_tick)
-        if not self._go_near(tick) and self.world.tick > tick:
+        if not self.go_near(tick) and self.world.tick > tick:
             self.world.close()
             self._begin()
         return self.advance(tick)
@@ -234,7 +234,7 @@ class Replay(Execution):
             with contextlib.suppress(StateNotSaveable):
                 self.checkpoint()
 
-    def _go_near(self, tick: int) -> bool:
+    def go_near(self, tick: int) -> bool:
         """Go to the last place up to ``tick`` that is kept, in memory or on disk, if that is nearer than this one."""
         before = self.world
         frame = self.keyframes.at_or_before(tick)
@@ -242,14 +242,31 @@ class Replay(Execution):
         if self._jumps and any(nearest < kept <= tick for kept in self._snapshots.ticks()):
             self._go_to_first(each for each in self._snapshots.usable(at_or_before=tick) if each.tick > nearest)
         if self.world is before and frame is not None and not frame.tick <= before.tick <= tick:
-            saved = decode_snapshot(frame.standing.snapshot)
-            code, engine = self.load(self.genesis, saved.code, saved.engine)
-            self._go_to(frame.standing, frame.position, frame.records_done, code, engine)
-            self.compared_tick, self.is_begun = frame.compared_tick, frame.is_begun
+            self._stand_at(frame)
         if self.world is before:
             return False
         before.close()
         return True
+
+    def go_to(self, frame: Keyframe) -> None:
+        """Stand where a keyframe was taken, also one of another replay of this log: its state goes on by this code."""
+        before = self.world
+        self._stand_at(frame)
+        before.close()
+
+    def skip(self) -> None:
+        """Go on behind the next record without executing it: whoever calls has done something else instead."""
+        stored = self.peek()
+        assert stored is not None, self.position
+        del self._ahead[0]
+        self.records_done += 1
+        self.position = behind(stored, self.position)
+
+    def _stand_at(self, frame: Keyframe) -> None:
+        saved = decode_snapshot(frame.standing.snapshot)
+        code, engine = self.load(self.genesis, saved.code, saved.engine)
+        self._go_to(frame.standing, frame.position, frame.records_done, code, engine)
+        self.compared_tick, self.is_begun = frame.compared_tick, frame.is_begun
 
     def _go_to_first(self, snapshots: Iterable[Snapshot]) -> bool:
         """Go to the first of these that can be used; else this stands where it stood."""

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -178,8 +179,19 @@ def verify_worlds(data: Path, worlds: Sequence[str | Path], *, reports: Path | N
     # Fresh interpreters: a forked one would share our open files and threads.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        for done in as_completed([pool.submit(_verify, data, each, reports) for each in worlds]):
-            yield done.result()
+        running = {pool.submit(_verify, data, each, reports): each for each in worlds}
+        for done in as_completed(running):
+            try:
+                yield done.result()
+            except BrokenProcessPool:
+                yield _killed(running[done])
+
+
+def _killed(world: str | Path) -> Verdict:
+    """What is to be said of a world whose process was killed, or one of its neighbours': which, nobody knows."""
+    problem = f"{world} was not done: a process that re-executed worlds was killed → verify it again, by itself"
+    name, bundle = ("", str(world)) if isinstance(world, Path) else (world, None)
+    return Verdict(world=name, status="cannot", records=0, tick=0, seconds=0.0, problem=problem, bundle=bundle)
 
 
 def _verify(data: Path, world: str | Path, reports: Path | None) -> Verdict:

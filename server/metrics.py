@@ -31,6 +31,14 @@ LAST_DOUBLING: Final = 24
 exact."""
 
 
+class ProcessUse(msgspec.Struct, frozen=True):
+    """What a process has used that is not asked for anything else."""
+
+    name: str
+    cpu_s: float
+    rss_bytes: int
+
+
 class ServerStatistics(msgspec.Struct, kw_only=True):
     """What the server has done and used since its start. A child that does not answer is left out."""
 
@@ -39,6 +47,7 @@ class ServerStatistics(msgspec.Struct, kw_only=True):
     supervisor_pid: int
     supervisor_cpu_s: float
     supervisor_rss_bytes: int
+    replayers: list[ProcessUse] = []
 
 
 class Metrics:
@@ -183,6 +192,8 @@ class Metrics:
         for gateway in self._gateways.values():
             cpu_s[f"gateway-{gateway.gateway:02}"] = gateway.cpu_s
             rss_bytes[f"gateway-{gateway.gateway:02}"] = gateway.rss_bytes
+        for replayer in supervisor.replayers:
+            cpu_s[replayer.name], rss_bytes[replayer.name] = replayer.cpu_s, replayer.rss_bytes
         yield _counter("process_cpu_seconds", "Processor time, of each process that lives.", "process", cpu_s)
         yield _gauge("process_resident_bytes", "Memory, of each process that lives.", "process", rss_bytes)
 

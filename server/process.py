@@ -68,9 +68,9 @@ def python_environment() -> dict[str, str]:
     return {**inheritable, "PYTHONPATH": root + os.pathsep + inherited if inherited else root}
 
 
-def resident_bytes() -> int:
-    """How much memory this process holds right now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+def resident_bytes(pid: int | None = None) -> int:
+    """How much memory a process holds right now, by default this one. Raises OSError if there is none."""
+    return int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def cpu_seconds() -> float:

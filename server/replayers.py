@@ -22,6 +22,8 @@ from server import messages
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.metrics import ProcessUse
+from server.process import resident_bytes
 from server.slots import Slot
 
 MOST: Final = 4
@@ -49,15 +51,25 @@ class Replayers:
         self._started = 0
         self._minding: set[asyncio.Task[None]] = set()
 
-    def want(self, number: int) -> None:
-        """Somebody asks for this replayer: start it, or say where it is."""
+    def want(self, number: int, gone: str | None) -> None:
+        """Somebody asks for this replayer: start it, or say where it is, if that is not where it has ``gone``."""
         slot = self._slots.get(number)
         if slot is None or slot.given_up:
             self._slots[number] = Slot(
                 f"replayer slot {number}", functools.partial(self._start, number), self._given_up
             )
-        elif slot.ready_child is not None:
+        elif slot.ready_child is not None and slot.ready_child.socket_path != gone:
             self._ready(number, slot.ready_child)
+
+    def used(self) -> list[ProcessUse]:
+        """What each of those that live has used, as the kernel tells: it may be too busy to be asked."""
+        found = []
+        for slot in self._slots.values():
+            child = slot.ready_child
+            with contextlib.suppress(OSError):  # it has just died
+                if child is not None:
+                    found.append(ProcessUse(child.name, cpu_seconds_of(child.pid), resident_bytes(child.pid)))
+        return found
 
     async def stop(self) -> None:
         """End them all."""
@@ -107,7 +119,7 @@ class Replayers:
     def _given_up(self, slot: Slot) -> None:
         for number, each in self._slots.items():
             if each is slot:
-                self._tell(messages.ReplayerDown(replayer=number))
+                self._tell(messages.ReplayerDown(replayer=number, given_up=True))
 
     async def _mind(self, child: Child, calls: CallReader) -> None:
         """Kill it if a world does not come back from a call: what hung a shard may hang here, too."""

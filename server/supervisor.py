@@ -501,7 +501,7 @@ class Supervisor:
             child.mark_ready()
         elif isinstance(message, messages.AskReplayer):
             if self._replayers is not None and self._stopping is None:
-                self._replayers.want(message.replayer)
+                self._replayers.want(message.replayer, message.gone)
         elif isinstance(message, messages.WorldSpectators):
             self._lobby.watched(message.world, child.number, message.viewers)
         elif isinstance(message, messages.AskMetrics):
@@ -577,6 +577,7 @@ class Supervisor:
             supervisor_pid=os.getpid(),
             supervisor_cpu_s=cpu_seconds(),
             supervisor_rss_bytes=resident_bytes(),
+            replayers=[] if self._replayers is None else self._replayers.used(),
         )
 
     def _answer(self, answering: Coroutine[Any, Any, None]) -> None:

@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "bench": Entry("server.commands.bench", "Measure a server under load."),
     "tokens": Entry("server.commands.tokens", "Say who may be which agent here; needs no server."),
     "log": Entry("server.commands.log", "Read the logs of worlds; needs no server."),
-    "worlds": Entry("server.commands.worlds", "List worlds, remove ended ones; needs no server."),
+    "worlds": Entry("server.commands.worlds", "List worlds, stop them, remove ended ones."),
     "index": Entry("server.commands.index", "The cache for listings of worlds."),
     "replay": Entry("server.commands.replay", "Compute recorded worlds again; needs no server."),
     "fork": Entry("server.commands.fork", "Make a new world from any tick of another; needs no server."),

@@ -96,6 +96,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], style:
     if not sys.stdout.isatty():
         for row in rows:
             sys.stdout.write(tab_line(row) + "\n")
+        sys.stdout.flush()  # what is said on standard error comes after it, also where both go to the same file
         return
     # Imported here: rich costs more time than the rest of a command that prints into a pipe.
     from rich.console import Console

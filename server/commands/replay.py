@@ -17,8 +17,10 @@ import click
 
 from eventlog.errors import EventLogError
 from eventlog.store import Store
+from server.commands import world_rows
 from server.commands.addresses import is_file_name
 from server.commands.output import Column, CommandError, data_option, json_option, print_json, print_table
+from server.commands.replay_change import bisect, run, what_if, why
 from server.commands.replay_explain import explain
 from server.commands.replay_files import export, import_
 from server.commands.replay_look import diff, state
@@ -44,6 +46,10 @@ def command() -> None:
 command.add_command(state)
 command.add_command(diff)
 command.add_command(explain)
+command.add_command(run)
+command.add_command(bisect)
+command.add_command(why)
+command.add_command(what_if)
 command.add_command(export)
 command.add_command(import_)
 
@@ -94,6 +100,8 @@ def verify(worlds: tuple[str, ...], every: bool, reports: Path | None, data: Pat
 
 def _worlds(data: Path, named: tuple[str, ...]) -> list[str | Path]:
     """What is to be verified: ids of worlds, and replay files. Raises `CommandError`."""
+    if not named or not all(map(is_file_name, named)):
+        world_rows.existing(data)
     try:
         store = Store.read_only(data)
         found: list[str | Path] = [

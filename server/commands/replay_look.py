@@ -64,7 +64,7 @@ def state(world: str, path: str | None, player: str | None, data: Path, as_json:
 
     if player is not None and path is not None:
         raise click.UsageError("--as shows what a player could know, --path a part of everything: name one of them")
-    steps = _steps(path)
+    steps = steps_of(path)
     with spot(data, world) as place:
         walk = replay_at(place.data, place.world, place.tick)
         if player is not None:
@@ -97,7 +97,7 @@ def diff(a: str, b: str, path: str | None, data: Path, as_json: bool) -> int:
     """
     from replays.differences import differences
 
-    steps = _steps(path)
+    steps = steps_of(path)
     (name_a, of_a), (name_b, of_b) = _both(data, a, f"{_world_in(a)}{b}" if b.startswith("@") else b)
     found = list(differences(_at(of_a, steps), _at(of_b, steps), steps))
     if as_json:
@@ -111,7 +111,7 @@ def diff(a: str, b: str, path: str | None, data: Path, as_json: bool) -> int:
     places = "1 place" if len(found) == 1 else f"{len(found)} places"
     return fail(
         f"{name_a} and {name_b} differ at {places}",
-        "narrow it with --path; `worldline log show` has what happened between",
+        "narrow it with --path; `worldline replay why` names what changed a value",
     )
 
 
@@ -135,6 +135,11 @@ def value_text(value: Any) -> str:
         return NOTHING
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def score_text(score: float | None) -> str:
+    """A score; a dash where there is none."""
+    return NOTHING if score is None else f"{score:g}"
 
 
 def _style(row: Any) -> tuple[str, str, str]:
@@ -161,7 +166,8 @@ def _name(place: Spot, tick: int) -> str:
     return f"{place.world}@{tick}"
 
 
-def _steps(path: str | None) -> Steps:
+def steps_of(path: str | None, option: str = "--path") -> Steps:
+    """Read a path; None is everything. Raises `click.UsageError`."""
     from games.runtime.plain import NoSuchPath, parse_path
 
     if path is None:
@@ -169,7 +175,7 @@ def _steps(path: str | None) -> Steps:
     try:
         return parse_path(path)
     except NoSuchPath as error:
-        raise click.UsageError(f"--path: {error}") from error
+        raise click.UsageError(f"{option}: {error}") from error
 
 
 def _at(whole: State, steps: Steps) -> Any:

@@ -153,7 +153,7 @@ class Entrance:
         connection.close_timeout = self._limits.answer_timeout_s
         if isinstance(entry.body, Body):
             return http.answer(request, entry.body)
-        asked = Asked(path=path, query=query, agent=visitor.agent, role=visitor.role)
+        asked = Asked(path=path, name=entry.name_in(path), query=query, agent=visitor.agent, role=visitor.role)
         try:
             made = entry.body(asked)
             if inspect.isawaitable(made):

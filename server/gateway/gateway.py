@@ -41,6 +41,7 @@ from server.gateway.greeting import Greeting
 from server.gateway.holding import Held
 from server.gateway.identity import Door
 from server.gateway.limits import GatewayLimits
+from server.gateway.logpages import LogPages
 from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
@@ -173,6 +174,7 @@ class Gateway:
         for path, body in page.bodies().items():
             paths.add(path, body)
         add_documents(paths, self._catalogue, self._config.guests)
+        LogPages(lambda world, question: self._screens.inquire(world, question)).add_to(paths)
         return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -278,6 +280,9 @@ class Gateway:
                 return
             if isinstance(request, protocol.Control):
                 self._screens.control(waiting, request)
+                return
+            if isinstance(request, protocol.Log | protocol.State):
+                self._screens.read(waiting, request)
                 return
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)

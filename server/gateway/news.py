@@ -130,7 +130,7 @@ class News:
             case messages.ReplayerUp():
                 self._backends.shard_up(REPLAYER - message.replayer, message.socket_path)
             case messages.ReplayerDown():
-                self._backends.shard_down(REPLAYER - message.replayer)
+                self._backends.shard_down(REPLAYER - message.replayer, also_expected=message.given_up)
             case messages.ShardUp():
                 self._backends.shard_up(message.shard, message.socket_path)
             case messages.ShardDown():
@@ -186,6 +186,8 @@ class News:
             return
         if isinstance(message, messages.CodeBroken):
             self._code_broken(message)
+            return
+        if isinstance(message, messages.Answer) and self._backends.settle(message.request, message.message):
             return
         waiting = self._backends.take(message.request)
         if waiting is None:

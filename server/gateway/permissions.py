@@ -25,6 +25,8 @@ FOR_EVERYBODY: Final = (
     protocol.Leaderboard,
     protocol.Watch,
     protocol.Control,
+    protocol.Log,
+    protocol.State,
 )
 """Requests that need no role but the least; all others need to be an agent's."""
 

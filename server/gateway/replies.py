@@ -16,6 +16,16 @@ from worldline import protocol
 _encoders: Final = {"json": msgspec.json.Encoder().encode, "msgpack": msgspec.msgpack.Encoder().encode}
 
 
+_CAN_BE_ASKED_FOR_AGAIN: Final = (
+    protocol.Observation,
+    protocol.WorldsReply,
+    protocol.GamesReply,
+    protocol.RulesReply,
+    protocol.LogReply,
+    protocol.StateReply,
+)
+
+
 def encode(message: protocol.Reply, encoding: Encoding) -> bytes:
     """A message as it goes out."""
     return _encoders[encoding](message)
@@ -45,7 +55,7 @@ def without_waiting(message: protocol.Reply) -> protocol.Reply:
         if _without_observations(message):
             message.hint = message.hint or "replies waited unread: the observation was left out; observe again"
         return message
-    if isinstance(message, protocol.Observation | protocol.WorldsReply | protocol.GamesReply | protocol.RulesReply):
+    if isinstance(message, _CAN_BE_ASKED_FOR_AGAIN):
         return refusals.overloaded("too many replies wait unread on this connection", message.re or 0)
     return message
 

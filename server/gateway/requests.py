@@ -19,7 +19,7 @@ STANDINGS_PER_PAGE: Final = 20
 UNNUMBERED: Final = 0  # the table of open questions gives the number
 
 
-OwnersRequest = protocol.Step | protocol.Play | protocol.Act
+OwnersRequest = protocol.Step | protocol.Play | protocol.Stop | protocol.Act
 
 
 class Ask(NamedTuple):
@@ -54,7 +54,7 @@ def plan(
             return _join(request, session.agent, catalogue, secret)
         case protocol.Act() if request.inputs or request.step is None:
             return _act(request, session, catalogue)
-        case protocol.Step() | protocol.Play() | protocol.Act():
+        case protocol.Step() | protocol.Play() | protocol.Stop() | protocol.Act():
             seats = session.seats_in(request.world)
             if seats:
                 return owners_request(request, session, seats[0].shard)
@@ -129,15 +129,15 @@ def world_found(found: messages.WorldFound, asked: str, session: Session, re: in
 
 def is_owners(request: protocol.Request) -> TypeGuard[OwnersRequest]:
     """Whether one need not play in a world to ask this of it, but own it."""
-    return isinstance(request, protocol.Step | protocol.Play) or (
+    return isinstance(request, protocol.Step | protocol.Play | protocol.Stop) or (
         isinstance(request, protocol.Act) and not request.inputs and request.step is not None
     )
 
 
 def owners_request(request: OwnersRequest, session: Session, shard: int) -> Ask:
-    """Ask the shard of a manual world to let it tick."""
+    """Ask the shard of a world to let it tick, or to end it."""
     assert session.agent is not None
-    question: messages.StepWorld | messages.PlayWorld | messages.ActPlayers
+    question: messages.StepWorld | messages.PlayWorld | messages.StopWorld | messages.ActPlayers
     if isinstance(request, protocol.Act):
         question = _act_question(request, session, [])
     elif isinstance(request, protocol.Step):
@@ -147,6 +147,11 @@ def owners_request(request: OwnersRequest, session: Session, shard: int) -> Ask:
             agent=session.agent,
             ticks=request.ticks,
             at_tick=request.at_tick,
+        )
+    elif isinstance(request, protocol.Stop):
+        by_developer = permissions.may(session.role, "developer")
+        question = messages.StopWorld(
+            request=UNNUMBERED, world=request.world, agent=session.agent, by_developer=by_developer
         )
     else:
         question = messages.PlayWorld(request=UNNUMBERED, world=request.world, agent=session.agent)

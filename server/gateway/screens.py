@@ -8,10 +8,11 @@ Not here: the viewers and their frames (``watching``).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import zlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -32,6 +33,7 @@ REPLAYER: Final = -10
 LOSSES_LIMIT: Final = 3
 """A stream whose source dies so often without a frame in between is given up: it may be what kills it."""
 REPLAYER_RETRY_MS: Final = 1000
+LOG_RECORDS: Final = 100  # of a page, if the client does not say
 
 _log = logging.getLogger("worldline.gateway")
 
@@ -89,6 +91,46 @@ class Screens:
             return
         self._want(viewer, _decide(viewer, request), waiting)
 
+    def read(self, waiting: Waiting, request: protocol.Log | protocol.State) -> None:
+        """A client wants to read a log, or a state: that is a replayer's work, too."""
+        session, world = waiting.session, request.world
+        assert session.agent is not None
+        question: messages.ReadLog | messages.ReadState
+        if isinstance(request, protocol.Log):
+            question = messages.ReadLog(
+                request=UNNUMBERED,
+                world=world,
+                agent=session.agent,
+                role=session.role,
+                from_tick=request.from_tick or 0,
+                limit=request.limit or LOG_RECORDS,
+                kinds=request.kinds,
+                player=request.player,
+            )
+        else:
+            question = messages.ReadState(
+                request=UNNUMBERED,
+                world=world,
+                agent=session.agent,
+                role=session.role,
+                tick=request.tick,
+                path=request.path,
+            )
+        waiting.world = world
+        self._backends.ask(self._replayer_of(world), question, waiting)
+
+    def inquire(self, world: str, question: messages.ReadLog) -> asyncio.Future[Any]:
+        """Ask the replayer of this world for somebody who has no session, see `Backends.inquire`."""
+        return self._backends.inquire(self._replayer_of(world), question)
+
+    def _replayer_of(self, world: str) -> int:
+        """The replayer that shows this world; it is started if it does not run."""
+        number = zlib.crc32(world.encode()) % self._replayers
+        if self._backends.expect(REPLAYER - number):
+            gone = self._backends.lost_at(REPLAYER - number)
+            self._report(messages.AskReplayer(replayer=number, gone=gone))
+        return REPLAYER - number
+
     def _want(self, viewer: Viewer, showing: Showing, waiting: Waiting) -> None:
         """Ask for another stream; what was asked for before is not wanted any more."""
         self._cancel(viewer)
@@ -143,9 +185,7 @@ class Screens:
     def _ask_replayer(self, viewer: Viewer, showing: Showing) -> None:
         session = viewer.session
         assert session.agent is not None
-        number = zlib.crc32(viewer.world.encode()) % self._replayers
-        if self._backends.expect(REPLAYER - number):
-            self._report(messages.AskReplayer(replayer=number))
+        target = self._replayer_of(viewer.world)
         question = messages.OpenStream(
             request=UNNUMBERED,
             world=viewer.world,
@@ -159,7 +199,7 @@ class Screens:
             speed=showing.speed,
             view_as=showing.view_as,
         )
-        self._backends.ask(REPLAYER - number, question, self._waiting(viewer))
+        self._backends.ask(target, question, self._waiting(viewer))
 
     def world_gone(self, waiting: Waiting) -> None:
         """The world that was to be shown live does not come back."""
@@ -251,7 +291,10 @@ class Screens:
     def question_lost(self, waiting: Waiting) -> None:
         """The replayer that was asked has died."""
         viewer = waiting.viewer
-        if viewer is None or waiting is not viewer.asking:
+        if viewer is None:  # it wanted to read
+            self._answers.reply(waiting, refusals.replayer_died(REPLAYER_RETRY_MS))
+            return
+        if waiting is not viewer.asking:
             return
         viewer.losses += 1
         showing = viewer.wanted or viewer.showing

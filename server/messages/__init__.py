@@ -70,7 +70,7 @@ from server.messages.to_gateway import (
     WatchDelayed,
     Watched,
 )
-from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream
+from server.messages.to_replayer import CancelStream, GatewayToReplayer, OpenStream, ReadLog, ReadState
 from server.messages.to_shard import (
     ActPlayers,
     AttachPlayer,
@@ -85,6 +85,7 @@ from server.messages.to_shard import (
     PlayWorld,
     StepWorld,
     StopWatching,
+    StopWorld,
     SubscribePlayer,
     Viewer,
     Wait,
@@ -183,6 +184,8 @@ __all__ = [
     "PlayerStanding",
     "PlayerTaken",
     "Push",
+    "ReadLog",
+    "ReadState",
     "Refused",
     "ReloadGame",
     "ReplayerDown",
@@ -200,6 +203,7 @@ __all__ = [
     "ShardUp",
     "StepWorld",
     "StopWatching",
+    "StopWorld",
     "StreamEnded",
     "SubscribePlayer",
     "Tls",

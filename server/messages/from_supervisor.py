@@ -132,9 +132,10 @@ class ReplayerUp(Message, tag="replayer_up"):
 
 
 class ReplayerDown(Message, tag="replayer_down"):
-    """To gateways: this replayer has died; it is started again when somebody asks for it."""
+    """To gateways: this replayer has died, and is started again; or it is ``given_up``, until somebody asks for it."""
 
     replayer: int
+    given_up: bool = False
 
 
 class ShardUp(Message, tag="shard_up"):

@@ -14,6 +14,9 @@ AnyAnswer = (
     | protocol.Left
     | protocol.Stepped
     | protocol.Playing
+    | protocol.Stopped
+    | protocol.LogReply
+    | protocol.StateReply
     | protocol.Error
 )
 

@@ -34,4 +34,28 @@ class CancelStream(Message, tag="cancel_stream"):
     request: int
 
 
-GatewayToReplayer = OpenStream | CancelStream | NeedWhole | StopWatching
+class ReadLog(Message, tag="read_log"):
+    """A page of a world's log. The answer is `protocol.LogReply` or `protocol.Error`."""
+
+    request: int
+    world: str
+    agent: str
+    role: protocol.Role
+    from_tick: int
+    limit: int
+    kinds: list[str] | None = None
+    player: str | None = None
+
+
+class ReadState(Message, tag="read_state"):
+    """How a world stood. The answer is `protocol.StateReply` or `protocol.Error`."""
+
+    request: int
+    world: str
+    agent: str
+    role: protocol.Role
+    tick: int | None = None
+    path: str | None = None
+
+
+GatewayToReplayer = OpenStream | ReadLog | ReadState | CancelStream | NeedWhole | StopWatching

@@ -127,6 +127,15 @@ class PlayWorld(Message, tag="play"):
     agent: str
 
 
+class StopWorld(Message, tag="stop"):
+    """End the world; ``by_developer``: whoever owns it. The answer is `protocol.Stopped`."""
+
+    request: int
+    world: str
+    agent: str
+    by_developer: bool
+
+
 class WatchWorld(Message, tag="watch"):
     """May this agent watch the world live? The answer is `Watched` or `protocol.Error`; the gateway gets the stream
     from then on, until it says `StopWatching`."""
@@ -191,6 +200,7 @@ GatewayToShard = (
     | LeaveWorld
     | StepWorld
     | PlayWorld
+    | StopWorld
     | AttachPlayer
     | PlayerDriven
     | PlayerDetached

@@ -245,6 +245,8 @@ class WorldStatistics(Message):
     nodes: int
     node_writes: int
     spatial_queries: int
+    tick_cpu_s: float = 0.0
+    """Processor time of its ticks, with what was answered after each."""
 
 
 class WorldCounters(Message):
@@ -298,9 +300,10 @@ class ShardStatistics(Message, tag="shard_statistics"):
 
 class AskReplayer(Message, tag="ask_replayer"):
     """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
-    `ReplayerDown` if it cannot run."""
+    `ReplayerDown` if it cannot run. ``gone``: where one listened that this gateway has lost."""
 
     replayer: int
+    gone: str | None = None
 
 
 class ReplayerReady(Message, tag="replayer_ready"):

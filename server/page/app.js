@@ -79,7 +79,7 @@ function View({ wire, route, embedded }) {
   if (embedded && route.view !== "world") return html`<main id="main"><p>This address shows one world: /embed#/w/WORLD.</p></main>`;
   switch (route.view) {
     case "world":
-      return html`<${World} key=${`${route.world} ${route.as}`} wire=${wire} world=${route.world} tick=${route.tick} as=${route.as} embedded=${embedded} />`;
+      return html`<${World} key=${route.world} wire=${wire} world=${route.world} tick=${route.tick} as=${route.as} embedded=${embedded} />`;
     case "game":
       return html`<${Game} key=${route.game} wire=${wire} game=${route.game} />`;
     case "play":

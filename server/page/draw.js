@@ -99,7 +99,12 @@ export function draw(view) {
   context.fillRect(0, 0, camera.width, camera.height);
   drawGround(view);
   for (const group of view.look.groups) drawGroup(view, group);
+  context.save();
+  context.beginPath();
+  context.rect(...groundBox(camera));
+  context.clip();
   for (const front of view.look.fronts) drawFront(view, front);
+  context.restore();
   for (const body of view.look.bodies) drawBody(view, body);
   drawLabels(view);
 }
@@ -108,12 +113,19 @@ function downOf(view, thing) {
   return view.side ? -thing.y : thing.z;
 }
 
+/** Where the world is in the picture: x, y, width, height. */
+function groundBox(camera) {
+  const [left, top] = camera.toPixels(camera.bounds.west, camera.bounds.north);
+  const [right, bottom] = camera.toPixels(camera.bounds.east, camera.bounds.south);
+  return [left, top, right - left, bottom - top];
+}
+
 function drawGround({ context, camera, theme, grid }) {
   const { west, east, north, south } = camera.bounds;
-  const [left, top] = camera.toPixels(west, north);
-  const [right, bottom] = camera.toPixels(east, south);
+  const [left, top, width, height] = groundBox(camera);
+  const [right, bottom] = [left + width, top + height];
   context.fillStyle = theme.ground;
-  context.fillRect(left, top, right - left, bottom - top);
+  context.fillRect(left, top, width, height);
   const step = grid ? 1 : niceStep(80 / camera.scale);
   context.beginPath();
   const firstX = grid ? west : Math.ceil(west / step) * step;

@@ -47,7 +47,7 @@ function Line({ entry, viewing, onSeek }) {
   const everyone = who.length > 1 && who.length === viewing.players.length;
   const age = entry.observedTick == null ? 0 : (entry.tick - entry.observedTick) / viewing.tickHz;
   return html`<li class=${`${entry.type} ${entry.status ?? ""}`}>
-    <button type="button" class="tick" title="Go to this tick" onClick=${() => onSeek(entry.tick)} disabled=${!onSeek}>${number(entry.tick)}</button>
+    <button type="button" class="tick" title="Go to this tick" onClick=${() => onSeek(entry.tick)}>${number(entry.tick)}</button>
     ${everyone ? html`<span class="quiet">everyone</span>` : who.map((player) => html`<span class="who" key=${player.player}>${player.seat ? html`<${SeatBadge} seat=${player.seat} />` : null}<span class="name">${player.name}</span></span>`)}
     <span><strong>${words(entry.kind)}</strong> ${briefArgs(entry.data)}</span>
     ${entry.type === "input" && entry.status !== "applied" ? html`<span class=${`mark ${entry.status}`}>${entry.status}${entry.code ? `: ${words(entry.code)}` : ""}</span>` : null}

@@ -36,7 +36,7 @@ export function Game({ wire, game }) {
             <code>${rules.digest.slice(0, 12)}</code>
           </p>
           ${canPlay ? html`<p class="actions"><a class="button" href=${`#/play/${game}`}>Play by hand</a></p>` : null}
-          <${Leaders} wire=${wire} game=${game} linked=${wire.has("replay")} />
+          <${Leaders} wire=${wire} game=${game} />
           <article><${Markdown} text=${rules.markdown} /></article>`
       : null}
   </main>`;

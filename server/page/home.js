@@ -94,11 +94,10 @@ export function Home({ wire }) {
   const { games, worlds } = seen;
   const titles = new Map((games ?? []).map((game) => [game.game, game.title]));
   const watching = wire.has("watch");
-  const recorded = wire.has("replay");
   const canPlay = wire.welcome !== null && wire.welcome.role !== "spectator";
   const canMake = wire.welcome?.role === "developer";
   const moving = new Set(watching ? worlds.filter((world) => !isOver(world.status)).slice(0, PICTURES_MOST).map(({ world }) => world) : []);
-  const card = (world) => html`<${WorldCard} key=${world.world} wire=${wire} moving=${moving.has(world.world)} world=${world} title=${titles.get(world.game) ?? world.game} watching=${watching && (recorded || !isOver(world.status))} />`;
+  const card = (world) => html`<${WorldCard} key=${world.world} wire=${wire} moving=${moving.has(world.world)} world=${world} title=${titles.get(world.game) ?? world.game} watching=${watching} />`;
   const live = worlds.filter((world) => !isOver(world.status));
   const ended = worlds.filter((world) => isOver(world.status));
   return html`<main id="main" class="home">

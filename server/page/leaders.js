@@ -6,8 +6,8 @@ import { html, number, useLook, useState } from "/page/ui.js";
 const LOOK_EVERY_MS = 10_000;
 const SHOWN = 10;
 
-/** A game's leaderboard; nothing while nobody is on it. `linked`: worlds that have ended can be opened. */
-export function Leaders({ wire, game, linked }) {
+/** A game's leaderboard; nothing while nobody is on it. */
+export function Leaders({ wire, game }) {
   const [entries, setEntries] = useState([]);
   useLook(
     async (wanted) => {
@@ -34,7 +34,7 @@ export function Leaders({ wire, game, linked }) {
             <td>${entry.rank}</td>
             <td><span class="name">${entry.name}</span></td>
             <td>${number(entry.score)}</td>
-            <td>${linked ? html`<a href=${worldAddress(entry.world)}>${entry.world}</a>` : html`<span class="id">${entry.world}</span>`}</td>
+            <td><a href=${worldAddress(entry.world)}>${entry.world}</a></td>
           </tr>`,
         )}
       </tbody>

@@ -157,6 +157,7 @@ export class Scene {
       if (away === 0 && (node.rot ?? 0) === thing.rot) continue;
       if (!smooth || away > jump) {
         [thing.x, thing.y, thing.z, thing.rot] = [node.x, node.y ?? 0, node.z, node.rot ?? 0];
+        [thing.fromX, thing.fromY, thing.fromZ, thing.fromRot] = [thing.x, thing.y, thing.z, thing.rot];
         continue;
       }
       [thing.fromX, thing.fromY, thing.fromZ, thing.fromRot] = [thing.x, thing.y, thing.z, thing.rot];

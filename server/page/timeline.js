@@ -1,6 +1,6 @@
 // Time: play, step, scrub, speed, events before and after, live. What a button does a key does too (`KEYS`).
 
-import { html, Icon, number, gameTime, useEffect, useRef, useState, words } from "/page/ui.js";
+import { duration, gameTime, html, Icon, number, useEffect, useRef, useState, words } from "/page/ui.js";
 
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 const IDLE_S = 4; // so long without an event is skipped
@@ -44,7 +44,8 @@ export class Time {
     this._stop();
   }
 
-  toggle() {
+  async toggle() {
+    await this.viewing.settled; // what is under way decides what the opposite is
     return this.viewing.control(this.viewing.playing ? "pause" : "play");
   }
 
@@ -53,9 +54,14 @@ export class Time {
   }
 
   faster(steps) {
-    const at = SPEEDS.indexOf(this.viewing.stream?.speed ?? 1);
-    const speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + steps))];
-    return this.viewing.control("speed", { speed });
+    const at = SPEEDS.indexOf(this._speed ?? this.viewing.stream?.speed ?? 1);
+    return this.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + steps))]);
+  }
+
+  async setSpeed(speed) {
+    this._speed = speed; // the next step counts from here, also while this one is on its way
+    await this.viewing.control("speed", { speed });
+    if (this._speed === speed) this._speed = undefined;
   }
 
   toggleIdle() {
@@ -63,19 +69,21 @@ export class Time {
     for (const listener of this._listeners) listener();
   }
 
-  /** The marks and events that count, as [tick, …] in order. */
-  get places() {
+  /** The marks and the events heard of that count, in order: {tick, kind, text, players}. */
+  get moments() {
     const { viewing } = this;
-    const heard = viewing.story.between(-1, Infinity).filter((entry) => entry.type === "event" && this.wanted(entry));
-    const marks = viewing.marks.filter((mark) => this.wanted({ ...mark, type: "mark", players: mark.player ? [mark.player] : [] }));
-    return [...new Set([...heard, ...marks].map(({ tick }) => tick))].sort((one, other) => one - other);
+    const marks = viewing.marks.map((mark) => ({ ...mark, type: "mark", players: mark.player ? [mark.player] : [] }));
+    const heard = viewing.story.between(-1, Infinity).filter(({ type }) => type === "event");
+    const name = (id) => viewing.players.find(({ player }) => player === id)?.name ?? id;
+    const said = heard.map((entry) => ({ ...entry, text: `${words(entry.kind)} ${entry.players.slice(0, 3).map(name).join(", ")}` }));
+    return [...marks, ...said].filter((moment) => this.wanted(moment)).sort((one, other) => one.tick - other.tick);
   }
 
   toEvent(way) {
     const now = this.viewing.tick;
-    const places = this.places;
-    const next = way > 0 ? places.find((tick) => tick > now) : places.findLast((tick) => tick < now);
-    return next === undefined ? undefined : this.viewing.seek(next);
+    const { moments } = this;
+    const next = way > 0 ? moments.find(({ tick }) => tick > now) : moments.findLast(({ tick }) => tick < now);
+    return next === undefined ? undefined : this.viewing.seek(next.tick);
   }
 
   /** Jumps to shortly before the next mark when nothing has happened for a while. */
@@ -84,7 +92,7 @@ export class Time {
     if (news.length > 0) this._lastNewsTick = frame.tick;
     if (!this.skipIdle || !viewing.playing || viewing.live || this._skipping) return;
     const calm = IDLE_S * viewing.tickHz;
-    const next = this.places.find((tick) => tick > frame.tick);
+    const next = this.moments.find(({ tick }) => tick > frame.tick)?.tick;
     if (next === undefined || next - frame.tick < calm || frame.tick - this._lastNewsTick < calm) return;
     this._skipping = true;
     await viewing.seek(next - Math.round(BEFORE_EVENT_S * viewing.tickHz));
@@ -94,13 +102,13 @@ export class Time {
 }
 
 /** The bar of controls under the picture. */
-export function Timeline({ viewing, time, recorded, children }) {
+export function Timeline({ viewing, time, children }) {
   const [typed, setTyped] = useState(null);
   const [, again] = useState(0);
   useEffect(() => time.on(() => again((count) => count + 1)), [time]);
   const { tick, firstTick, lastTick, tickHz, live, playing, stream } = viewing;
   const behind = Math.max(0, lastTick - tick);
-  const words_ = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
+  const spoken = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
   const go = (event) => {
     event.preventDefault();
     if (/^\d+$/.test(typed ?? "")) viewing.seek(Number(typed));
@@ -109,18 +117,8 @@ export function Timeline({ viewing, time, recorded, children }) {
   };
   const button = (label, title, run, shown, more = {}) =>
     html`<button type="button" aria-label=${label} title=${`${label} (${title})`} onClick=${run} ...${more}>${shown}</button>`;
-  if (!recorded) {
-    return html`<div class="timeline" role="group" aria-label="Time">
-      <div class="controls">
-        <span class="clock"><strong>${number(tick)}</strong> <span class="quiet">${gameTime(tick, tickHz)}</span></span>
-        ${viewing.ended ? html`<span class="quiet">the world has ended</span>` : html`<span class="live-mark">● live</span>`}
-        <span class="room"></span>
-        ${children}
-      </div>
-    </div>`;
-  }
   return html`<div class="timeline" role="group" aria-label="Time">
-    <${Scrubber} viewing=${viewing} text=${words_} />
+    <${Scrubber} viewing=${viewing} moments=${time.moments} text=${spoken} />
     <div class="controls">
       <span class="group">
         ${button("First tick", "Home", () => viewing.seek(firstTick), html`<${Icon} name="first" />`)}
@@ -142,12 +140,12 @@ export function Timeline({ viewing, time, recorded, children }) {
         ${button("Next event", "E", () => time.toEvent(1), "event ›")}
       </span>
       <label class="group"><span class="unseen">Speed</span>
-        <select title="Speed ([ and ])" value=${String(stream?.speed ?? 1)} onChange=${(event) => viewing.control("speed", { speed: Number(event.currentTarget.value) })}>
+        <select title="Speed ([ and ])" value=${String(stream?.speed ?? 1)} onChange=${(event) => time.setSpeed(Number(event.currentTarget.value))}>
           ${SPEEDS.map((speed) => html`<option value=${String(speed)}>${speed}×</option>`)}
         </select>
       </label>
       <button type="button" aria-pressed=${time.skipIdle} title="Jump over what is idle in a recording (I)" onClick=${() => time.toggleIdle()}>Skip idle</button>
-      ${stream?.ended ? null : html`<button type="button" class=${live ? "live on" : "live"} aria-pressed=${live} title="Watch it as it happens (L)" onClick=${() => viewing.control("live")}>${live ? "● live" : `○ live · ${(behind / tickHz).toFixed(1)} s behind`}</button>`}
+      ${viewing.over ? null : html`<button type="button" class=${live ? "live on" : "live"} aria-pressed=${live} title="Watch it as it happens (L)" onClick=${() => viewing.control("live")}>${live ? "● live" : `○ live · ${duration(behind / tickHz)} behind`}</button>`}
       <span class="room"></span>
       ${children}
     </div>
@@ -155,27 +153,27 @@ export function Timeline({ viewing, time, recorded, children }) {
 }
 
 /** The whole time as a line with marks; what is under the pointer is explained. */
-function Scrubber({ viewing, text }) {
-  const { tick, firstTick, lastTick, marks, tickHz } = viewing;
+function Scrubber({ viewing, moments, text }) {
+  const { tick, firstTick, lastTick, tickHz } = viewing;
   const [over, setOver] = useState(null);
   const track = useRef(null);
   const span = Math.max(1, lastTick - firstTick);
-  const shown = marks.length <= MARKS_DRAWN_MOST ? marks : marks.filter((_, at) => at % Math.ceil(marks.length / MARKS_DRAWN_MOST) === 0);
+  const shown = moments.length <= MARKS_DRAWN_MOST ? moments : moments.filter((_, at) => at % Math.ceil(moments.length / MARKS_DRAWN_MOST) === 0);
   const hover = (event) => {
     const { left, width } = track.current.getBoundingClientRect();
     const at = Math.round(firstTick + ((event.clientX - left) / width) * span);
-    const near = marks.filter((mark) => Math.abs(mark.tick - at) <= (span * 8) / width).slice(0, 4);
+    const near = moments.filter((mark) => Math.abs(mark.tick - at) <= (span * 8) / width).slice(0, 4);
     setOver({ at: Math.max(firstTick, Math.min(lastTick, at)), near, left: ((at - firstTick) / span) * 100 });
   };
   return html`<div class="scrubber" ref=${track} onPointerMove=${hover} onPointerLeave=${() => setOver(null)}>
     <svg class="marks" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-      ${shown.map((mark, at) => html`<rect key=${at} x=${((mark.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" class=${`mark-${mark.kind}`} />`)}
+      ${shown.map((moment, at) => html`<rect key=${at} x=${((moment.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" />`)}
     </svg>
     <input type="range" aria-label="Tick" aria-valuetext=${text} min=${firstTick} max=${lastTick} step="1" value=${tick} onInput=${(event) => viewing.seek(Number(event.currentTarget.value))} />
     ${over
       ? html`<div class="tip" style=${{ left: `${Math.max(4, Math.min(90, over.left))}%` }}>
           ${number(over.at)} · ${gameTime(over.at, tickHz)}
-          ${over.near.map((mark) => html`<div>${number(mark.tick)} ${mark.text ?? words(mark.kind)}</div>`)}
+          ${over.near.map((moment) => html`<div>${number(moment.tick)} ${moment.text}</div>`)}
         </div>`
       : null}
   </div>`;

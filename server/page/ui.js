@@ -59,6 +59,11 @@ export function gameTime(tick, tickHz) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+/** Seconds as people say them: 3.2 s, 4 min. */
+export function duration(seconds) {
+  return seconds < 100 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`;
+}
+
 /** Any value on one line, shortened. */
 export function brief(value, most = 160) {
   if (value === undefined || value === null) return "";
@@ -69,7 +74,7 @@ export function brief(value, most = 160) {
 /** `{x: 1, to: "home"}` as x 1, to home. */
 export function briefArgs(args) {
   return Object.entries(args ?? {})
-    .map(([name, value]) => `${name} ${brief(value, 60)}`)
+    .map(([name, value]) => `${words(name)} ${typeof value === "number" ? number(value) : brief(value, 60)}`)
     .join(", ");
 }
 

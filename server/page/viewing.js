@@ -7,6 +7,8 @@ import { Scene } from "/page/scene.js";
 import { Story } from "/page/story.js";
 
 const EARLY_FRAMES_MOST = 8;
+const LOOK_AHEAD_MS = 2500;
+const LISTED_MOST = 100;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Viewing {
@@ -23,11 +25,13 @@ export class Viewing {
     this.frames = 0;
     this._firstTick = tick;
     this._early = [];
+    this._last = Promise.resolve();
     this._listeners = { change: new Set(), frame: new Set() };
     this._stops = [
       wire.on("push", (push) => this._hear(push)),
       wire.on("state", (state) => state === "open" && this._begin()),
     ];
+    this._looking = setInterval(() => this._lookAhead(), LOOK_AHEAD_MS);
     if (wire.state === "open") this._begin();
   }
 
@@ -36,8 +40,18 @@ export class Viewing {
     return () => this._listeners[kind].delete(listener);
   }
 
+  /** Whether the world has ended: there is nothing live any more. */
+  get over() {
+    return this.ended !== null || this.marks.some((mark) => mark.kind === "ended");
+  }
+
   get live() {
     return Boolean(this.stream?.live);
+  }
+
+  /** Done when every control that was asked for is. */
+  get settled() {
+    return this._last;
   }
 
   get playing() {
@@ -60,9 +74,17 @@ export class Viewing {
     return this.stream?.tick_hz || 1;
   }
 
-  /** Another place, speed or viewpoint in this world: {action: "play" | "pause" | "speed" | "live" | "view", …}. */
-  async control(action, fields = {}) {
-    if (!this.stream) return;
+  /**
+   * Another place, speed or viewpoint in this world: {action: "play" | "pause" | "speed" | "live" | "view", …}. One after
+   * the other: each is about the stream that the one before it has made.
+   */
+  control(action, fields = {}) {
+    this._last = this._last.then(() => this._control(action, fields));
+    return this._last;
+  }
+
+  async _control(action, fields) {
+    if (!this.stream || this._over) return;
     try {
       this._follow(await this.wire.request("control", { watch: this.stream.watch, action, ...fields }));
     } catch (error) {
@@ -88,11 +110,12 @@ export class Viewing {
   see(as) {
     this.as = as;
     this.observation = null;
-    return this.control("view", { as: as ?? null });
+    return this.control("view", { as });
   }
 
   close() {
     this._over = true;
+    clearInterval(this._looking);
     for (const stop of this._stops) stop();
     if (this.stream && this.wire.state === "open") this.wire.request("control", { watch: this.stream.watch, action: "stop" }).catch(() => {});
   }
@@ -105,15 +128,29 @@ export class Viewing {
     try {
       const watching = await this.wire.request("watch", { world: this.world, from_tick, as: this.as, hz: this.hz });
       if (this._over) return;
-      this.error = null;
       this._follow(watching);
+      if (from_tick !== undefined) this.seek(from_tick); // whoever names a tick wants to see that one
     } catch (error) {
       this._fail(error);
     }
   }
 
+  /** How far the world has come meanwhile, while this shows what has been. */
+  async _lookAhead() {
+    if (!this.story || !this.stream || this.live || this.over || this.wire.state !== "open" || document.hidden) return;
+    try {
+      const { worlds } = await this.wire.request("worlds", { game: this.stream.game, limit: LISTED_MOST });
+      const world = worlds.find(({ world }) => world === this.world);
+      if (world) this.stream.last_tick = Math.max(this.stream.last_tick, world.tick);
+      this._tell("change");
+    } catch {
+      return; // the connection says what is wrong with it; the next look comes soon
+    }
+  }
+
   _follow(watching) {
-    if (this._over || watching.type !== "watching") return;
+    if (this._over) return;
+    this.error = null;
     this.stream = { ...watching };
     if (watching.players) this.players = watching.players;
     if (watching.marks) this.marks = watching.marks;
@@ -127,6 +164,7 @@ export class Viewing {
 
   _hear(push) {
     if (push.type === "closed" && push.world === this.world && !push.player) this._end(push.reason);
+    if (push.type === "notice" && push.code === "watch_ended" && push.watch === this.stream?.watch) this._fail(push);
     if (push.type === "watching" && push.instead_of === this.stream?.watch) this._follow(push);
     if (push.type !== "frame" && push.type !== "static") return;
     if (push.watch !== this.stream?.watch) {

@@ -1,6 +1,7 @@
 // One world, live and recorded in one view: the picture, time under it, players and what happened beside it.
 
 import { Feed, filterOf } from "/page/feed.js";
+import { Commands, Inside } from "/page/inside.js";
 import { worldAddress } from "/page/route.js";
 import { CameraButtons, cameraKey, Stage } from "/page/stage.js";
 import { KEYS, Time, Timeline } from "/page/timeline.js";
@@ -28,13 +29,13 @@ export function World({ wire, world, tick, as, embedded }) {
   const [follow, setFollow] = useState(null);
   const [filter, setFilter] = useState({});
   const [open, setOpen] = useState(null);
+  const [eyes, setEyes] = useState(as);
   const painter = useRef(null);
-  const recorded = wire.has("replay");
   useRedraw(viewing);
   useTitle(viewing.stream ? `${viewing.stream.game} ${world}` : world);
   useEffect(() => () => [time.close(), viewing.close()], []);
   useEffect(() => {
-    if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick);
+    if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick); // the address was changed
   }, [tick]);
   useEffect(() => {
     time.wanted = filterOf(filter);
@@ -44,32 +45,37 @@ export function World({ wire, world, tick, as, embedded }) {
     painter.current.follow = follow;
     painter.current.again();
   }, [follow]);
-  useAddress(viewing, world, as);
+  useAddress(viewing, world, eyes);
   useNews(viewing);
   const pick = (player) => {
     setFollow(player);
     if (player && painter.current && painter.current.camera.share > 0.6) painter.current.zoom(2.5);
   };
+  const look = (player) => {
+    setEyes(player);
+    viewing.see(player);
+  };
   const nextPlayer = () => {
     const ids = [null, ...viewing.players.map(({ player }) => player)];
     pick(ids[(ids.indexOf(follow) + 1) % ids.length]);
   };
-  useKeys({ time, painter, recorded, nextPlayer, onHelp: () => setOpen("help") });
+  useKeys({ time, painter, nextPlayer, onHelp: () => setOpen("help") });
   const stream = viewing.stream;
+  if (!stream && viewing.error) return html`<main id="main"><${Problem} error=${viewing.error} /><p><a href="#/">All games and worlds</a></p></main>`;
   const shape = shapeOf(viewing.scene);
   return html`<main id="main" class=${`watching ${embedded ? "embedded" : ""} ${shape.wide ? "wide" : ""}`}>
     <div class="left">
       <div class="world-head">
         <h1>${stream?.game ? words(stream.game) : "World"} <span class="id">${world}</span></h1>
-        <span class="quiet">${stream ? `${viewing.players.length} players` : "…"}</span>
+        <span class="quiet">${stream ? (viewing.players.length === 1 ? "1 player" : `${viewing.players.length} players`) : "…"}</span>
         ${viewing.ended ? html`<span class="status" role="status">ended: ${words(viewing.ended)}</span>` : null}
         <span class="room"></span>
         <${CameraButtons} painter=${painter} />
-        ${embedded ? html`<a href=${`/${worldAddress(world, viewing.tick, as)}`} target="_blank" rel="noopener">Open</a>` : null}
+        ${embedded ? html`<a href=${`/${worldAddress(world, viewing.tick, eyes)}`} target="_blank" rel="noopener">Open</a>` : null}
       </div>
       <${Problem} error=${viewing.error} />
       <${Stage} viewing=${viewing} active ratio=${shape.wide && !embedded ? shape.ratio : undefined} label=${sceneLine(viewing)} onPainter=${(made) => { painter.current = made; }} onPick=${pick} />
-      <${Timeline} viewing=${viewing} time=${time} recorded=${recorded}>
+      <${Timeline} viewing=${viewing} time=${time}>
         <button type="button" aria-haspopup="dialog" onClick=${() => setOpen("share")}>Share</button>
         <button type="button" aria-haspopup="dialog" aria-label="Help: keys" title="Keys (?)" onClick=${() => setOpen("help")}>?</button>
       <//>
@@ -79,10 +85,11 @@ export function World({ wire, world, tick, as, embedded }) {
       ? null
       : html`<div class="right">
           <${Players} viewing=${viewing} follow=${follow} onFollow=${pick} />
-          <${Feed} viewing=${viewing} filter=${filter} onFilter=${setFilter} onSeek=${recorded ? (at) => viewing.seek(at) : null} />
+          <${Inside} viewing=${viewing} as=${eyes} onAs=${look} />
+          <${Feed} viewing=${viewing} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} />
         </div>`}
-    ${open === "help" ? html`<${Help} recorded=${recorded} onClose=${() => setOpen(null)} />` : null}
-    ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${as} recorded=${recorded} onClose=${() => setOpen(null)} />` : null}
+    ${open === "help" ? html`<${Help} onClose=${() => setOpen(null)} />` : null}
+    ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${eyes} onClose=${() => setOpen(null)} />` : null}
   </main>`;
 }
 
@@ -122,10 +129,10 @@ function PlayerRow({ player, last, followed, onFollow }) {
 }
 
 function sceneLine(viewing) {
-  const { scene, players, stream, tick } = viewing;
+  const { scene, players, stream } = viewing;
   if (!stream) return "The picture of the world, which is not there yet";
   const named = players.slice(0, NAMED_MOST).map((player) => `${player.name} ${number(player.score)}`);
-  return `${words(stream.game)} at tick ${tick}: ${scene.things.size} things, players with scores: ${named.join(", ") || "none"}`;
+  return `${words(stream.game)} at tick ${scene.tick}: ${scene.things.size} things, players with scores: ${named.join(", ") || "none"}`;
 }
 
 /** The scene as text, for whoever does not see the picture. */
@@ -151,14 +158,14 @@ function Words({ viewing }) {
     </ul>`;
 }
 
-function Share({ viewing, world, as, recorded, onClose }) {
-  const [atTick, setAtTick] = useState(recorded && !viewing.live);
+function Share({ viewing, world, as, onClose }) {
+  const [atTick, setAtTick] = useState(!viewing.live);
   const [tick] = useState(viewing.tick);
   const address = worldAddress(world, atTick ? tick : undefined, as);
   const link = `${location.origin}/${address}`;
   const frame = `<iframe src="${location.origin}/embed${address}" width="800" height="520" title="Worldline ${world}"></iframe>`;
   return html`<${Dialog} title="Share" onClose=${onClose}>
-    ${recorded ? html`<label class="check"><input type="checkbox" checked=${atTick} onChange=${(event) => setAtTick(event.currentTarget.checked)} /> at tick ${number(tick)}</label>` : null}
+    <label class="check"><input type="checkbox" checked=${atTick} onChange=${(event) => setAtTick(event.currentTarget.checked)} /> at tick ${number(tick)}</label>
     <div class="field">
       <label for="share-link">Link</label>
       <input id="share-link" readonly value=${link} onFocus=${(event) => event.currentTarget.select()} />
@@ -169,11 +176,12 @@ function Share({ viewing, world, as, recorded, onClose }) {
       <input id="share-frame" readonly value=${frame} onFocus=${(event) => event.currentTarget.select()} />
     </div>
     <p class="actions"><${Copy} text=${frame}>Copy frame<//></p>
+    <${Commands} world=${world} tick=${tick} />
   <//>`;
 }
 
-function Help({ recorded, onClose }) {
-  const rows = [...(recorded ? KEYS.map(({ shown, does }) => [shown, does]) : []), ...CAMERA_KEYS.filter(([key]) => recorded || key !== "G")];
+function Help({ onClose }) {
+  const rows = [...KEYS.map(({ shown, does }) => [shown, does]), ...CAMERA_KEYS];
   return html`<${Dialog} title="Keys" onClose=${onClose}>
     <table>
       <tbody>
@@ -238,9 +246,9 @@ function useNews(viewing) {
   );
 }
 
-function useKeys({ time, painter, recorded, nextPlayer, onHelp }) {
+function useKeys({ time, painter, nextPlayer, onHelp }) {
   const latest = useRef(null);
-  latest.current = { time, painter, recorded, nextPlayer, onHelp };
+  latest.current = { time, painter, nextPlayer, onHelp };
   useEffect(() => {
     const pressed = (event) => handleKey(event, latest.current);
     addEventListener("keydown", pressed);
@@ -248,18 +256,18 @@ function useKeys({ time, painter, recorded, nextPlayer, onHelp }) {
   }, []);
 }
 
-function handleKey(event, { time, painter, recorded, nextPlayer, onHelp }) {
+function handleKey(event, { time, painter, nextPlayer, onHelp }) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const { target } = event;
   const plain = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (target.closest("input, select, textarea, dialog")) return;
   if (plain === " " && target.closest("button, a, summary")) return; // the element's own key
   const name = event.shiftKey && event.key.startsWith("Arrow") ? `shift+${event.key}` : plain;
-  const key = recorded ? KEYS.find(({ keys }) => keys.includes(name)) : undefined;
+  const key = KEYS.find(({ keys }) => keys.includes(name));
   if (key) key.run(time);
   else if (plain === "?") onHelp();
   else if (plain === "f") nextPlayer();
-  else if (plain === "g" && recorded) document.getElementById("tick").focus();
+  else if (plain === "g") document.getElementById("tick").focus();
   else if (!painter.current || !cameraKey(painter.current, plain)) return;
   event.preventDefault();
 }

@@ -62,10 +62,13 @@ class Chronicle:
         """Whether this agent has a seat in the world, or has had one."""
         return any(part.agent == agent for part in self.outline.parts.values())
 
-    async def refresh(self) -> None:
-        """Read what the log has more by now. Raises the errors of ``eventlog``."""
+    async def refresh(self, *, now: bool = False) -> None:
+        """Read what the log has more; unless ``now``, what was read a moment ago will do.
+
+        Raises the errors of ``eventlog``."""
         async with self._reading:
-            if (self._position is not None and self.has_ended) or time.monotonic() - self._refreshed_s < FRESH_FOR_S:
+            is_fresh = not now and time.monotonic() - self._refreshed_s < FRESH_FOR_S
+            if self._position is not None and (self.has_ended or is_fresh):
                 return
             if self._position is None:
                 position = LogEnd(world=self.world, epoch=0, file=1, offset=0, crc=0, tick=0)

@@ -30,7 +30,7 @@ from server.callpage import CallPage
 from server.identifiers import new_watch
 from server.link import Link, serve_unix
 from server.pictures import whole
-from server.replayer import sight
+from server.replayer import records, sight
 from server.replayer.chronicle import Chronicle
 from server.replayer.screening import BROKEN, Screening, look_as
 from server.replayer.travel import travel
@@ -93,7 +93,7 @@ class Replayer:
 
     def _on_message(self, link: Link[Any], message: messages.GatewayToReplayer) -> None:
         match message:
-            case messages.OpenStream():
+            case messages.OpenStream() | messages.ReadLog() | messages.ReadState():
                 task = asyncio.get_running_loop().create_task(self._answer(link, message))
                 self._opening[link, message.request] = task
                 task.add_done_callback(lambda _: self._opening.pop((link, message.request), None))
@@ -122,9 +122,14 @@ class Replayer:
             if not stream.links:
                 self._end(watch)
 
-    async def _answer(self, link: Link[Any], order: messages.OpenStream) -> None:
+    async def _answer(
+        self, link: Link[Any], order: messages.OpenStream | messages.ReadLog | messages.ReadState
+    ) -> None:
         try:
-            await self._open(link, order)
+            if isinstance(order, messages.OpenStream):
+                await self._open(link, order)
+            else:
+                link.send(messages.Answer(request=order.request, message=await self._read(order)))
         except sight.NotShown as refusal:
             link.send(messages.Answer(request=order.request, message=refusal.error))
         except BROKEN as error:
@@ -135,6 +140,31 @@ class Replayer:
             _log.exception("world %s cannot be shown, reference %s", order.world, reference, extra=about)
             failed = refusals.view_failed("the server failed", reference)
             link.send(messages.Answer(request=order.request, message=failed))
+
+    async def _read(self, order: messages.ReadLog | messages.ReadState) -> protocol.LogReply | protocol.StateReply:
+        """Raises `sight.NotShown`, or what ``eventlog``, ``replays`` and ``games`` raise."""
+        chronicle = await self._chronicle(order.world)
+        sight.judge_reading(
+            order, chronicle, sight.manifest_of(self._store, chronicle), fair_play=self._config.fair_play
+        )
+        if isinstance(order, messages.ReadLog):
+            return await records.log_page(self._data, order)
+        tick = chronicle.last_tick if order.tick is None else order.tick
+        if tick > chronicle.last_tick:
+            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, chronicle.last_tick, "tick"))
+        replaying = self._take_replay(order.world, tick)
+        try:
+            await self._travel(replaying, order.world, tick)
+            with self._calls.during(order.world, tick, "save"):
+                reply = records.state_reply(replaying, order.path)
+        except (asyncio.CancelledError, sight.NotShown):
+            self._give_back(replaying, order.world)
+            raise
+        except BaseException:
+            replaying.close()
+            raise
+        self._give_back(replaying, order.world)
+        return reply
 
     # --- streams -------------------------------------------------------------------------------------
 
@@ -248,7 +278,7 @@ class Replayer:
             chronicle = self._chronicles[world] = Chronicle(self._data, world)
         self._chronicles.move_to_end(world)
         try:
-            await chronicle.refresh()
+            await chronicle.refresh(now=True)
         except BaseException:
             self._chronicles.pop(world, None)
             raise

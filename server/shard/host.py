@@ -235,6 +235,17 @@ class WorldHost:
             return
         self.course.apply_now([PendingClock(asker, self._manifest.clock)])
 
+    def stop(self, link: Link[Any], message: messages.StopWorld) -> None:
+        """End the world for its owner, or for a developer."""
+        asker = Asker(link, message.request)
+        if not message.by_developer and message.agent != self._genesis.owner:
+            self._desk.refuse(asker, replies.not_yours_to_stop(self.id, self._genesis.owner))
+        elif self.course.why_paused is not None:
+            self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
+        else:
+            self.course.close("stopped")
+            self._desk.answer(asker, protocol.Stopped(world=self.id, tick=self.world.tick))
+
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
         if agent != self._genesis.owner and not self._nobody_s_and_plays(agent):

@@ -241,7 +241,7 @@ def not_started(world: str, players: int, min_players: int) -> protocol.Error:
     return protocol.Error(
         code="not_started",
         message=f"world {world} has {players} of the {min_players} players it waits for",
-        hint="send it again after retry_after_ms, or once `started` has come",
+        hint="send it again after retry_after_ms, or once started has come",
         retry_after_ms=1000,
     )
 
@@ -297,6 +297,16 @@ def not_owner(world: str, owner: str | None, *, manual: bool) -> protocol.Error:
         code="not_owner",
         message=f"world {world} belongs to {owner}" if owner else f"world {world} belongs to nobody: it runs by itself",
         hint='a world of your own that you can step is made by create with "clock":"manual"',
+        path="world",
+    )
+
+
+def not_yours_to_stop(world: str, owner: str | None) -> protocol.Error:
+    """Only its owner ends a world, or a developer."""
+    return protocol.Error(
+        code="not_owner",
+        message=f"world {world} belongs to {owner or 'nobody'}",
+        hint="leave gives your seat back; a developer may stop any world",
         path="world",
     )
 

@@ -229,6 +229,8 @@ class Shard:
                     host.step(link, message)
                 case messages.PlayWorld():
                     host.play(link, message)
+                case messages.StopWorld():
+                    host.stop(link, message)
 
     def _observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
         host = self._host_or_refuse(link, message.request, message.world)

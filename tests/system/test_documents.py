@@ -85,7 +85,7 @@ async def test_the_protocol_for_machines_is_the_one_that_is_published(server: Ru
     for message in messages():
         schema = json.loads((await fetch(server, f"/schema/{message.__name__}.json"))[1])
         own = schema["$defs"][message.__name__]
-        assert set(own["properties"]) == {"type", *message.__struct_fields__}
+        assert set(own["properties"]) == {"type", *message.__struct_encode_fields__}
 
 
 async def test_no_message_has_the_name_of_a_game() -> None:

@@ -14,7 +14,10 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.system.conftest import Connect, ServerFactory
+from tests.system.edge_client import edge_client
 from tests.system.harness import RunningServer, eventually
+from tests.system.screen import Screen
+from tests.system.test_replays_on_screen import played
 from tests.system.test_tokens import tokens
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "metrics.md"
@@ -81,6 +84,21 @@ async def test_what_was_done_is_counted_and_a_death_takes_nothing_back(
     assert after["worldline_inputs_total", (("outcome", "applied"),)] == 4
     lower = {key: (value, after[key]) for key, value in counters(before).items() if after[key] < value}
     assert lower == {}
+
+
+async def test_a_replayer_is_one_of_the_processes(server: RunningServer, connect_agent: Connect) -> None:
+    ada = await connect_agent(server.url, "ada")
+    world, _ = await played(ada)
+    assert {dict(labels)["process"] for (name, labels) in await samples(server) if "process_resident" in name} == {
+        "supervisor",
+        "gateway-00",
+        "shard-00",
+    }
+    async with edge_client(server.url) as client:
+        await Screen(client).open(world)
+        used = await samples(server)
+    assert used["worldline_process_resident_bytes", (("process", "replayer-00"),)] > 1024**2
+    assert used["worldline_process_cpu_seconds_total", (("process", "replayer-00"),)] > 0
 
 
 async def test_only_developers_may_see_them(serve: ServerFactory) -> None:

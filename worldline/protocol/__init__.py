@@ -26,10 +26,12 @@ from worldline.protocol.base import (
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
     MAX_OBSERVE_HZ,
+    MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_SPEED,
     MAX_STEP_TICKS,
@@ -93,6 +95,7 @@ from worldline.protocol.replies import (
     SeatedPlayer,
     Spectate,
     Stepped,
+    Stopped,
     Subscribed,
     Welcome,
     WorldsReply,
@@ -112,19 +115,24 @@ from worldline.protocol.requests import (
     Join,
     Leaderboard,
     Leave,
+    Log,
     Observe,
     Ping,
     Play,
     Rules,
+    State,
     Step,
+    Stop,
     Subscribe,
     Watch,
     Worlds,
 )
 from worldline.protocol.watching import (
     Frame,
+    LogReply,
     Mark,
     Scene,
+    StateReply,
     Static,
     WatchedEvent,
     WatchedInput,
@@ -145,8 +153,11 @@ ServerMessage = (
     | Left
     | Stepped
     | Playing
+    | Stopped
     | LeaderboardReply
     | Watching
+    | LogReply
+    | StateReply
     | Static
     | Frame
     | Pong
@@ -173,9 +184,12 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Leave: Left,
     Step: Stepped,
     Play: Playing,
+    Stop: Stopped,
     Leaderboard: LeaderboardReply,
     Watch: Watching,
     Control: Watching,
+    Log: LogReply,
+    State: StateReply,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
@@ -210,10 +224,12 @@ __all__ = [
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
+    "MAX_LOG_RECORDS",
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
     "MAX_OBSERVE_HZ",
+    "MAX_PATH_LENGTH",
     "MAX_SEATS",
     "MAX_SPEED",
     "MAX_STEP_TICKS",
@@ -256,6 +272,8 @@ __all__ = [
     "Leave",
     "Left",
     "Limits",
+    "Log",
+    "LogReply",
     "LostPlayer",
     "Mark",
     "Name",
@@ -284,9 +302,13 @@ __all__ = [
     "ServerMessage",
     "Spectate",
     "Started",
+    "State",
+    "StateReply",
     "Static",
     "Step",
     "Stepped",
+    "Stop",
+    "Stopped",
     "Subscribe",
     "Subscribed",
     "Until",

@@ -58,7 +58,7 @@ ERROR_CODES: Final[dict[str, ErrorCode]] = {
         ("player", "seats_per_agent", "driven"),
     ),
     "not_joined": ErrorCode("not_possible", "you have no seat in this world"),
-    "not_owner": ErrorCode("not_possible", "only the agent that made the world may say when it ticks"),
+    "not_owner": ErrorCode("not_possible", "only the agent that made the world may say when it ticks, or end it"),
     "not_your_turn": ErrorCode(
         "not_possible", "the next tick does not wait for an input of yours; you may be out", ("waiting_for",)
     ),

@@ -35,6 +35,8 @@ from worldline.protocol import (
     Leave,
     Left,
     Limits,
+    Log,
+    LogReply,
     LostPlayer,
     Mark,
     Notice,
@@ -56,9 +58,13 @@ from worldline.protocol import (
     Scene,
     Spectate,
     Started,
+    State,
+    StateReply,
     Static,
     Step,
     Stepped,
+    Stop,
+    Stopped,
     Subscribe,
     Subscribed,
     Watch,
@@ -135,6 +141,9 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Leave(id=6, world=_WORLD),
     Step(id=7, world=_OWN_WORLD, ticks=60, at_tick=0),
     Play(id=8, world=_OWN_WORLD),
+    Stop(id=14, world=_OWN_WORLD),
+    Log(id=12, world=_WORLD, from_tick=1800, kinds=["input"], player="p_3"),
+    State(id=13, world=_WORLD, tick=1842, path="players.p_3"),
     Watch(id=10, world=_WORLD, hz=5),
     Watch(id=10, world=_WORLD, from_tick=0, speed=8, as_player="p_3"),
     Control(id=11, watch=_STREAM, action="seek", tick=1800),
@@ -294,6 +303,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
     Left(re=6, world=_WORLD, player="p_3"),
     Stepped(re=7, world=_OWN_WORLD, tick=60),
     Playing(re=8, world=_OWN_WORLD, tick=60),
+    Stopped(re=14, world=_OWN_WORLD, tick=60),
     LeaderboardReply(
         re=12,
         entries=[
@@ -302,6 +312,32 @@ REPLIES: Final[tuple[Reply, ...]] = (
         ],
         next="2",
     ),
+    LogReply(
+        re=12,
+        records=[
+            {
+                "record": "tick",
+                "tick": 1845,
+                "ran": True,
+                "time_ms": 1795400030750,
+                "entries": [
+                    {
+                        "kind": "input",
+                        "player": "p_3",
+                        "seq": 2,
+                        "name": "move",
+                        "args": {"to": "home"},
+                        "note": "the wave is near",
+                        "received_ms": 1795400030741,
+                        "status": "applied",
+                    }
+                ],
+                "fingerprint": "2fd41c9d8e3b7a60",
+            }
+        ],
+        next=1902,
+    ),
+    StateReply(re=13, world=_WORLD, tick=1842, state={"seat": 3, "score": 8}, hash="0f6d1c35a2b94e77c0de55aa10b9f3e2"),
     Pong(re=9, server_time_ms=1795400061234),
     Watching(
         re=10,

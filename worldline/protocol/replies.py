@@ -236,6 +236,13 @@ class Playing(Reply, tag="playing", kw_only=True):
     tick: int
 
 
+class Stopped(Reply, tag="stopped", kw_only=True):
+    """The world has ended; ``tick`` was its last."""
+
+    world: str
+    tick: int
+
+
 class SeatedPlayer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One of several players that you have joined as."""
 

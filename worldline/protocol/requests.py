@@ -13,6 +13,8 @@ from worldline.protocol.base import (
     MAX_ACT_INPUTS,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
+    MAX_PATH_LENGTH,
     MAX_SEATS,
     MAX_STEP_TICKS,
     Format,
@@ -190,6 +192,12 @@ class Play(Request, tag="play", kw_only=True):
     world: Ident
 
 
+class Stop(Request, tag="stop", kw_only=True):
+    """End a world of yours for good, whoever plays in it; a developer may end any. Its log stays."""
+
+    world: Ident
+
+
 class Watch(Request, tag="watch", kw_only=True):
     """See a world as its spectators do: the scene, players, events and inputs; as it runs, or from ``from_tick`` on as
     it went, ``speed`` times as fast. ``as``: with the observations that this player was sent. ``hz``: at most so many
@@ -223,6 +231,25 @@ class Leaderboard(Request, tag="leaderboard", kw_only=True):
     next: Ident | None = None
 
 
+class Log(Request, tag="log", kw_only=True):
+    """What the log of a world holds, from ``from_tick`` on: of all, or of ``player``, or only these ``kinds`` of
+    records and entries. At most about ``limit`` records; the records of one tick are never parted."""
+
+    world: Ident
+    from_tick: Natural | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LOG_RECORDS)] | None = None
+    kinds: Annotated[list[Ident], msgspec.Meta(max_length=MAX_KINDS)] | None = None
+    player: Ident | None = None
+
+
+class State(Request, tag="state", kw_only=True):
+    """All that a world held after ``tick`` (else the last of its log), or what stands at ``path`` in it."""
+
+    world: Ident
+    tick: Natural | None = None
+    path: Annotated[str, msgspec.Meta(max_length=MAX_PATH_LENGTH)] | None = None
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
@@ -241,8 +268,11 @@ ClientMessage = (
     | Leave
     | Step
     | Play
+    | Stop
     | Watch
     | Control
+    | Log
+    | State
     | Leaderboard
     | Ping
 )
@@ -260,8 +290,11 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Leave,
     Step,
     Play,
+    Stop,
     Watch,
     Control,
+    Log,
+    State,
     Leaderboard,
     Ping,
 )

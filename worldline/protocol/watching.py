@@ -98,6 +98,24 @@ class Watching(Reply, tag="watching", kw_only=True):
     instead_of: str | None = None
 
 
+class LogReply(Reply, tag="log", kw_only=True):
+    """A page of a world's log: records as ``worldline log show --json`` writes them. ``next`` is the ``from_tick`` of
+    the page after it; absent at the end."""
+
+    records: list[Any]
+    next: int | None = None
+
+
+class StateReply(Reply, tag="state", kw_only=True):
+    """How the world stood after ``tick``: ``state`` is all of it, or what stands at the path. ``hash`` is that of the
+    whole; null where the world cannot be saved."""
+
+    world: str
+    tick: int
+    state: Any
+    hash: str | None
+
+
 class Static(Reply, tag="static", kw_only=True):
     """More static nodes of a stream: they were too many for one message. They come before its first frame."""
 

@@ -263,6 +263,10 @@ async def test_ready_means_that_worlds_can_be_played(tmp_path: Path) -> None:
         async with asyncio.timeout(WITHIN_S):
             while await ready() != (200, "ok"):
                 pass
+        # A process that replays logs, and is not there yet, keeps nobody from playing.
+        edge.control.send(messages.ReplayerUp(replayer=0, socket_path=str(tmp_path / "nowhere.sock")))
+        edge.gateway._backends.expect(-11)
+        assert await ready() == (200, "ok")
         edge.control.send(messages.ShardDown(shard=0, worlds=[]))
         async with asyncio.timeout(WITHIN_S):
             while await ready() != (503, "starting"):

@@ -54,9 +54,9 @@ async def later_tick(page: Page, tick: int) -> int:
     return await shown_tick(page)
 
 
-async def pixels(page: Page) -> bytes:
-    """What the picture of the world looks like now."""
-    return await page.locator("canvas.picture").screenshot()
+async def pixels(page: Page) -> str:
+    """What is drawn of the world now, every pixel of it."""
+    return str(await page.locator("canvas.picture").evaluate("canvas => canvas.toDataURL()"))
 
 
 @contextlib.asynccontextmanager
