@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from eventlog.store import Store
 from games.code import GameCode
+from games.runtime.world import World
 from replays.report import read_report
 from server import messages
 from server.checks import Checks
@@ -32,15 +34,15 @@ function game.tick(world, dt)
   {tick}
   world.state.sum = world.state.sum + world.random(9)
 end
-function game.inputs.add(world, player, args) world.state.sum = world.state.sum + 100 end
+function game.inputs.add(world, player, args) world.state.sum = world.state.sum + {added} end
 function game.observe(world, player) return {{ sum = world.state.sum }} end
 return game
 """
 TOML = '[inputs.add]\nhelp = "Add."\n'
 
 
-def small(tick: str = "") -> GameCode:
-    return code(MAIN.format(tick=tick), TOML)
+def small(tick: str = "", *, added: int = 100) -> GameCode:
+    return code(MAIN.format(tick=tick, added=added), TOML)
 
 
 class Watched:
@@ -102,21 +104,23 @@ def play(recording: Recording) -> None:
     recording.run(49)
 
 
-def doctor(data: Path, game: GameCode, old: bytes, new: bytes) -> None:
-    """Change the kept code of a game where it is, so that it is not what its digest says."""
-    path = data / "code" / game.digest / "main.lua"
-    content = path.read_bytes()
-    assert old in content
-    path.write_bytes(content.replace(old, new))
-
-
-async def recorded(data: Path, world: str = WORLD, game: GameCode | None = None) -> None:
-    """A world that has ended at tick 200, with a snapshot at tick 100."""
-    recording = Recording(data, game or small(), seed=3, settings={}, world=world)
+async def recorded(
+    data: Path, world: str = WORLD, *, kept: GameCode | None = None, played: GameCode | None = None, ends: bool = True
+) -> None:
+    """A world that has ended at tick 200, with a snapshot at tick 100. Its log says that it is of ``kept``."""
+    kept = kept or small()
+    recording = Recording(data, kept, seed=3, settings={}, world=world)
+    if played is not None:
+        Store.attach(data).put_code(played.digest, played.files)
+        recording.world = World.load(played, world_id=world, seed=3, settings={})
     play(recording)
     recording.checkpoint()
-    play(recording)
-    await recording.close()
+    if ends:
+        play(recording)
+    await recording.close(reason="test" if ends else None)
+
+
+HANGS = small("while true do end")
 
 
 async def test_a_world_is_checked_while_it_is_played_and_when_it_has_ended(
@@ -140,8 +144,7 @@ async def test_a_world_is_checked_while_it_is_played_and_when_it_has_ended(
 async def test_the_first_divergence_is_counted_told_and_reported(
     tmp_path: Path, watch: Callable[..., Watched], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await recorded(tmp_path)
-    doctor(tmp_path, small(), b"sum + 100", b"sum + 101")
+    await recorded(tmp_path, kept=small(added=101), played=small())
     watched = watch()
     watched.checks.held(WORLD)
     await watched.until("divergences_total", 1)
@@ -163,7 +166,7 @@ async def test_the_first_divergence_is_counted_told_and_reported(
     # After that it is let be, also when it comes back and ends; others are checked.
     watched.checks.held(WORLD)
     watched.checks.at_rest(WORLD)
-    await recorded(tmp_path, OTHER, small("world.state.other = true"))
+    await recorded(tmp_path, OTHER)
     watched.checks.held(OTHER)
     watched.checks.at_rest(OTHER)
     await watched.until("checked_ticks_total", 200)
@@ -174,9 +177,8 @@ async def test_the_first_divergence_is_counted_told_and_reported(
 async def test_a_checker_that_hangs_or_is_killed_costs_one_check(
     tmp_path: Path, watch: Callable[..., Watched], ends: str
 ) -> None:
-    await recorded(tmp_path)
-    doctor(tmp_path, small(), b"function game.tick(world, dt)", b"function game.tick(world, dt) while true do end")
-    await recorded(tmp_path, OTHER, small("world.state.other = true"))
+    await recorded(tmp_path, kept=HANGS, played=small())
+    await recorded(tmp_path, OTHER)
     watched = watch(tick_timeout_ms=100 if ends == "hangs" else 60_000)
     for world in (WORLD, OTHER):
         watched.checks.held(world)
@@ -208,8 +210,7 @@ async def test_what_cannot_be_checked_is_counted_and_let_be(tmp_path: Path, watc
 async def test_the_checker_gives_way_to_everybody_and_goes_when_there_is_nothing_to_do(
     tmp_path: Path, watch: Callable[..., Watched]
 ) -> None:
-    await recorded(tmp_path)
-    doctor(tmp_path, small(), b"function game.tick(world, dt)", b"function game.tick(world, dt) while true do end")
+    await recorded(tmp_path, kept=HANGS, played=small())
     watched = watch(check_priority="idle")
     watched.checks.held(WORLD)
     pid = await watched.until_checking()
