@@ -50,6 +50,17 @@ def plan(
             return _leaderboard(request, catalogue)
         case protocol.Create():
             return _create(request, session.agent, session.role, catalogue)
+        case protocol.Fork():
+            fork = messages.AskFork(
+                request=UNNUMBERED,
+                agent=session.agent,
+                role=session.role,
+                world=request.world,
+                tick=request.tick,
+                private=request.private,
+                key=request.key,
+            )
+            return Ask(SUPERVISOR, fork, request.world)
         case protocol.Join():
             return _join(request, session.agent, catalogue, secret)
         case protocol.Act() if request.inputs or request.step is None:
@@ -107,10 +118,13 @@ def join_world(request: protocol.Join, session: Session, placed: messages.Placed
     return Ask(placed.shard, question, placed.world, placed.game)
 
 
-def created(request: protocol.Request, world: str, secret: bytes) -> protocol.Created:
-    """The answer to a create: a private world comes with the code that others need."""
-    private = isinstance(request, protocol.Create) and request.private
-    return protocol.Created(world=world, join_code=joincode.join_code(world, secret) if private else None)
+def created(request: protocol.Request, world: str, secret: bytes) -> protocol.Created | protocol.Forked:
+    """The answer to a create or a fork: a private world comes with the code that others need."""
+    private = isinstance(request, protocol.Create | protocol.Fork) and request.private
+    code = joincode.join_code(world, secret) if private else None
+    if isinstance(request, protocol.Fork):
+        return protocol.Forked(world=world, join_code=code)
+    return protocol.Created(world=world, join_code=code)
 
 
 def world_found(found: messages.WorldFound, asked: str, session: Session, re: int) -> protocol.Error:

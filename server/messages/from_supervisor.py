@@ -124,6 +124,20 @@ class WorldDiverged(Message, tag="world_diverged"):
     message: str
 
 
+class MakeFork(Message, tag="make_fork"):
+    """To a replayer: put a fork of ``world`` into the data folder, as ``fork``. Answered by `ForkMade`."""
+
+    request: int
+    fork: str
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    shown_tick: int
+    """Up to which tick the world has been shown, which its log may not reach yet."""
+    private: bool
+
+
 class ReplayerUp(Message, tag="replayer_up"):
     """To gateways: connect to this replayer."""
 
@@ -324,6 +338,7 @@ FromSupervisor = (
     | ConfigureChecker
     | CheckWorld
     | WorldDiverged
+    | MakeFork
     | ReplayerUp
     | ReplayerDown
     | ShardUp

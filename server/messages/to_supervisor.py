@@ -298,6 +298,27 @@ class ShardStatistics(Message, tag="shard_statistics"):
     """Inputs, joins and leaves that wait for a tick."""
 
 
+class AskFork(Message, tag="ask_fork"):
+    """Make a fork of ``world`` after ``tick`` that belongs to this agent. Answered by `WorldMade` or `Refused`."""
+
+    request: int
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    private: bool = False
+    key: str | None = None
+
+
+class ForkMade(Message, tag="fork_made"):
+    """From a replayer: the fork is in the data folder; or why not."""
+
+    request: int
+    game: str = ""
+    digest: str = ""
+    error: protocol.Error | None = None
+
+
 class AskReplayer(Message, tag="ask_replayer"):
     """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
     `ReplayerDown` if it cannot run. ``gone``: where one listened that this gateway has lost."""
@@ -391,6 +412,8 @@ ToSupervisor = (
     | ShardStatistics
     | GatewayStatistics
     | WorldSpectators
+    | AskFork
+    | ForkMade
     | AskReplayer
     | ReplayerReady
     | WorldChecked

@@ -58,7 +58,11 @@ def judge(order: messages.OpenStream, chronicle: Chronicle, manifest: Manifest, 
 
 
 def judge_reading(
-    order: messages.ReadLog | messages.ReadState, chronicle: Chronicle, manifest: Manifest, *, fair_play: bool
+    order: messages.ReadLog | messages.ReadState | messages.MakeFork,
+    chronicle: Chronicle,
+    manifest: Manifest,
+    *,
+    fair_play: bool,
 ) -> None:
     """May it read what the world's log holds? Raises `NotShown`."""
     match verdict("records", order.agent, order.role, chronicle, manifest, fair_play=fair_play):
@@ -85,6 +89,13 @@ def tick_out_of_range(world: str, tick: int, last_tick: int, path: str | None = 
         hint=f"take a tick from 0 to {refusals.quoted(last_tick)}",
         path=path,
         data={"first_tick": 0, "last_tick": last_tick},
+    )
+
+
+def cannot_fork(error: Exception) -> protocol.Error:
+    """There is nothing to play on from."""
+    return protocol.Error(
+        code="invalid_args", message=str(error).partition(" → ")[0], hint="take another tick", path="tick"
     )
 
 
