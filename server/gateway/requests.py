@@ -210,7 +210,7 @@ def _leaderboard(request: protocol.Leaderboard, catalogue: Catalogue) -> Ask:
     after = request.next or "0"
     if not (after.isascii() and after.isdecimal()):
         raise refusals.invalid(
-            "next", f"{after!r} is not the next of an earlier page", "leave it out for the first page", re=request.id
+            "next", f"{after!r} is not the next of an earlier page: leave it out for the first", None, re=request.id
         )
     limit = request.limit or STANDINGS_PER_PAGE
     question = messages.AskLeaderboard(request=UNNUMBERED, game=request.game, limit=limit, after=int(after))
@@ -256,7 +256,7 @@ def _wait(request: protocol.Observe) -> messages.Wait | None:
     """What the observation waits for; None if it is wanted now. Raises `Refused`."""
     if request.kinds is not None and request.until != "event":
         raise refusals.invalid(
-            "kinds", "kinds says which events to wait for", "send it with until = event", re=request.id
+            "until", "kinds says which events to wait for: it goes with until = event", "event", re=request.id
         )
     if request.until is None and request.after_tick is None and request.wait_ms is None:
         return None
