@@ -74,20 +74,7 @@ def plan(
         case protocol.Input():
             return _input(request, session, catalogue)
         case protocol.Observe():
-            seat = session.pick(request.world, request.player, request.id)
-            if seat is None:
-                return _no_seat(request.world)
-            since = seat.cursor if request.since is None else request.since
-            observe = messages.ObservePlayer(
-                request=UNNUMBERED,
-                world=seat.world,
-                player=seat.player,
-                since=since,
-                named=request.since is not None,
-                format=request.format,
-                wait=_wait(request),
-            )
-            return Ask(seat.shard, observe, seat.world, seat.game)
+            return _observe(request, session)
         case protocol.Subscribe():
             return _subscribe(request, session)
         case protocol.Leave():
@@ -210,7 +197,7 @@ def _leaderboard(request: protocol.Leaderboard, catalogue: Catalogue) -> Ask:
     after = request.next or "0"
     if not (after.isascii() and after.isdecimal()):
         raise refusals.invalid(
-            "next", f"{after!r} is not the next of an earlier page", "leave it out for the first page", re=request.id
+            "next", f"{after!r} is not the next of an earlier page: leave it out for the first", None, re=request.id
         )
     limit = request.limit or STANDINGS_PER_PAGE
     question = messages.AskLeaderboard(request=UNNUMBERED, game=request.game, limit=limit, after=int(after))
@@ -256,7 +243,7 @@ def _wait(request: protocol.Observe) -> messages.Wait | None:
     """What the observation waits for; None if it is wanted now. Raises `Refused`."""
     if request.kinds is not None and request.until != "event":
         raise refusals.invalid(
-            "kinds", "kinds says which events to wait for", "send it with until = event", re=request.id
+            "until", "kinds says which events to wait for: it goes with until = event", "event", re=request.id
         )
     if request.until is None and request.after_tick is None and request.wait_ms is None:
         return None
@@ -329,6 +316,22 @@ def _act_question(request: protocol.Act, session: Session, inputs: list[messages
         at_tick=request.at_tick,
         wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
     )
+
+
+def _observe(request: protocol.Observe, session: Session) -> Ask:
+    seat = session.pick(request.world, request.player, request.id)
+    if seat is None:
+        return _no_seat(request.world)
+    question = messages.ObservePlayer(
+        request=UNNUMBERED,
+        world=seat.world,
+        player=seat.player,
+        since=seat.cursor if request.since is None else request.since,
+        named=request.since is not None,
+        format=request.format,
+        wait=_wait(request),
+    )
+    return Ask(seat.shard, question, seat.world, seat.game)
 
 
 def _subscribe(request: protocol.Subscribe, session: Session) -> Ask:
