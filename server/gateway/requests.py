@@ -74,20 +74,7 @@ def plan(
         case protocol.Input():
             return _input(request, session, catalogue)
         case protocol.Observe():
-            seat = session.pick(request.world, request.player, request.id)
-            if seat is None:
-                return _no_seat(request.world)
-            since = seat.cursor if request.since is None else request.since
-            observe = messages.ObservePlayer(
-                request=UNNUMBERED,
-                world=seat.world,
-                player=seat.player,
-                since=since,
-                named=request.since is not None,
-                format=request.format,
-                wait=_wait(request),
-            )
-            return Ask(seat.shard, observe, seat.world, seat.game)
+            return _observe(request, session)
         case protocol.Subscribe():
             return _subscribe(request, session)
         case protocol.Leave():
@@ -329,6 +316,22 @@ def _act_question(request: protocol.Act, session: Session, inputs: list[messages
         at_tick=request.at_tick,
         wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
     )
+
+
+def _observe(request: protocol.Observe, session: Session) -> Ask:
+    seat = session.pick(request.world, request.player, request.id)
+    if seat is None:
+        return _no_seat(request.world)
+    question = messages.ObservePlayer(
+        request=UNNUMBERED,
+        world=seat.world,
+        player=seat.player,
+        since=seat.cursor if request.since is None else request.since,
+        named=request.since is not None,
+        format=request.format,
+        wait=_wait(request),
+    )
+    return Ask(seat.shard, question, seat.world, seat.game)
 
 
 def _subscribe(request: protocol.Subscribe, session: Session) -> Ask:

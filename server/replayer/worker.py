@@ -118,7 +118,7 @@ class Replayer:
         except sight.NotShown as refusal:
             answer(messages.ForkMade(request=order.request, error=refusal.error))
         except TickOutOfRange as error:
-            refused = sight.tick_out_of_range(order.world, order.tick, error.last_tick)
+            refused = sight.tick_out_of_range(order.world, order.tick, error.last_tick, "tick")
             answer(messages.ForkMade(request=order.request, error=refused))
         except CannotFork as error:
             answer(messages.ForkMade(request=order.request, error=sight.cannot_fork(error)))
