@@ -90,6 +90,8 @@ class Execution:
         self.strict = strict
         self.left_out: list[LeftOut] = []
         """What did not fit, if it was not strict."""
+        self.fitted: list[tuple[int, AnyEntry]] = []
+        """Which entries of the last tick record fitted, by their places in it, if it was not strict."""
         self.parted_tick: int | None = None
         """That of the first record that differed, if it was not strict."""
         self.left: dict[str, LastScore] = {}
@@ -253,6 +255,11 @@ class Execution:
             )
         self._claims.came_true(record.tick)
 
+    def found_hash(self, tick: int) -> bytes | None:
+        """The hash of the last state after ``tick``, which a checkpoint speaks of; None if it was not passed."""
+        found = self._claims.found(tick)
+        return found[-1] if found else None
+
     def claimed_state(self, tick: int) -> bytes | None:
         """The snapshot of the state after ``tick``, of which a checkpoint has not been found to be true."""
         return self._claims.state(tick)
@@ -320,7 +327,8 @@ class Execution:
         """Those entries that fit the world as it is, with the seqs that come next in it; notes the others."""
         fitting: list[AnyEntry] = []
         given: Counter[str] = Counter()
-        for entry in entries:
+        self.fitted = []
+        for place, entry in enumerate(entries):
             renumbered = entry
             if isinstance(entry, Input) and entry.player in self.world.players:
                 seq = self.world.players[entry.player].next_seq + given[entry.player]
@@ -328,6 +336,7 @@ class Execution:
             why = self._misfit([*fitting, renumbered])
             if why is None:
                 fitting.append(renumbered)
+                self.fitted.append((place, renumbered))
                 if isinstance(entry, Input):
                     given[entry.player] += 1
             else:

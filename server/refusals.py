@@ -178,7 +178,7 @@ def no_bot(game: str) -> protocol.Error:
     return protocol.Error(
         code="invalid_args",
         message=f"the game {game} has no bot.py, so no bots can play in its worlds",
-        hint="leave bots out, or choose a game that has one",
+        hint=f"choose a game that has one, or leave bots out: {quoted(None)}",
         path="bots",
     )
 
@@ -188,7 +188,7 @@ def bots_beyond_seats(game: str, bots: int, max_players: int) -> protocol.Error:
     return protocol.Error(
         code="invalid_args",
         message=f"bots must be from 1 to {max_players}, the seats of a world of {game}, got {bots}",
-        hint=f"send bots = {max_players} or less",
+        hint=f"at most {quoted(max_players)} find a seat",
         path="bots",
     )
 
@@ -198,7 +198,7 @@ def no_bots_for_you() -> protocol.Error:
     return protocol.Error(
         code="forbidden",
         message="only developers may have bots play in their worlds here",
-        hint="leave bots out, or say hello with a developer's token",
+        hint=f"say hello with a developer's token, or leave bots out: {quoted(None)}",
         path="bots",
         data={"needs_role": "developer"},
     )
@@ -209,7 +209,7 @@ def no_bots_with_tls() -> protocol.Error:
     return protocol.Error(
         code="invalid_args",
         message="a server that speaks TLS itself runs no bots",
-        hint="leave bots out, or run it behind a proxy that speaks TLS",
+        hint=f"leave bots out: {quoted(None)}; its operator may run it behind a proxy that speaks TLS",
         path="bots",
     )
 
@@ -261,7 +261,7 @@ def world_paused(world: str, reason: str) -> protocol.Error:
     return protocol.Error(
         code="world_paused",
         message=f"world {world} stands still: {reason}",
-        hint="send the same request again after retry_after_ms, or once the notice `world_resumed` has come; "
+        hint="send the same request again after retry_after_ms, or once the notice world_resumed has come; "
         "observe works meanwhile",
         path="world",
         retry_after_ms=PAUSED_RETRY_MS,
@@ -285,9 +285,7 @@ def live_world(world: str, *, had_seat: bool) -> protocol.Error:
         code="live_world",
         message=f"world {world} still runs"
         + (", and you have a seat in it or had one" if had_seat else ", and its game is not shown before the end"),
-        hint="observe what your own player sees, or watch the world when it has ended"
-        if had_seat
-        else "watch it when it has ended",
+        hint=f"wait for its end; meanwhile see which have ended: {quoted(protocol.Worlds(id=1, status='finished'))}",
         path="world",
     )
 
@@ -308,7 +306,7 @@ def not_as_player(world: str) -> protocol.Error:
     return protocol.Error(
         code="live_world",
         message=f"world {world} still runs, and what its players were sent is theirs until it has ended",
-        hint="watch it without `as`, or when it has ended",
+        hint=f"wait for its end, or leave it out: {quoted(None)}",
         path="as",
     )
 

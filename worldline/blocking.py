@@ -28,6 +28,7 @@ from typing import Any, Final, TypeVar
 
 import worldline.client
 import worldline.player
+import worldline.screen
 from worldline import protocol
 from worldline.acting import Action
 from worldline.client import GIVE_UP_AFTER_S
@@ -280,6 +281,36 @@ class Client:
         """Who has played ``game`` best, best first: at most ``limit`` agents."""
         return self._background.run(self._client.leaderboard(game, limit=limit))
 
+    def watch(
+        self,
+        world: str,
+        *,
+        from_tick: int | None = None,
+        as_player: str | None = None,
+        hz: float | None = None,
+        speed: float | None = None,
+    ) -> Screen:
+        """Watch a world as its spectators see it. See `worldline.Client.watch`."""
+        watching = self._client.watch(world, from_tick=from_tick, as_player=as_player, hz=hz, speed=speed)
+        return Screen(self._background.run(watching), self._background)
+
+    def log(
+        self,
+        world: str,
+        *,
+        from_tick: int = 0,
+        kinds: Collection[str] | None = None,
+        player: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """The records of a world's log. See `worldline.Client.log`."""
+        records = self._client.log(world, from_tick=from_tick, kinds=kinds, player=player)
+        while (record := self._background.run(_next(records))) is not None:
+            yield record
+
+    def state(self, world: str, *, tick: int | None = None, path: str | None = None) -> protocol.StateReply:
+        """How a world stood. See `worldline.Client.state`."""
+        return self._background.run(self._client.state(world, tick=tick, path=path))
+
     def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
         return self._background.run(self._client.ping())
@@ -412,6 +443,98 @@ class Player:
     def think(self) -> None:
         """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
         self._background.run(self._player.think())
+
+
+class Screen:
+    """A world that you watch; made by `Client.watch`. See `worldline.Screen`."""
+
+    def __init__(self, screen: worldline.screen.Screen, background: _Background) -> None:
+        self._screen = screen
+        self._background = background
+
+    @property
+    def world(self) -> str:
+        """Which world."""
+        return self._screen.world
+
+    @property
+    def watching(self) -> protocol.Watching:
+        """The server's latest answer."""
+        return self._screen.watching
+
+    @property
+    def nodes(self) -> dict[Any, dict[str, Any]]:
+        """The nodes of the scene at ``tick``, by id."""
+        return self._screen.nodes
+
+    @property
+    def players(self) -> list[protocol.WatchedPlayer]:
+        """Who plays."""
+        return self._screen.players
+
+    @property
+    def observation(self) -> protocol.Observation | None:
+        """What the player whom you watch as had been sent."""
+        return self._screen.observation
+
+    @property
+    def tick(self) -> int:
+        """Where this is."""
+        return self._screen.tick
+
+    @property
+    def last_tick(self) -> int:
+        """Up to where it could be."""
+        return self._screen.last_tick
+
+    @property
+    def live(self) -> bool:
+        """Whether it shows the world as it runs."""
+        return self._screen.live
+
+    @property
+    def playing(self) -> bool:
+        """Whether it goes on by itself."""
+        return self._screen.playing
+
+    @property
+    def ended(self) -> str | None:
+        """None while it goes on, else why it does not."""
+        return self._screen.ended
+
+    def frames(self) -> Iterator[protocol.Frame]:
+        """The frames as they come. See `worldline.Screen.frames`."""
+        frames = self._screen.frames()
+        while (frame := self._background.run(_next(frames))) is not None:
+            yield frame
+
+    def play(self) -> None:
+        """Go on."""
+        self._background.run(self._screen.play())
+
+    def pause(self) -> None:
+        """Stand still; the world itself is not stopped."""
+        self._background.run(self._screen.pause())
+
+    def seek(self, tick: int) -> None:
+        """Go to ``tick``, and stand there."""
+        self._background.run(self._screen.seek(tick))
+
+    def speed(self, factor: float) -> None:
+        """Go so many times as fast from here on: 0.25 to 64."""
+        self._background.run(self._screen.speed(factor))
+
+    def go_live(self) -> None:
+        """Show the world as it runs; of one that has ended, its end."""
+        self._background.run(self._screen.go_live())
+
+    def view(self, player: str | None) -> None:
+        """With the observations that this player was sent; None: of nobody."""
+        self._background.run(self._screen.view(player))
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._background.run(self._screen.stop())
 
 
 async def _enter(context: AbstractAsyncContextManager[worldline.client.Client]) -> worldline.client.Client:

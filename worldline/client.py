@@ -22,7 +22,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 from worldline import acting, protocol
@@ -30,6 +30,7 @@ from worldline.acting import Action
 from worldline.conversation import Conversation
 from worldline.errors import InvalidRequest, NotPossible, TryLater
 from worldline.player import Player, retrieve
+from worldline.screen import Screen, Screens
 
 DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
 
@@ -104,6 +105,7 @@ class Client:
         self.patient = patient
         self.notices: deque[protocol.Notice] = deque(maxlen=KEPT_NOTICES)
         self.players: dict[tuple[str, str], Player] = {}
+        self._screens = Screens()
         self._conversation = Conversation(
             url,
             hello,
@@ -329,6 +331,54 @@ class Client:
                 break
         return found
 
+    async def watch(
+        self,
+        world: str,
+        *,
+        from_tick: int | None = None,
+        as_player: str | None = None,
+        hz: float | None = None,
+        speed: float | None = None,
+    ) -> Screen:
+        """Watch a world as its spectators see it: one that runs as it runs, or from ``from_tick`` on as it went; one
+        that has ended from its beginning, or from there on.
+
+        ``as_player``: with the observations that this player was sent. ``hz``: frames a second at most (10 if you do
+        not say). ``speed``: 0.25 to 64, for what has been. A connection that breaks is a gap in the frames, no more.
+        """
+        screen = Screen(self, world, hz)
+        await screen._open(from_tick, as_player, speed)
+        return screen
+
+    async def log(
+        self,
+        world: str,
+        *,
+        from_tick: int = 0,
+        kinds: Collection[str] | None = None,
+        player: str | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The records of a world's log, from ``from_tick`` on; of these ``kinds`` of records and entries, and of one
+        ``player``, if you say so. Further pages are asked for as you go."""
+        after: int | None = from_tick
+        while after is not None:
+            request = protocol.Log(
+                id=self._next_id(),
+                world=world,
+                from_tick=after,
+                kinds=None if kinds is None else list(kinds),
+                player=player,
+            )
+            page = await self._ask(request, protocol.LogReply)
+            for record in page.records:
+                yield record
+            after = page.next
+
+    async def state(self, world: str, *, tick: int | None = None, path: str | None = None) -> protocol.StateReply:
+        """How a world stood after ``tick`` (else at the end of its log): all of it, or what stands at ``path``."""
+        request = protocol.State(id=self._next_id(), world=world, tick=tick, path=path)
+        return await self._ask(request, protocol.StateReply)
+
     async def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
         return (await self._ask(protocol.Ping(id=self._next_id()), protocol.Pong)).server_time_ms
@@ -369,6 +419,7 @@ class Client:
             else:
                 player._end(lost.get(key, "gone" if welcome.resumed else "session_lost"))
                 self._conversation.settle(lambda request, player=player: _settled(request, player))  # type: ignore[misc]
+        self._screens.connected_again()
 
     def _replied(self, request: protocol.Request, reply: protocol.ServerMessage) -> None:
         """Let the player know which events have arrived, in the order in which they do."""
@@ -377,8 +428,11 @@ class Client:
             if player is not None:
                 named = isinstance(request, protocol.Observe) and request.since is not None
                 player._hear(observation, named=named)
+        if isinstance(reply, protocol.Watching):
+            self._screens.replied(request, reply)
 
     def _pushed(self, message: protocol.ServerMessage) -> None:
+        self._screens.pushed(message)
         if isinstance(message, protocol.Notice):
             self.notices.append(message)
         if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):

@@ -100,12 +100,13 @@ def _leave_out_told(seen: protocol.Observation, now: memory.Remembered) -> None:
 async def _seat(
     client: worldline.Client, asked: Asked, now: memory.Remembered, notice: Callable[[str], None], *, before: bool
 ) -> worldline.Player:
-    """The seat of the calls before, else another."""
+    """The seat of the calls before, else another. One in another world than is asked for is kept, too."""
     for player in client.players.values():
         wanted = asked.world in (None, player.world)
         if wanted and player.game == asked.game and player.closed is None:
             return player
-    if now.world is not None:
+    last = client.players.get((now.world or "", now.player or ""))
+    if now.world is not None and (last is None or last.closed is not None):
         lost = [each for each in client.welcome.lost if (each.world, each.player) == (now.world, now.player)]
         why = f"{lost[0].reason} at tick {lost[0].tick}" if lost else "it is no longer there"
         notice(f"your seat in world {now.world} is gone: {why}")

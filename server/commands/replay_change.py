@@ -24,7 +24,7 @@ from server.commands.output import (
     print_line,
     print_table,
 )
-from server.commands.replay_look import print_differences, steps_of, value_text
+from server.commands.replay_look import print_differences, score_text, steps_of, value_text
 
 if TYPE_CHECKING:
     from games.code import GameCode
@@ -217,7 +217,7 @@ def _no_tick(tick: int | None) -> None:
 
 
 def _print_rerun(found: Rerun, how: str) -> None:
-    print_table(SCORES, ((each.player, each.name, _score(each.was), _score(each.now)) for each in found.scores))
+    print_table(SCORES, ((each.player, each.name, score_text(each.was), score_text(each.now)) for each in found.scores))
     print_line(f"as it was recorded: tick {found.tick_was}{_result(found.result_was)}")
     print_line(f"{how}: tick {found.tick_now}{_result(found.result_now)}")
     if found.broke is not None:
@@ -260,10 +260,6 @@ def _print_bisected(found: Bisected, folder: Path) -> int:
         f"{folder} gives another world from tick {at} on",
         f"look at it with `worldline replay run {found.world} --code {folder}`",
     )
-
-
-def _score(score: float | None) -> str:
-    return "-" if score is None else f"{score:g}"
 
 
 def _result(result: Any) -> str:

@@ -137,6 +137,11 @@ def value_text(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def score_text(score: float | None) -> str:
+    """A score; a dash where there is none."""
+    return NOTHING if score is None else f"{score:g}"
+
+
 def _style(row: Any) -> tuple[str, str, str]:
     """Green is what is only on the right, red what is only on the left, yellow what is another."""
     _, left, right = row

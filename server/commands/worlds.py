@@ -145,7 +145,7 @@ def _refuse_unfinished(chosen: Sequence[WorldInfo]) -> None:
     if unfinished:
         raise CommandError(
             f"{', '.join(unfinished)} {'has' if len(unfinished) == 1 else 'have'} not ended; nothing was removed",
-            "leave out what has not ended, or start a server on the folder and let it end",
+            "leave out what has not ended, or end it with `worldline worlds stop` while a server has the folder",
         )
 
 

@@ -233,8 +233,9 @@ def _missing(
     examples: MakeExamples,
     at: str,
 ) -> refusals.Refused:
-    message = f"{at.rstrip('.') or kind.__struct_config__.tag} needs {name}: {_wanted(kind, name)[0]}"
-    return _mend(kind, name, message, fields, number, examples, None, at)
+    wanted, valid = _wanted(kind, name)
+    message = f"{at.rstrip('.') or kind.__struct_config__.tag} needs {name}: {wanted}"
+    return _mend(kind, name, message, fields, number, examples, valid, at)
 
 
 def _wrong(

@@ -103,7 +103,8 @@ def invalid(path: str, message: str, example: Any, *, re: int | None = None, val
 
 def unknown_watch(watch: str, mine: list[str], re: int) -> Refused:
     """This client watches no such stream; ``mine`` are those that it does."""
-    hint = "watch a world first" if not mine else f"did you mean {quoted(nearest_names(watch, mine)[0])}?"
+    running = quoted(protocol.Worlds(id=re, status="running"))
+    hint = f"did you mean {quoted(nearest_names(watch, mine)[0])}?" if mine else f"watch one of these first: {running}"
     return Refused(
         protocol.Error(
             re=re,

@@ -245,6 +245,8 @@ class WorldStatistics(Message):
     nodes: int
     node_writes: int
     spatial_queries: int
+    tick_cpu_s: float = 0.0
+    """Processor time of its ticks, with what was answered after each."""
 
 
 class WorldCounters(Message):

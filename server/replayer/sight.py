@@ -77,12 +77,13 @@ def place(order: messages.OpenStream, chronicle: Chronicle, limit: int) -> int:
     return order.from_tick
 
 
-def tick_out_of_range(world: str, tick: int, last_tick: int) -> protocol.Error:
-    """The world has no such tick, or none that may be shown yet."""
+def tick_out_of_range(world: str, tick: int, last_tick: int, path: str | None = None) -> protocol.Error:
+    """The world has no such tick, or none that may be shown yet. ``path``: where the request says it."""
     return protocol.Error(
         code="tick_out_of_range",
         message=f"world {world} can be seen from tick 0 to tick {last_tick}, not at tick {tick}",
-        hint=f"take a tick from 0 to {last_tick}",
+        hint=f"take a tick from 0 to {refusals.quoted(last_tick)}",
+        path=path,
         data={"first_tick": 0, "last_tick": last_tick},
     )
 

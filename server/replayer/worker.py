@@ -151,7 +151,7 @@ class Replayer:
             return await records.log_page(self._data, order)
         tick = chronicle.last_tick if order.tick is None else order.tick
         if tick > chronicle.last_tick:
-            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, chronicle.last_tick))
+            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, chronicle.last_tick, "tick"))
         replaying = self._take_replay(order.world, tick)
         try:
             await self._travel(replaying, order.world, tick)

@@ -24,6 +24,7 @@ class Meters:
     late_starts: int = 0
     dilated_s: float = 0.0
     tick_seconds: Histogram = field(default_factory=Histogram)
+    tick_cpu_s: float = 0.0
     lateness_seconds: Histogram = field(default_factory=Histogram)
     observation_seconds: Histogram = field(default_factory=Histogram)
     inputs: Counter[str] = field(default_factory=Counter)

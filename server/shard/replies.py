@@ -241,7 +241,7 @@ def not_started(world: str, players: int, min_players: int) -> protocol.Error:
     return protocol.Error(
         code="not_started",
         message=f"world {world} has {players} of the {min_players} players it waits for",
-        hint="send it again after retry_after_ms, or once `started` has come",
+        hint="send it again after retry_after_ms, or once started has come",
         retry_after_ms=1000,
     )
 

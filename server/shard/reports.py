@@ -74,6 +74,7 @@ def statistics(world: World, meters: Meters, now_s: float) -> messages.WorldStat
         ticks_run=meters.ticks_run,
         running_s=0.0 if meters.started_at_s is None else now_s - meters.started_at_s,
         tick_seconds=meters.tick_seconds,
+        tick_cpu_s=meters.tick_cpu_s,
         lateness_seconds=meters.lateness_seconds,
         observation_seconds=meters.observation_seconds,
         overruns=meters.overruns,

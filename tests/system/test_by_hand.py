@@ -93,6 +93,19 @@ def test_a_seat_that_is_gone_is_named_and_another_taken(serve: ServerFactory, tm
     assert (lost.returncode, "is gone" in lost.stderr, "seat" in before) == (0, True, True)
 
 
+def test_a_seat_elsewhere_is_not_gone(server: RunningServer, tmp_path: Path) -> None:
+    def step(*words: str) -> subprocess.CompletedProcess[str]:
+        return run(server, tmp_path, *words, "--session", str(tmp_path / "one-for-all"))
+
+    step("echo", "count", "by=5")
+    assert "ecko" in (typo := step("ecko").stderr) and "is gone" not in typo
+    elsewhere = step("tsunami")
+    assert (elsewhere.returncode, "is gone" in elsewhere.stderr) == (0, False)
+    back = step("echo")
+    assert (back.returncode, back.stderr) == (0, ""), "the seat in the first game was kept"
+    assert "you have counted to 5" in back.stdout
+
+
 def test_lines_of_a_pipe_are_inputs(server: RunningServer, tmp_path: Path) -> None:
     played = run(server, tmp_path, "echo", command="play", text="count by=5\ncount by=500\nmap\ncuont\ninputs\n")
     assert played.returncode == 0

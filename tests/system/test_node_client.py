@@ -21,6 +21,7 @@ from tests.system.node_tests import script
 PLAYED_WITHIN_S = 100.0
 SNAKES = Path(__file__).resolve().parents[2] / "games" / "snakes"
 SEED, TURNS = 1, 25
+NEAR_SEED = 18  # a relic lies near the homes: 8 s to go there, and 8 s back
 
 
 class Cut(NamedTuple):
@@ -106,12 +107,13 @@ def check_nothing_is_lost(data: Path, said: list[dict[str, Any]]) -> list[dict[s
 
 
 @pytest.mark.needs("node", "npm")
-async def test_it_plays_tsunami_is_cut_off_and_loses_nothing(serve: ServerFactory) -> None:
+async def test_it_plays_tsunami_is_cut_off_and_loses_nothing(serve: ServerFactory, connect_agent: Connect) -> None:
     server = serve("--shards", "1", games=None)
+    created = await (await connect_agent(server.url)).ask("create", game="tsunami", seed=NEAR_SEED)
     async with cutting_proxy(server.url) as proxy:
         cuts = [HALF_AN_INPUT, OUTCOME_LOST, HALF_A_WELCOME, HALF_AN_OBSERVATION]
         left = cut_in_order(proxy, cuts)
-        said = await play(proxy.url, "tsunami", 60)
+        said = await play(proxy.url, "tsunami", 60, created["world"])
         assert not left
         assert proxy.cuts == len(cuts)
     assert said[-1]["resumed"] == len(cuts) - 1, "half a welcome is none"
