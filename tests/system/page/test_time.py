@@ -42,7 +42,10 @@ async def at_tick(page: Page, tick: int) -> None:
             && document.querySelector("canvas.picture").getAttribute("aria-label").includes(`at tick ${tick}:`)""",
         arg=tick,
     )
-    await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    # Words first, then their layout, then the picture in its new size: each may take a frame.
+    await page.evaluate(
+        "async () => { for (let n = 0; n < 5; n += 1) await new Promise(done => requestAnimationFrame(done)); }"
+    )
 
 
 async def go(page: Page, tick: int) -> None:
