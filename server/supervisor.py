@@ -32,6 +32,7 @@ from games.code import GameCode
 from server import messages, refusals
 from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
+from server.checks import Checks
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.forking import Forks
@@ -101,7 +102,9 @@ class Supervisor:
         )
         self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
-        self._housekeeper = Housekeeper(config.data, config.retention)
+        self._metrics = Metrics()
+        self._checks = Checks(config, self._metrics, self._to_gateways)
+        self._housekeeper = Housekeeper(config.data, config.retention, self._checks)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
         self._replayers: Replayers | None = None
@@ -109,7 +112,6 @@ class Supervisor:
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
-        self._metrics = Metrics()
         self._leaderboards = Leaderboards(config.data)
         self._watching: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
@@ -176,6 +178,7 @@ class Supervisor:
             await self._start_shards()
             await self._restore_worlds(self._store, games)
             await self._start_gateways()
+            self._checks.begin()
             if self.config.dev:
                 self._open_workshop(games, self._store)
         except BaseException:
@@ -194,6 +197,7 @@ class Supervisor:
         """End all children now. What was acknowledged is durable, but the data folder is not cleanly stopped."""
         for slot in (*self._gateways, *self._shards):
             slot.kill()
+        self._checks.kill()
         if self._replayers is not None:
             self._replayers.kill()
 
@@ -299,6 +303,7 @@ class Supervisor:
             await asyncio.wait([self._watching_games])
         await self._bots.stop()
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
+        await self._checks.stop()
         if self._replayers is not None:
             await self._replayers.stop()
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
@@ -533,7 +538,7 @@ class Supervisor:
             self._answer(self._answer_metrics(child, message.request))
         elif isinstance(message, messages.AskLeaderboard):
             self._answer(self._answer_leaderboard(child, message))
-        elif not isinstance(message, messages.ReplayerReady | messages.ForkMade):  # that goes to `Replayers`
+        elif not isinstance(message, messages.ReplayerReady | messages.ForkMade | messages.WorldChecked):  # to others
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
                 answered.set_result(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -331,6 +331,18 @@ class ReplayerReady(Message, tag="replayer_ready"):
     """The replayer accepts gateways."""
 
 
+class WorldChecked(Message, tag="world_checked"):
+    """The answer to `CheckWorld`. ``tick`` is how far it came; ``problem`` says what is wrong and what to do,
+    ``differs`` what differs, ``report`` names the file that says everything."""
+
+    world: str
+    status: Literal["verified", "diverged", "damaged", "cannot"]
+    tick: int
+    differs: list[str]
+    problem: str | None = None
+    report: str | None = None
+
+
 class WorldSpectators(Message, tag="world_spectators"):
     """So many connections of this gateway watch the world."""
 
@@ -404,4 +416,5 @@ ToSupervisor = (
     | ForkMade
     | AskReplayer
     | ReplayerReady
+    | WorldChecked
 )

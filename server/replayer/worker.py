@@ -118,7 +118,8 @@ class Replayer:
         except sight.NotShown as refusal:
             answer(messages.ForkMade(request=order.request, error=refusal.error))
         except TickOutOfRange as error:
-            refused = sight.tick_out_of_range(order.world, order.tick, error.last_tick)
+            place = error.first_tick, error.last_tick
+            refused = sight.tick_out_of_range(order.world, order.tick, *place, "tick")
             answer(messages.ForkMade(request=order.request, error=refused))
         except CannotFork as error:
             answer(messages.ForkMade(request=order.request, error=sight.cannot_fork(error)))
@@ -189,8 +190,9 @@ class Replayer:
         if isinstance(order, messages.ReadLog):
             return await records.log_page(self._data, order)
         tick = chronicle.last_tick if order.tick is None else order.tick
-        if tick > chronicle.last_tick:
-            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, chronicle.last_tick, "tick"))
+        if not chronicle.first_tick <= tick <= chronicle.last_tick:
+            place = chronicle.first_tick, chronicle.last_tick
+            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, *place, "tick"))
         replaying = self._take_replay(order.world, tick)
         try:
             await self._travel(replaying, order.world, tick)
@@ -267,7 +269,7 @@ class Replayer:
             playing=stream.playing,
             speed=whole(stream.speed),
             tick=film.last.tick,
-            first_tick=0,
+            first_tick=chronicle.first_tick,
             last_tick=max(limit, film.last.tick),
             tick_hz=whole(stream.replay.world.code.manifest.tick_hz),
             hz=whole(stream.rate_hz),

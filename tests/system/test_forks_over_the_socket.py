@@ -36,6 +36,12 @@ async def test_a_fork_begins_where_its_parent_stood_and_goes_its_own_way(
     assert (await ada.ask("step", world=fork, ticks=3))["tick"] == tick + 3
     await ada.ask("play", world=fork)
     await put(ada, fork, "otherwise", 9)
+    watching = await ada.ask("watch", world=fork)
+    assert (watching["live"], watching["first_tick"]) == (True, tick)
+    refused = await ada.request("control", watch=watching["watch"], action="seek", tick=tick - 1)
+    assert (refused["code"], refused["data"]["first_tick"]) == ("tick_out_of_range", tick)
+    sought = await ada.ask("control", watch=watching["watch"], action="seek", tick=tick)
+    assert (sought["tick"], sought["first_tick"]) == (tick, tick)
     genesis = (await ada.ask("log", world=fork, limit=1))["records"][0]
     assert genesis["forked_from"] == [world, tick]
     assert log.read_bytes() == before
