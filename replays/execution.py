@@ -73,7 +73,8 @@ class Execution:
     ``world`` is the re-executed world, ``genesis`` the first record of its log. ``ended`` is the fault or close that
     ends the log, ``until`` the tick up to which the world may have been shown, ``joined`` how each seated player came,
     ``visitors`` the agents that have a seat or had one, ``outcomes`` those that the next record would note,
-    ``fingerprint`` the last one that was compared, at the tick ``compared_tick``.
+    ``fingerprint`` the last one that was compared, at the tick ``compared_tick``; ``confirmed_tick`` is that of the
+    last state that is known to be the recorded one.
     """
 
     world: World
@@ -117,6 +118,7 @@ class Execution:
         self.outcomes: list[records.OutcomeNote] = []
         self.fingerprint = b"\0" * records.FINGERPRINT_BYTES
         self.compared_tick = 0
+        self.confirmed_tick = origins.first_tick(self.genesis)
         self.is_begun = False
         """Whether a record of many ticks has been compared, and some of its ticks have run."""
         if self.genesis.forked_from is not None:
@@ -254,6 +256,8 @@ class Execution:
                 self._name, record.tick, *place, expected=record.hash, got=found[-1], checkpoint=record.snapshot
             )
         self._claims.came_true(record.tick)
+        if found:
+            self.confirmed_tick = record.tick
 
     def found_hash(self, tick: int) -> bytes | None:
         """The hash of the last state after ``tick``, which a checkpoint speaks of; None if it was not passed."""

@@ -279,6 +279,7 @@ class Replay(Execution):
                 _log.warning("the snapshot %s is skipped: %s", path, error, extra=about)
             else:
                 self.genesis = snapshot.genesis
+                self.confirmed_tick = self.world.tick
                 return True
         return False
 

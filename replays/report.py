@@ -110,7 +110,8 @@ def divergence_report(running: Replay, error: Diverged) -> Report:
     stored = running.peek()
     record = None if stored is None else stored.record
     code, engine = running.world.code.digest, running.world.engine.digest
-    since = min(running.compared_tick, error.tick)
+    # A fingerprint does not cover what nobody has seen yet: a state may differ since the last one that was compared.
+    since = min(running.confirmed_tick if error.checkpoint else running.compared_tick, error.tick)
     outcomes = [] if record is None else _other_outcomes(record, running.outcomes)
     states_tick, recorded, recomputed = _states(running, error)
     found: list[Difference] = []

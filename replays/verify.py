@@ -12,7 +12,7 @@ import functools
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from eventlog.errors import EventLogError, LogDamaged
+from eventlog.records import Checkpoint
 from games.errors import GameError
 from replays.bundle import unpacked
 from replays.errors import BundleDamaged
@@ -56,18 +57,37 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Above 0: the first files of the log are gone, and it was executed from the earliest snapshot on."""
 
 
-def verify_world(data: Path, world: str, *, reports: Path | None = None) -> Verdict:
+class Stretch(msgspec.Struct, frozen=True):
+    """Part of a log: from the last snapshot up to ``from_tick`` to the checkpoint of ``to_tick``; None: to its end."""
+
+    from_tick: int = 0
+    to_tick: int | None = None
+
+
+WHOLE: Final = Stretch()
+
+
+def verify_world(
+    data: Path,
+    world: str,
+    *,
+    reports: Path | None = None,
+    stretch: Stretch = WHOLE,
+    before_step: Callable[[], object] | None = None,
+) -> Verdict:
     """Re-execute the log of ``world`` (a whole id) in the data folder ``data`` and say whether it is the same world.
 
-    ``reports``: the folder in which a divergence is reported (``report.py``), made if it is not there. Raises OSError
-    if that cannot be written.
+    ``reports``: the folder in which a divergence is reported (``report.py``), made if it is not there. ``before_step``
+    is called before each record. Raises OSError if a report cannot be written.
     """
     began_s = time.monotonic()
     running: Replay | None = None
     said: dict[str, Any] = {"status": "verified"}
     try:
         running = replay(data, world, start=start_of(data, world))
-        running.run()
+        if stretch.from_tick > running.world.tick:
+            running.seek(stretch.from_tick)
+        _run(running, stretch.to_tick, before_step or _nothing)
     except Diverged as error:
         if running is None:  # a fork, at what it begins with: there is no state before it to compare with
             said = {"status": "diverged", "file": error.file, "offset": error.offset, "problem": str(error)}
@@ -80,6 +100,21 @@ def verify_world(data: Path, world: str, *, reports: Path | None = None) -> Verd
     seconds = round(time.monotonic() - began_s, 3)
     fields: dict[str, Any] = {"world": world, "seconds": seconds} | _came_to(running) | said
     return Verdict(**fields)
+
+
+def _run(running: Replay, to_tick: int | None, before_step: Callable[[], object]) -> None:
+    """Execute the log up to the checkpoint of ``to_tick``, or what there is of it."""
+    while True:
+        before_step()
+        stored = running.step()
+        if stored is None:
+            return
+        if to_tick is not None and isinstance(stored.record, Checkpoint) and stored.record.tick >= to_tick:
+            return
+
+
+def _nothing() -> None:
+    """What is done before a step that nobody watches."""
 
 
 def _came_to(running: Replay | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ MAX_SHARDS: Final = 256
 
 Durability = Literal["durable", "written"]
 LogFormat = Literal["text", "json"]
+CheckPriority = Literal["idle", "normal"]
 FairPlay = Literal["auto", "on", "off"]
 Guests = Literal["none", "spectator", "agent", "developer"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -61,6 +62,11 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """How many worlds may run at one time."""
     bots: int = 0
     """How many sample bots agents may have play in worlds of theirs, in all; developers may have some anyway."""
+    check_every_s: float = 10.0
+    """How often to look whether worlds have something that can be computed again, to see that they are the same; 0:
+    never."""
+    check_priority: CheckPriority = "idle"
+    """``idle``: worlds are computed again only when nobody else wants the processor; ``normal``: as everything is."""
     retention: Retention = Retention()
     """When ended worlds are archived, and how many are kept."""
     log: LogFormat = "text"

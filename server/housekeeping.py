@@ -33,6 +33,7 @@ from eventlog.index import Index, IndexBroken, folder_facts
 from eventlog.listing import listing_steps
 from eventlog.removal import remove_world
 from eventlog.summary import WorldInfo
+from server.checks import Checks
 from server.retention import KeptWorld, Retention, what_to_do
 
 LOOK_EVERY_S: Final = 60.0  # what could not be done is due again without any news
@@ -49,7 +50,9 @@ Steps = Iterator[object]
 class Housekeeper:
     """Looks after the worlds in the data folder ``data``, whose lock this process holds."""
 
-    def __init__(self, data: Path, wanted: Retention) -> None:
+    def __init__(self, data: Path, wanted: Retention, checks: Checks | None = None) -> None:
+        """``checks`` hears which worlds are held, and which are at rest."""
+        self._checks = checks
         self._data = data
         self._wanted = wanted
         self._worlds: dict[str, KeptWorld] = {}
@@ -84,10 +87,14 @@ class Housekeeper:
     def held(self, world: str, shard: int) -> None:
         """A shard has opened a new world, or goes on with one."""
         self._holders[world] = shard
+        if self._checks is not None:
+            self._checks.held(world)
 
     def at_rest(self, world: str) -> None:
         """A world is not played any more, and neither a shard nor a journal has it."""
         self._holders.pop(world, None)
+        if self._checks is not None:
+            self._checks.at_rest(world)
         self._to_look_at.append(world)
         self._news.set()
 

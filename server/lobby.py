@@ -245,6 +245,15 @@ class Lobby:
         """What is known of a game."""
         return self._games.get(name)
 
+    def name_fork(self, agent: str) -> str | Refusal:
+        """Name a world that ``agent`` forks for itself, if it may have another."""
+        owned = [entry.world for entry in self._unfinished.values() if entry.owner == agent]
+        if len(owned) >= WORLDS_PER_AGENT:
+            return refusals.too_many_of_yours(owned)
+        if len(self._unfinished) >= self._max_worlds:
+            return refusals.too_many_worlds(self._max_worlds)
+        return self._name_world()
+
     def _place_in(self, world: str, agent: str, invited: bool, wanted: Wanted, now_s: float) -> Place | Refusal:
         entry = self._worlds.get(world)
         if entry is None or entry.opening:

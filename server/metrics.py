@@ -63,10 +63,25 @@ class Metrics:
         self._disconnects: Counter[str] = Counter()
         self._requests = 0
         self._restarts: Counter[str] = Counter()
+        self._checked_ticks = 0
+        self._divergences = 0
+        self._check_failures: Counter[str] = Counter({"damaged": 0, "cannot": 0, "lost": 0})
 
     def shard_died(self, cause: str) -> None:
         """A shard has died while the server runs, and is replaced."""
         self._restarts[cause] += 1
+
+    def world_checked(self, ticks: int) -> None:
+        """So many ticks of a world were computed again, and came out the same."""
+        self._checked_ticks += ticks
+
+    def world_diverged(self) -> None:
+        """A world did not come out the same."""
+        self._divergences += 1
+
+    def check_failed(self, cause: str) -> None:
+        """A world could not be computed again."""
+        self._check_failures[cause] += 1
 
     def take(self, answers: ServerStatistics, living: Iterable[int]) -> None:
         """Take in what the processes have answered. ``living`` are the process ids of all that are there."""
@@ -87,7 +102,9 @@ class Metrics:
     def page(self, supervisor: ServerStatistics, worlds: Sequence[protocol.WorldSummary]) -> bytes:
         """The page as Prometheus reads it. ``worlds`` are those that the lobby lists."""
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Page([*self._of_worlds(worlds), *self._of_clients(), *self._of_processes(supervisor)]))
+        registry.register(
+            _Page([*self._of_worlds(worlds), *self._of_checks(), *self._of_clients(), *self._of_processes(supervisor)])
+        )
         return generate_latest(registry)
 
     # --- the figures ---------------------------------------------------------------------------------
@@ -133,6 +150,15 @@ class Metrics:
             {"": sum(shard.inbox_depth for shard in self._shards.values())},
         )
         yield _gauge("worlds", "Worlds that the lobby lists, by status.", "status", _by_status(worlds))
+
+    def _of_checks(self) -> Iterator[Metric]:
+        yield _counter(
+            "checked_ticks", "Ticks that were computed again and came out the same.", None, {"": self._checked_ticks}
+        )
+        yield _counter("divergences", "Worlds that did not come out the same.", None, {"": self._divergences})
+        yield _counter(
+            "check_failures", "Worlds that could not be computed again, by cause.", "cause", self._check_failures
+        )
 
     def _of_clients(self) -> Iterator[Metric]:
         gateways = self._gateways.values()

@@ -322,6 +322,16 @@ def view_failed(problem: str, reference: str) -> protocol.Error:
     )
 
 
+def fork_interrupted() -> protocol.Error:
+    """The process that was making the fork has died."""
+    return protocol.Error(
+        code="overloaded",
+        message="the process that was to make the fork has died",
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=SHARD_RETRY_MS,
+    )
+
+
 def draining() -> protocol.Error:
     """The server is about to stop."""
     return protocol.Error(

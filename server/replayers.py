@@ -14,6 +14,7 @@ import functools
 import logging
 import os
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -32,23 +33,39 @@ STOP_S: Final = 4.0  # it has nothing to save
 _log = logging.getLogger("worldline.supervisor")
 
 
+def replayer_of(world: str, number: int) -> int:
+    """Which of so many replayers shows a world: always the same, which has its keyframes."""
+    return zlib.crc32(world.encode()) % number
+
+
 def replayers() -> int:
     """How many replayers there may be: few enough that ticks never wait for what has been."""
     return max(1, min(MOST, len(os.sched_getaffinity(0)) // 4))
 
 
 class Replayers:
-    """The replayers of one server. ``tell(message)`` reaches the gateways."""
+    """The replayers of one server. ``tell(message)`` reaches the gateways; ``made`` hears of forks, ``died`` of
+    deaths."""
 
     def __init__(
-        self, config: ServeConfig, sockets: Path, *, fair_play: bool, tell: Callable[[messages.FromSupervisor], None]
+        self,
+        config: ServeConfig,
+        sockets: Path,
+        *,
+        fair_play: bool,
+        tell: Callable[[messages.FromSupervisor], None],
+        made: Callable[[messages.ForkMade], None],
+        died: Callable[[], None],
     ) -> None:
         self._config = config
         self._sockets = sockets
         self._fair_play = fair_play
         self._tell = tell
+        self._made = made
+        self._died = died
         self._slots: dict[int, Slot] = {}
         self._started = 0
+        self._unsent: dict[int, list[messages.FromSupervisor]] = {}
         self._minding: set[asyncio.Task[None]] = set()
 
     def want(self, number: int, gone: str | None) -> None:
@@ -70,6 +87,16 @@ class Replayers:
                 if child is not None:
                     found.append(ProcessUse(child.name, cpu_seconds_of(child.pid), resident_bytes(child.pid)))
         return found
+
+    def send(self, world: str, message: messages.FromSupervisor) -> None:
+        """Send to the replayer of a world, as soon as it is ready."""
+        number = replayer_of(world, replayers())
+        self.want(number, None)
+        slot = self._slots[number]
+        if slot.ready_child is not None:
+            slot.ready_child.send(message)
+        else:
+            self._unsent.setdefault(number, []).append(message)
 
     async def stop(self) -> None:
         """End them all."""
@@ -109,12 +136,17 @@ class Replayers:
         if isinstance(message, messages.ReplayerReady):
             child.mark_ready()
             self._ready(child.number, child)
+            for waiting in self._unsent.pop(child.number, []):
+                child.send(waiting)
+        elif isinstance(message, messages.ForkMade):
+            self._made(message)
 
     def _ready(self, number: int, child: Child) -> None:
         self._tell(messages.ReplayerUp(replayer=number, socket_path=child.socket_path))
 
     def _lost(self, child: Child) -> None:
         self._tell(messages.ReplayerDown(replayer=child.number))
+        self._died()
 
     def _given_up(self, slot: Slot) -> None:
         for number, each in self._slots.items():

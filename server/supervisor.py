@@ -32,8 +32,10 @@ from games.code import GameCode
 from server import messages, refusals
 from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
+from server.checks import Checks
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.forking import Forks
 from server.gateway.joincode import join_code
 from server.housebots import HouseBots
 from server.housekeeping import Housekeeper
@@ -100,14 +102,16 @@ class Supervisor:
         )
         self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
-        self._housekeeper = Housekeeper(config.data, config.retention)
+        self._metrics = Metrics()
+        self._checks = Checks(config, self._metrics, self._to_gateways)
+        self._housekeeper = Housekeeper(config.data, config.retention, self._checks)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
         self._replayers: Replayers | None = None
+        self._forks: Forks | None = None
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
-        self._metrics = Metrics()
         self._leaderboards = Leaderboards(config.data)
         self._watching: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
@@ -162,12 +166,19 @@ class Supervisor:
             self._games = games
             self._sockets = make_socket_folder()
             self._replayers = Replayers(
-                self.config, self._sockets, fair_play=self._keeps_fair_play, tell=self._to_gateways
+                self.config,
+                self._sockets,
+                fair_play=self._keeps_fair_play,
+                tell=self._to_gateways,
+                made=self._fork_made,
+                died=self._replayer_died,
             )
             self._open_lobby(games, self._store)
+            self._forks = Forks(self._lobby, self._replayers.send, self._go_on_with)
             await self._start_shards()
             await self._restore_worlds(self._store, games)
             await self._start_gateways()
+            self._checks.begin()
             if self.config.dev:
                 self._open_workshop(games, self._store)
         except BaseException:
@@ -186,6 +197,7 @@ class Supervisor:
         """End all children now. What was acknowledged is durable, but the data folder is not cleanly stopped."""
         for slot in (*self._gateways, *self._shards):
             slot.kill()
+        self._checks.kill()
         if self._replayers is not None:
             self._replayers.kill()
 
@@ -291,6 +303,7 @@ class Supervisor:
             await asyncio.wait([self._watching_games])
         await self._bots.stop()
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
+        await self._checks.stop()
         if self._replayers is not None:
             await self._replayers.stop()
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
@@ -447,6 +460,19 @@ class Supervisor:
             _log.error(text, child.name, len(worlds), " ".join(worlds), extra=about)
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
 
+    def _fork_made(self, made: messages.ForkMade) -> None:
+        if self._forks is not None:
+            self._forks.made(made)
+
+    def _replayer_died(self) -> None:
+        if self._forks is not None:
+            self._forks.replayer_lost()
+
+    def _go_on_with(self, world: str) -> None:
+        """Have a shard go on with a world that has come into the data folder."""
+        self._recovery.begin([world])
+        self._house()
+
     def _gateway_lost(self, child: Child) -> None:
         self._forget_questions(child)
         self._lobby.lose_gateway(child.number)
@@ -483,10 +509,14 @@ class Supervisor:
                 self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldRestored):
             self._recovery.restored(message, child.number)
+            if self._forks is not None:
+                self._forks.restored(message.world)
             self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldNotRestored):
             self._bots.world_ended(message.world)
             self._recovery.not_restored(message)
+            if self._forks is not None:
+                self._forks.not_restored(message.world, message.reason)
             self._housekeeper.at_rest(message.world)
         elif isinstance(message, messages.WorldReleased):
             self._housekeeper.at_rest(message.world)
@@ -494,6 +524,11 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
+        elif isinstance(message, messages.AskFork):
+            if self._forks is not None and self._stopping is None:
+                self._forks.ask(message, child.send)
+            else:
+                child.send(messages.Refused(request=message.request, error=refusals.draining()))
         elif isinstance(message, messages.AskReplayer):
             if self._replayers is not None and self._stopping is None:
                 self._replayers.want(message.replayer, message.gone)
@@ -503,7 +538,7 @@ class Supervisor:
             self._answer(self._answer_metrics(child, message.request))
         elif isinstance(message, messages.AskLeaderboard):
             self._answer(self._answer_leaderboard(child, message))
-        elif not isinstance(message, messages.ReplayerReady):  # that goes to `Replayers`
+        elif not isinstance(message, messages.ReplayerReady | messages.ForkMade | messages.WorldChecked):  # to others
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
                 answered.set_result(message)

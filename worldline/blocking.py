@@ -311,6 +311,10 @@ class Client:
         """How a world stood. See `worldline.Client.state`."""
         return self._background.run(self._client.state(world, tick=tick, path=path))
 
+    def fork(self, world: str, tick: int, *, private: bool = False, key: str | None = None) -> protocol.Forked:
+        """Make a world of your own that begins where ``world`` stood. See `worldline.Client.fork`."""
+        return self._background.run(self._client.fork(world, tick, private=private, key=key))
+
     def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
         return self._background.run(self._client.ping())

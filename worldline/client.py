@@ -379,6 +379,12 @@ class Client:
         request = protocol.State(id=self._next_id(), world=world, tick=tick, path=path)
         return await self._ask(request, protocol.StateReply)
 
+    async def fork(self, world: str, tick: int, *, private: bool = False, key: str | None = None) -> protocol.Forked:
+        """Make a world of your own that begins where ``world`` stood after ``tick``: it stands still until you `step`
+        it or let it `play`, and every seat in it is vacant. With a ``key`` a repeat gives the same fork."""
+        request = protocol.Fork(id=self._next_id(), world=world, tick=tick, private=private, key=key)
+        return await self._ask(request, protocol.Forked)
+
     async def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
         return (await self._ask(protocol.Ping(id=self._next_id()), protocol.Pong)).server_time_ms

@@ -91,7 +91,12 @@ def packed_at(world: World, path: Path) -> bytes | None:
     """What stands at ``path``, as one MessagePack value, equal for equal values; None where nothing does."""
     if path[0] in LUA_PARTS:
         return world.look_up(path)
-    found = walk(_PYTHON_PARTS[path[0]](world), path[1:])
+    if path[0] == "players" and len(path) > 2:
+        # Only what is asked for: somebody may look at every tick of a long game.
+        player, field = world.players.get(path[1]), _PLAYER_FIELDS.get(path[2])
+        found = msgspec.UNSET if player is None or field is None else walk(field(player), path[3:])
+    else:
+        found = walk(_PYTHON_PARTS[path[0]](world), path[1:])
     return None if found is msgspec.UNSET else _encode(found)
 
 
@@ -114,33 +119,43 @@ def walk(value: Any, path: Sequence[str]) -> Any:
 
 
 def _player(player: PlayerState) -> dict[str, Any]:
+    return {name: field(player) for name, field in _PLAYER_FIELDS.items()}
+
+
+def _events(player: PlayerState) -> dict[str, Any]:
     return {
-        "seat": player.seat,
-        "agent": player.agent,
-        "name": player.name,
-        "score": _whole(player.score),
-        "reward": _whole(player.total_reward),
-        "next_seq": player.next_seq,
-        "next_event": player.next_event,
-        "ended": player.ended,
-        "result": player.result,
-        "events": {
-            str(event.n): {"tick": event.tick, "kind": event.kind, "data": _decode(event.data)}
-            for event in player.events
-        },
-        "outcomes": {
-            str(outcome.seq): {
-                "tick": outcome.tick,
-                "status": outcome.status,
-                "code": outcome.code,
-                "message": outcome.message,
-                "result": _decode(outcome.packed_result) if outcome.packed_result else None,
-            }
-            for outcome in player.outcomes.values()
-        },
+        str(event.n): {"tick": event.tick, "kind": event.kind, "data": _decode(event.data)} for event in player.events
+    }
+
+
+def _outcomes(player: PlayerState) -> dict[str, Any]:
+    return {
+        str(outcome.seq): {
+            "tick": outcome.tick,
+            "status": outcome.status,
+            "code": outcome.code,
+            "message": outcome.message,
+            "result": _decode(outcome.packed_result) if outcome.packed_result else None,
+        }
+        for outcome in player.outcomes.values()
     }
 
 
 def _whole(number: float) -> float:
     """A whole number as an int: it is written without a fraction then."""
     return int(number) if float(number).is_integer() else number
+
+
+_PLAYER_FIELDS: Final[dict[str, Callable[[PlayerState], Any]]] = {
+    "seat": lambda player: player.seat,
+    "agent": lambda player: player.agent,
+    "name": lambda player: player.name,
+    "score": lambda player: _whole(player.score),
+    "reward": lambda player: _whole(player.total_reward),
+    "next_seq": lambda player: player.next_seq,
+    "next_event": lambda player: player.next_event,
+    "ended": lambda player: player.ended,
+    "result": lambda player: player.result,
+    "events": _events,
+    "outcomes": _outcomes,
+}

@@ -1,7 +1,8 @@
 """``worldline fork WORLD@TICK``: a new world that begins where another was at that tick. Needs no server.
 
 The new world is in the data folder when the command ends, and the next server on that folder serves it. A folder that a
-server uses is refused: that server would not know of the world. Not here: how a fork is made (``replays/fork.py``).
+server uses is refused: that server would not know of the world, and makes forks itself when it is asked to by a `fork`
+request. Not here: how a fork is made (``replays/fork.py``).
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def _locked(data: Path) -> Iterator[Store]:
         store = Store.open(existing(data))
     except StoreInUse as error:
         raise CommandError(
-            f"a server uses {data}, and would not know of the new world", "stop it first, or name another --data"
+            f"a server uses {data}, and would not know of the new world",
+            "ask that server with a `fork` request (in Python: client.fork), stop it first, or name another --data",
         ) from error
     try:
         yield store

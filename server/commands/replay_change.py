@@ -24,6 +24,7 @@ from server.commands.output import (
     print_line,
     print_table,
 )
+from server.commands.progress import busy
 from server.commands.replay_look import print_differences, score_text, steps_of, value_text
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def run(world: str, folder: Path, data: Path, as_json: bool) -> int:
     from replays.rerun import rerun
 
     code = _load(folder)
-    with spot(data, world) as place:
+    with spot(data, world) as place, busy("playing it again"):
         _no_tick(place.tick)
         found = _with(folder, lambda: rerun(place.data, place.world, code))
     print_json(found) if as_json else _print_rerun(found, f"with {folder}")
@@ -95,7 +96,7 @@ def bisect(world: str, folder: Path, data: Path, as_json: bool) -> int:
     from replays.bisect import bisect as find
 
     code = _load(folder)
-    with spot(data, world) as place:
+    with spot(data, world) as place, busy("looking for the first difference"):
         _no_tick(place.tick)
         found = _with(folder, lambda: find(place.data, place.world, code))
     if as_json:
@@ -120,7 +121,7 @@ def why(world: str, path: str, last: int, entries: bool, data: Path, as_json: bo
     from replays.why import why as changes_of
 
     steps = steps_of(path, "PATH")
-    with spot(data, world) as place:
+    with spot(data, world) as place, busy("looking for changes"):
         found = changes_of(place.data, place.world, place.tick, steps, last=last, entries_only=entries)
         if not found:
             at = "" if place.tick is None else f" up to tick {place.tick}"

@@ -22,6 +22,7 @@ from server.commands.sizes import size_bytes
 from server.config import (
     DEFAULT_PORT,
     MAX_SHARDS,
+    CheckPriority,
     Durability,
     FairPlay,
     Guests,
@@ -115,6 +116,20 @@ from server.supervisor import StartError, Supervisor
     help="For who writes games: running worlds go on with a game's code whenever a file of it is saved.",
 )
 @click.option(
+    "--check-every-s",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="How often to look for worlds to be computed again, on spare processor time, and compared; 0: never.",
+)
+@click.option(
+    "--check-priority",
+    type=click.Choice(["idle", "normal"]),
+    default="idle",
+    show_default=True,
+    help="Do so only when nobody else wants the processor, or like everything else.",
+)
+@click.option(
     "--archive-after-s",
     type=click.FloatRange(min=0),
     default=Retention().archive_after_s,
@@ -163,6 +178,8 @@ def command(
     bots: int,
     tick_timeout_ms: int,
     dev: bool,
+    check_every_s: float,
+    check_priority: CheckPriority,
     archive_after_s: float,
     keep_days: float | None,
     keep_worlds: int | None,
@@ -191,6 +208,8 @@ def command(
         bots=bots,
         tick_timeout_ms=tick_timeout_ms,
         dev=dev,
+        check_every_s=check_every_s,
+        check_priority=check_priority,
         retention=Retention(
             archive_after_s=archive_after_s, keep_days=keep_days, keep_worlds=keep_worlds, keep_bytes=keep_bytes
         ),
@@ -198,6 +217,11 @@ def command(
         log_level=log_level,
     )
     configure_logging(log, log_level, "supervisor")
+    return _run(config)
+
+
+def _run(config: ServeConfig) -> int:
+    """Run a server in this process. Raises `CommandError` if it cannot start or cannot go on."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(serve(config))

@@ -48,6 +48,7 @@ Question = (
     | messages.WatchWorld
     | messages.OpenStream
     | messages.ReadLog
+    | messages.AskFork
     | messages.ReadState
 )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from eventlog.store import Store
 from games.code import SKILL, GameCode
 from games.errors import ArgumentProblem
@@ -66,7 +68,9 @@ class Catalogue:
             error = _refusal(problem, like)
             error.path = f"inputs[{place}].{problem.path}"
             if problem.suggestion is not None and problem.kind != "unknown_input":
-                error.path, error.hint = f"inputs[{place}].args", f"this works: {quoted(problem.suggestion)}"
+                mended = msgspec.structs.replace(given, args=problem.suggestion)
+                inputs = [*request.inputs[:place], mended, *request.inputs[place + 1 :]]
+                error.hint = f"this works: {quoted(msgspec.structs.replace(request, inputs=inputs))}"
             elif problem.kind == "unknown_input" and problem.valid:
                 error.hint = f"did you mean {quoted(problem.valid[0])}?"
             raise refusals.Refused(error) from None
@@ -82,7 +86,7 @@ class Catalogue:
                     re=request.id,
                     code=problem.kind,
                     message=problem.message,
-                    hint=problem.hint,
+                    hint=f"this works: {quoted(msgspec.structs.replace(request, settings=problem.suggestion))}",
                     path=problem.path,
                     valid=problem.valid,
                 )

@@ -39,6 +39,8 @@ class Examples(msgspec.Struct, kw_only=True):
     inputs: dict[str, dict[str, Any]]
     world: str | None = None
     player: str | None = None
+    players: dict[str, str] = {}
+    """By world: a player that one drives there."""
     free_id: int = 1
 
 
@@ -219,7 +221,9 @@ def _parts(inputs: list[Any], number: int | None, examples: MakeExamples) -> lis
     for place, given in enumerate(inputs):
         if not isinstance(given, dict):
             text = f"inputs[{place}] must be an object with player and name, got {shown(given)}"
-            raise refusals.invalid(f"inputs[{place}]", text, None, re=number)
+            known = examples()
+            example = {"player": known.player or "p_1", "name": next(iter(known.inputs), "")}
+            raise refusals.invalid(f"inputs[{place}]", text, example, re=number)
         fields = {name: value for name, value in given.items() if value is not None}
         parts.append(_convert(protocol.ActInput, fields, number, examples, f"inputs[{place}]."))
     return parts
@@ -267,7 +271,7 @@ def _mend(
         return refusals.join_first(message, examples().game, number)
     if number is not None and kind is protocol.Input and name in ("name", "args"):
         return refusals.input_like(path=name, message=message, example=_working_input(fields, number, examples()))
-    example = valid[0] if valid else _example(kind, name, examples)
+    example = valid[0] if valid else _example(kind, name, fields.get("world"), examples)
     return refusals.invalid(at + name, message, example, re=number, valid=valid)
 
 
@@ -312,19 +316,24 @@ def _wanted(kind: type[msgspec.Struct], name: str) -> tuple[str, list[str] | Non
     raise AssertionError(f"no words for the type of {kind.__name__}.{name}")
 
 
-def _example(kind: type[msgspec.Struct], name: str, examples: MakeExamples) -> Any:
-    """A value that works in this field."""
+def _example(kind: type[msgspec.Struct], name: str, world: Any, examples: MakeExamples) -> Any:
+    """A value that works in this field of a request about ``world``."""
     if kind is protocol.Hello and name in ("name", "client"):
         return "ada" if name == "name" else "my-bot/1.0"
     known = examples()
+    first = next(iter(known.inputs), "")
+    player = known.players.get(world, known.player) if isinstance(world, str) else known.player
     values: dict[str, Any] = {
         "id": known.free_id,
         "game": known.game,
         "world": known.world,
-        "player": known.player,
-        "name": next(iter(known.inputs), None),
-        "inputs": [],
+        "player": player,
+        "name": first or None,
+        "inputs": [{"player": player or "p_1", "name": first, "args": known.inputs.get(first, {})}],
         "kinds": [],
+        "ticks": 1,
+        "action": "stop",
+        "wait_ms": 0,
         "seq": None,
         "since": 1,
         "seen_tick": 0,

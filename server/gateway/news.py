@@ -147,6 +147,8 @@ class News:
                 self._catalogue.put(read_game(Store.read_only(Path(self._config.data)), message.game))
             case messages.CodeBroken():
                 self._code_broken(message)
+            case messages.WorldDiverged():
+                self._world_diverged(message)
             case _:
                 _log.error("the supervisor sent %s, which is not for gateways", type(message).__name__)
 
@@ -309,7 +311,14 @@ class News:
             file=broken.file,
             line=broken.line,
         )
-        spread([session for session in self._sessions if session.role == "developer"], notice)
+        spread(self._developers(), notice)
+
+    def _world_diverged(self, diverged: messages.WorldDiverged) -> None:
+        notice = protocol.Notice(code="world_diverged", message=diverged.message, world=diverged.world)
+        spread(self._developers(), notice)
+
+    def _developers(self) -> list[Session]:
+        return [session for session in self._sessions if session.role == "developer"]
 
     def _world_closed(self, closed: protocol.Closed) -> None:
         """Tell everyone who plays there, and free their seats. Told once, however many sources say so."""

@@ -50,6 +50,17 @@ def plan(
             return _leaderboard(request, catalogue)
         case protocol.Create():
             return _create(request, session.agent, session.role, catalogue)
+        case protocol.Fork():
+            fork = messages.AskFork(
+                request=UNNUMBERED,
+                agent=session.agent,
+                role=session.role,
+                world=request.world,
+                tick=request.tick,
+                private=request.private,
+                key=request.key,
+            )
+            return Ask(SUPERVISOR, fork, request.world)
         case protocol.Join():
             return _join(request, session.agent, catalogue, secret)
         case protocol.Act() if request.inputs or request.step is None:
@@ -63,20 +74,7 @@ def plan(
         case protocol.Input():
             return _input(request, session, catalogue)
         case protocol.Observe():
-            seat = session.pick(request.world, request.player, request.id)
-            if seat is None:
-                return _no_seat(request.world)
-            since = seat.cursor if request.since is None else request.since
-            observe = messages.ObservePlayer(
-                request=UNNUMBERED,
-                world=seat.world,
-                player=seat.player,
-                since=since,
-                named=request.since is not None,
-                format=request.format,
-                wait=_wait(request),
-            )
-            return Ask(seat.shard, observe, seat.world, seat.game)
+            return _observe(request, session)
         case protocol.Subscribe():
             return _subscribe(request, session)
         case protocol.Leave():
@@ -107,10 +105,13 @@ def join_world(request: protocol.Join, session: Session, placed: messages.Placed
     return Ask(placed.shard, question, placed.world, placed.game)
 
 
-def created(request: protocol.Request, world: str, secret: bytes) -> protocol.Created:
-    """The answer to a create: a private world comes with the code that others need."""
-    private = isinstance(request, protocol.Create) and request.private
-    return protocol.Created(world=world, join_code=joincode.join_code(world, secret) if private else None)
+def created(request: protocol.Request, world: str, secret: bytes) -> protocol.Created | protocol.Forked:
+    """The answer to a create or a fork: a private world comes with the code that others need."""
+    private = isinstance(request, protocol.Create | protocol.Fork) and request.private
+    code = joincode.join_code(world, secret) if private else None
+    if isinstance(request, protocol.Fork):
+        return protocol.Forked(world=world, join_code=code)
+    return protocol.Created(world=world, join_code=code)
 
 
 def world_found(found: messages.WorldFound, asked: str, session: Session, re: int) -> protocol.Error:
@@ -196,7 +197,7 @@ def _leaderboard(request: protocol.Leaderboard, catalogue: Catalogue) -> Ask:
     after = request.next or "0"
     if not (after.isascii() and after.isdecimal()):
         raise refusals.invalid(
-            "next", f"{after!r} is not the next of an earlier page", "leave it out for the first page", re=request.id
+            "next", f"{after!r} is not the next of an earlier page: leave it out for the first", None, re=request.id
         )
     limit = request.limit or STANDINGS_PER_PAGE
     question = messages.AskLeaderboard(request=UNNUMBERED, game=request.game, limit=limit, after=int(after))
@@ -242,7 +243,7 @@ def _wait(request: protocol.Observe) -> messages.Wait | None:
     """What the observation waits for; None if it is wanted now. Raises `Refused`."""
     if request.kinds is not None and request.until != "event":
         raise refusals.invalid(
-            "kinds", "kinds says which events to wait for", "send it with until = event", re=request.id
+            "until", "kinds says which events to wait for: it goes with until = event", "event", re=request.id
         )
     if request.until is None and request.after_tick is None and request.wait_ms is None:
         return None
@@ -276,16 +277,23 @@ def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> A
 
 
 def _act(request: protocol.Act, session: Session, catalogue: Catalogue) -> Ask:
-    if not request.inputs:
-        raise refusals.invalid("inputs", "an act has inputs, or a step, or both", None, re=request.id)
     seats = session.seats_in(request.world)
     if not seats:
         return _no_seat(request.world)
+    if not request.inputs:
+        name, args = next(iter(catalogue.working_inputs.get(seats[0].game, {}).items()), ("", {}))
+        example = [{"player": seats[0].player, "name": name, "args": args}]
+        raise refusals.invalid("inputs", "an act has inputs, or a step, or both", example, re=request.id)
     inputs: list[messages.PlayerInput] = []
     for place, given in enumerate(request.inputs):
         if any(given.player == other.player for other in inputs):
             message = f"{given.player} acts twice: an act has one input of each"
-            raise refusals.invalid(f"inputs[{place}].player", message, None, re=request.id)
+            acting = {other.player for other in request.inputs}
+            idle = next((seat.player for seat in seats if seat.player not in acting), None)
+            if idle is None:
+                once = list({other.player: other for other in request.inputs}.values())
+                raise refusals.invalid("inputs", message, once, re=request.id)
+            raise refusals.invalid(f"inputs[{place}].player", message, idle, re=request.id)
         seat = session.pick(request.world, given.player, request.id, path=f"inputs[{place}].player")
         assert seat is not None
         question = messages.PlayerInput(
@@ -315,6 +323,22 @@ def _act_question(request: protocol.Act, session: Session, inputs: list[messages
         at_tick=request.at_tick,
         wait_ms=protocol.MAX_WAIT_MS if request.wait_ms is None else request.wait_ms,
     )
+
+
+def _observe(request: protocol.Observe, session: Session) -> Ask:
+    seat = session.pick(request.world, request.player, request.id)
+    if seat is None:
+        return _no_seat(request.world)
+    question = messages.ObservePlayer(
+        request=UNNUMBERED,
+        world=seat.world,
+        player=seat.player,
+        since=seat.cursor if request.since is None else request.since,
+        named=request.since is not None,
+        format=request.format,
+        wait=_wait(request),
+    )
+    return Ask(seat.shard, question, seat.world, seat.game)
 
 
 def _subscribe(request: protocol.Subscribe, session: Session) -> Ask:

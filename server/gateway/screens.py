@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from server.gateway.holding import Held
 from server.gateway.refusals import Refused
 from server.gateway.requests import UNNUMBERED, world_found
 from server.gateway.watching import Showing, Viewer, Watches, in_encoding, stopped
+from server.replayers import replayer_of
 from worldline import protocol
 
 REPLAYER: Final = -10
@@ -125,7 +125,7 @@ class Screens:
 
     def _replayer_of(self, world: str) -> int:
         """The replayer that shows this world; it is started if it does not run."""
-        number = zlib.crc32(world.encode()) % self._replayers
+        number = replayer_of(world, self._replayers)
         if self._backends.expect(REPLAYER - number):
             gone = self._backends.lost_at(REPLAYER - number)
             self._report(messages.AskReplayer(replayer=number, gone=gone))

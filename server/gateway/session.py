@@ -196,6 +196,7 @@ class Session:
             inputs=inputs_of.get(game, {}),
             world=seat.world if seat is not None else None,
             player=seat.player if seat is not None else None,
+            players={each.world: each.player for each in self.seats()},
             free_id=self.free_id(),
         )
 

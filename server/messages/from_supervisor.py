@@ -93,6 +93,51 @@ class ConfigureReplayer(Message, tag="configure_replayer"):
     log_level: str
 
 
+REPORTS_FOLDER: Final = "reports"
+"""In the data folder: what the checker has found."""
+
+
+class ConfigureChecker(Message, tag="configure_checker"):
+    """The first message the checker gets. It reads ``data``, and writes reports into a folder in it. It ends if a step
+    of a world uses more than ``step_cpu_s`` of processor time."""
+
+    data: str
+    step_cpu_s: float
+    priority: Literal["idle", "normal"]
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+class CheckWorld(Message, tag="check_world"):
+    """Re-execute a world from the snapshot of ``from_tick``, or an earlier one, to the checkpoint of ``to_tick``; None:
+    to its end. Answered by `WorldChecked`; one order at a time."""
+
+    world: str
+    from_tick: int
+    to_tick: int | None
+
+
+class WorldDiverged(Message, tag="world_diverged"):
+    """To gateways, for the developers who are connected: a world is not the same when it is computed again."""
+
+    world: str
+    message: str
+
+
+class MakeFork(Message, tag="make_fork"):
+    """To a replayer: put a fork of ``world`` into the data folder, as ``fork``. Answered by `ForkMade`."""
+
+    request: int
+    fork: str
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    shown_tick: int
+    """Up to which tick the world has been shown, which its log may not reach yet."""
+    private: bool
+
+
 class ReplayerUp(Message, tag="replayer_up"):
     """To gateways: connect to this replayer."""
 
@@ -290,6 +335,10 @@ FromSupervisor = (
     ConfigureGateway
     | ConfigureShard
     | ConfigureReplayer
+    | ConfigureChecker
+    | CheckWorld
+    | WorldDiverged
+    | MakeFork
     | ReplayerUp
     | ReplayerDown
     | ShardUp

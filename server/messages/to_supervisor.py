@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -298,6 +298,27 @@ class ShardStatistics(Message, tag="shard_statistics"):
     """Inputs, joins and leaves that wait for a tick."""
 
 
+class AskFork(Message, tag="ask_fork"):
+    """Make a fork of ``world`` after ``tick`` that belongs to this agent. Answered by `WorldMade` or `Refused`."""
+
+    request: int
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    private: bool = False
+    key: str | None = None
+
+
+class ForkMade(Message, tag="fork_made"):
+    """From a replayer: the fork is in the data folder; or why not."""
+
+    request: int
+    game: str = ""
+    digest: str = ""
+    error: protocol.Error | None = None
+
+
 class AskReplayer(Message, tag="ask_replayer"):
     """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
     `ReplayerDown` if it cannot run. ``gone``: where one listened that this gateway has lost."""
@@ -308,6 +329,18 @@ class AskReplayer(Message, tag="ask_replayer"):
 
 class ReplayerReady(Message, tag="replayer_ready"):
     """The replayer accepts gateways."""
+
+
+class WorldChecked(Message, tag="world_checked"):
+    """The answer to `CheckWorld`. ``tick`` is how far it came; ``problem`` says what is wrong and what to do,
+    ``differs`` what differs, ``report`` names the file that says everything."""
+
+    world: str
+    status: Literal["verified", "diverged", "damaged", "cannot"]
+    tick: int
+    differs: list[str]
+    problem: str | None = None
+    report: str | None = None
 
 
 class WorldSpectators(Message, tag="world_spectators"):
@@ -379,6 +412,9 @@ ToSupervisor = (
     | ShardStatistics
     | GatewayStatistics
     | WorldSpectators
+    | AskFork
+    | ForkMade
     | AskReplayer
     | ReplayerReady
+    | WorldChecked
 )

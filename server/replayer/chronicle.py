@@ -16,6 +16,7 @@ from typing import Final
 from eventlog import records
 from eventlog.piece import LogEnd
 from eventlog.reader import StoredRecord, read_world, read_world_from
+from replays.origins import first_tick
 from replays.outline import Outline
 from replays.replay import behind
 from worldline import protocol
@@ -47,6 +48,11 @@ class Chronicle:
     def genesis(self) -> records.Genesis:
         """The first record."""
         return self.outline.genesis
+
+    @property
+    def first_tick(self) -> int:
+        """The tick that the world began with: above 0 in a fork."""
+        return first_tick(self.outline.genesis)
 
     @property
     def last_tick(self) -> int:

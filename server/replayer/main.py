@@ -27,10 +27,13 @@ async def main(control_fd: int) -> None:
     loop = asyncio.get_running_loop()
     configured: asyncio.Future[messages.ConfigureReplayer] = loop.create_future()
     stopped: asyncio.Future[None] = loop.create_future()
+    replayer: Replayer | None = None
 
     def on_message(_: Link[Any], message: messages.FromSupervisor) -> None:
         if isinstance(message, messages.ConfigureReplayer):
             configured.set_result(message)
+        elif isinstance(message, messages.MakeFork) and replayer is not None:
+            replayer.fork(message, control.send)
         elif isinstance(message, messages.Drain) and not stopped.done():
             stopped.set_result(None)
 

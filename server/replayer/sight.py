@@ -58,7 +58,11 @@ def judge(order: messages.OpenStream, chronicle: Chronicle, manifest: Manifest, 
 
 
 def judge_reading(
-    order: messages.ReadLog | messages.ReadState, chronicle: Chronicle, manifest: Manifest, *, fair_play: bool
+    order: messages.ReadLog | messages.ReadState | messages.MakeFork,
+    chronicle: Chronicle,
+    manifest: Manifest,
+    *,
+    fair_play: bool,
 ) -> None:
     """May it read what the world's log holds? Raises `NotShown`."""
     match verdict("records", order.agent, order.role, chronicle, manifest, fair_play=fair_play):
@@ -70,21 +74,33 @@ def judge_reading(
 
 def place(order: messages.OpenStream, chronicle: Chronicle, limit: int) -> int:
     """The tick at which the stream begins. Raises `NotShown`."""
+    first = chronicle.first_tick
     if order.from_tick is None:
-        return 0 if chronicle.has_ended and not order.at_end else limit
+        return first if chronicle.has_ended and not order.at_end else max(first, limit)
+    if order.from_tick < first:
+        raise NotShown(tick_out_of_range(order.world, order.from_tick, first, limit))
     if order.from_tick > limit and order.from_tick > min(order.shown_tick, chronicle.until):
-        raise NotShown(tick_out_of_range(order.world, order.from_tick, limit))
+        raise NotShown(tick_out_of_range(order.world, order.from_tick, first, limit))
     return order.from_tick
 
 
-def tick_out_of_range(world: str, tick: int, last_tick: int, path: str | None = None) -> protocol.Error:
+def tick_out_of_range(
+    world: str, tick: int, first_tick: int, last_tick: int, path: str | None = None
+) -> protocol.Error:
     """The world has no such tick, or none that may be shown yet. ``path``: where the request says it."""
     return protocol.Error(
         code="tick_out_of_range",
-        message=f"world {world} can be seen from tick 0 to tick {last_tick}, not at tick {tick}",
-        hint=f"take a tick from 0 to {refusals.quoted(last_tick)}",
+        message=f"world {world} can be seen from tick {first_tick} to tick {last_tick}, not at tick {tick}",
+        hint=f"take a tick from {first_tick} to {refusals.quoted(last_tick)}",
         path=path,
-        data={"first_tick": 0, "last_tick": last_tick},
+        data={"first_tick": first_tick, "last_tick": last_tick},
+    )
+
+
+def cannot_fork(error: Exception) -> protocol.Error:
+    """There is nothing to play on from."""
+    return protocol.Error(
+        code="invalid_args", message=str(error).partition(" → ")[0], hint="take another tick", path="tick"
     )
 
 

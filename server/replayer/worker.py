@@ -16,6 +16,7 @@ import logging
 import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +24,11 @@ from typing import Any, Final
 from eventlog.errors import EventLogError
 from eventlog.snapshots import Snapshots
 from eventlog.store import Store
+from replays.errors import CannotFork, TickOutOfRange
+from replays.fork import Identity, fork, write_fork
 from replays.keyframes import Keyframes
 from replays.replay import Replay, replay
+from replays.report import versions_here
 from server import messages, refusals
 from server.callpage import CallPage
 from server.identifiers import new_watch
@@ -67,6 +71,7 @@ class Replayer:
         self._chronicles: OrderedDict[str, Chronicle] = OrderedDict()
         self._keyframes: OrderedDict[str, Keyframes] = OrderedDict()
         self._idle: OrderedDict[Replay, str] = OrderedDict()
+        self._forking: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._listener: asyncio.AbstractServer | None = None
 
@@ -88,6 +93,41 @@ class Replayer:
             self._end(watch)
         for link in self._gateways:
             link.close()
+
+    def fork(self, order: messages.MakeFork, answer: Callable[[messages.ForkMade], None]) -> None:
+        """Put a fork into the data folder, and say so."""
+        task = asyncio.get_running_loop().create_task(self._fork(order, answer))
+        self._forking.add(task)
+        task.add_done_callback(self._forking.discard)
+
+    async def _fork(self, order: messages.MakeFork, answer: Callable[[messages.ForkMade], None]) -> None:
+        try:
+            chronicle = await self._chronicle(order.world)
+            manifest = sight.manifest_of(self._store, chronicle)
+            sight.judge_reading(order, chronicle, manifest, fair_play=self._config.fair_play)
+            identity = Identity(
+                world=order.fork,
+                owner=order.agent,
+                private=order.private,
+                versions=versions_here(),
+                created_ms=time.time_ns() // 1_000_000,
+            )
+            with self._calls.during(order.world, order.tick, "restore"):
+                made = fork(self._data, order.world, order.tick, identity, up_to=order.shown_tick)
+            write_fork(made, self._data, self._data)
+        except sight.NotShown as refusal:
+            answer(messages.ForkMade(request=order.request, error=refusal.error))
+        except TickOutOfRange as error:
+            place = error.first_tick, error.last_tick
+            refused = sight.tick_out_of_range(order.world, order.tick, *place, "tick")
+            answer(messages.ForkMade(request=order.request, error=refused))
+        except CannotFork as error:
+            answer(messages.ForkMade(request=order.request, error=sight.cannot_fork(error)))
+        except (*BROKEN, OSError) as error:
+            answer(messages.ForkMade(request=order.request, error=sight.cannot_replay(order.world, error)))
+        else:
+            genesis = made.genesis
+            answer(messages.ForkMade(request=order.request, game=genesis.game, digest=genesis.digest))
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -150,8 +190,9 @@ class Replayer:
         if isinstance(order, messages.ReadLog):
             return await records.log_page(self._data, order)
         tick = chronicle.last_tick if order.tick is None else order.tick
-        if tick > chronicle.last_tick:
-            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, chronicle.last_tick, "tick"))
+        if not chronicle.first_tick <= tick <= chronicle.last_tick:
+            place = chronicle.first_tick, chronicle.last_tick
+            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, *place, "tick"))
         replaying = self._take_replay(order.world, tick)
         try:
             await self._travel(replaying, order.world, tick)
@@ -228,7 +269,7 @@ class Replayer:
             playing=stream.playing,
             speed=whole(stream.speed),
             tick=film.last.tick,
-            first_tick=0,
+            first_tick=chronicle.first_tick,
             last_tick=max(limit, film.last.tick),
             tick_hz=whole(stream.replay.world.code.manifest.tick_hz),
             hz=whole(stream.rate_hz),

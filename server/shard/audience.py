@@ -23,6 +23,7 @@ from typing import Any, Final
 from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
+from replays.origins import first_tick
 from server import messages, refusals
 from server.films import TOLD_LIMIT, Film, Told, ViewUnusable, rate_for
 from server.identifiers import new_watch
@@ -116,7 +117,7 @@ class Audience:
             playing=True,
             speed=1,
             tick=stream.film.last.tick,
-            first_tick=0,
+            first_tick=first_tick(self._history.genesis),
             last_tick=self._world.tick,
             tick_hz=whole(self._world.code.manifest.tick_hz),
             hz=stream.rate_hz,

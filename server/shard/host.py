@@ -249,7 +249,7 @@ class WorldHost:
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
         if agent != self._genesis.owner and not self._nobody_s_and_plays(agent):
-            return replies.not_owner(self.id, self._genesis.owner, manual=self.course.pace.manual)
+            return replies.not_owner(self.id, self._genesis.game, self._genesis.owner, manual=self.course.pace.manual)
         if not self.course.pace.manual:
             return replies.not_manual(self.id, self.world.clock)
         paused = self.course.why_paused

@@ -74,18 +74,19 @@ def cannot_wait(wait: messages.Wait, world: World) -> protocol.Error | None:
         return protocol.Error(
             code="invalid_args",
             message=f"until = turn: in {world.code.name} there are no turns, everybody acts at any time",
-            hint="wait with until = tick or event, or leave until out",
+            hint='wait for ticks: `"tick"`, or for events, or leave until out',
             path="until",
             valid=["tick", "event", "end"],
         )
     for kind in wait.kinds or ():
         if kind not in manifest.events:
+            near = by_nearness(kind, manifest.events)
             return protocol.Error(
                 code="invalid_args",
                 message=f"kinds: {world.code.name} has no event {kind!r}{did_you_mean(kind, manifest.events)}",
-                hint="take kinds from the list in valid, or leave kinds out",
+                hint=f"try {refusals.quoted(near[:1])}, or leave kinds out",
                 path="kinds",
-                valid=by_nearness(kind, manifest.events),
+                valid=near,
             )
     return None
 
@@ -284,19 +285,19 @@ def too_late(expires_tick: int, tick: int) -> protocol.Error:
     )
 
 
-def not_owner(world: str, owner: str | None, *, manual: bool) -> protocol.Error:
+def not_owner(world: str, game: str, owner: str | None, *, manual: bool) -> protocol.Error:
     """Only its owner makes a manual world tick; of a fork that has none, only who plays in it."""
     if owner is None and manual:
         return protocol.Error(
             code="not_owner",
             message=f"world {world} belongs to nobody: whoever plays in it says when it ticks",
-            hint="join it first",
+            hint=f"join it first: {refusals.quoted(protocol.Join(id=1, world=world))}",
             path="world",
         )
     return protocol.Error(
         code="not_owner",
         message=f"world {world} belongs to {owner}" if owner else f"world {world} belongs to nobody: it runs by itself",
-        hint='a world of your own that you can step is made by create with "clock":"manual"',
+        hint=f"make one that you can step: {refusals.quoted(protocol.Create(id=1, game=game, clock='manual'))}",
         path="world",
     )
 
@@ -326,7 +327,7 @@ def wrong_tick(at_tick: int, tick: int) -> protocol.Error:
     return protocol.Error(
         code="wrong_tick",
         message=f"the step was to begin at tick {at_tick}, but the world is at tick {tick}",
-        hint="if this was sent twice, the first one did it; else step with the tick it is at now",
+        hint=f"if this was sent twice, the first one did it; else step with at_tick = `{tick}`",
         path="at_tick",
         data={"tick": tick},
     )
@@ -337,7 +338,7 @@ def seq_gap(seq: int, expected: int) -> protocol.Error:
     return protocol.Error(
         code="seq_conflict",
         message=f"seq {seq} came before seq {expected}",
-        hint=f"send seq {expected} first, or leave seq out",
+        hint=f"send seq `{expected}` first, or leave seq out",
         path="seq",
         data={"expected_seq": expected},
     )

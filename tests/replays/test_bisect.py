@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from games.runtime.plain import parse_path
 from replays.bisect import STRIDE_TICKS, bisect
+from replays.why import why
 from tests.replays.mill import changed, recorded
-from tests.replays.recording import WORLD
+from tests.replays.recording import WORLD, Recording
 
 TICK_TEXT = "the tick itself: game.tick, or a timer"
+TICK = "function game.tick(world, dt)\n"
 
 
 async def test_the_same_code_gives_the_same_world(tmp_path: Path) -> None:
@@ -112,3 +115,32 @@ async def test_what_only_others_are_told_is_noted_by_the_log(tmp_path: Path) -> 
         "players.p_1.events.1.data.coins",
         "players.p_2.events.1.data.coins",
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        ((TICK, f"{TICK}  if world.tick == 120 then world.state.mood = 1 end\n"), "tick", TICK_TEXT),
+        (("coins[player.id] = 0", "coins[player.id] = world.tick"), "entry", "join of p_2"),
+    ],
+)
+async def test_a_tick_and_what_joins_after_it_are_told_apart(
+    tmp_path: Path, change: tuple[str, str], kind: str, text: str
+) -> None:
+    """In tick 120 p_1 works and is paid its wage; p_2 joins after it, before the next."""
+    recording = Recording(tmp_path, changed(), seed=1, settings={})
+    one = recording.join()
+    recording.run(119)
+    recording.input(one, "work", {"hours": 1})
+    recording.join()
+    recording.run(50)
+    await recording.close()
+    found = bisect(tmp_path, WORLD, changed(change))
+    assert found.culprit is not None
+    assert (found.tick, found.culprit.kind, found.culprit.text) == (120, kind, text)
+    told = why(tmp_path, WORLD, None, parse_path("state.coins"), last=3)
+    assert [(each.tick, each.text, each.after) for each in told] == [
+        (120, "join of p_2", {"p_1": 12, "p_2": 0}),
+        (120, TICK_TEXT, {"p_1": 12}),
+        (120, 'p_1 work {"hours":1}', {"p_1": 11}),
+    ]

@@ -14,6 +14,7 @@ from eventlog import records
 from games.runtime.plain import NoSuchPath, parse_path, path_text, plain_state, value_at, walk
 from games.runtime.results import Seen, TickResult
 from games.runtime.snapshots import state_hash
+from games.runtime.world import World
 from games.tsunami.bot import decide
 from replays.errors import TickOutOfRange, UnknownPlayer
 from replays.outline import outline
@@ -27,6 +28,7 @@ from replays.seeing import (
     observation,
     state,
 )
+from tests.replays.mill import changed
 from tests.replays.recording import WORLD, Recording
 from tests.replays.test_old_engine import unpack
 from tests.replays.test_reexecution import tsunami
@@ -178,3 +180,24 @@ async def test_ticks_outside_of_the_log_are_refused_with_those_that_there_are(tm
     assert known.check_tick(120) == 120
     with pytest.raises(TickOutOfRange, match=r"w_0123456789@121: the log goes from tick 0 to tick 120 → name"):
         known.check_tick(121)
+
+
+def test_what_json_has_no_form_for_is_told_apart_all_the_same() -> None:
+    setup = """function game.setup(world)
+  local state = world.state
+  state.minus, state.plus, state.none, state.high, state.low = -0.0 * 1, 0, 0 / 0, 1 / 0, -1 / 0
+  state.node = world.scene:spawn("tree", { name = "oak" })
+  state.map, state.list, state.itself = world.map{}, {}, {}
+  state.itself.again = state.itself
+  state.f = print
+  state[world.tick == 0 and "a.b" or ""] = { [10] = "ten", [9] = "nine" }
+"""
+    code = changed(("function game.setup(world)\n", setup))
+    world = World.load(code, world_id=WORLD, seed=1)
+    found = plain_state(world)["state"]
+    numbers = {name: found[name] for name in ("minus", "plus", "none", "high", "low")}
+    assert numbers == {"minus": "-0", "plus": 0, "none": "NaN", "high": "Infinity", "low": "-Infinity"}
+    assert (found["node"], found["map"], found["list"]) == ("node 1", {}, [])
+    assert (found["itself"], found["f"]) == ({"again": "a table that contains itself"}, "a function")
+    assert value_at(world, parse_path('state["a.b"].9')) == "nine"
+    assert hash_of(world) is None, "such a world cannot be saved, and is looked at all the same"

@@ -110,7 +110,9 @@ def test_code_that_is_missing_is_said(data: Path, capsys: pytest.CaptureFixture[
 def test_a_folder_that_a_server_uses_is_refused(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     held = lock(data / "LOCK")
     assert main(["fork", f"{WORLD}@5", "--data", str(data)]) == 1
-    assert "a server uses" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "a server uses" in said
+    assert "ask that server with a `fork` request" in said
     assert Store.read_only(data).world_ids() == [WORLD]
     assert held
 

@@ -76,6 +76,7 @@ from worldline.protocol.replies import (
     Acted,
     Created,
     EventItem,
+    Forked,
     GamesReply,
     GameSummary,
     Joined,
@@ -109,6 +110,7 @@ from worldline.protocol.requests import (
     ClientMessage,
     Control,
     Create,
+    Fork,
     Games,
     Hello,
     Input,
@@ -156,6 +158,7 @@ ServerMessage = (
     | Stopped
     | LeaderboardReply
     | Watching
+    | Forked
     | LogReply
     | StateReply
     | Static
@@ -190,6 +193,7 @@ ANSWERS: Final[dict[type[Request], type[Reply]]] = {
     Control: Watching,
     Log: LogReply,
     State: StateReply,
+    Fork: Forked,
     Ping: Pong,
 }
 """What answers each request when all is well; an `Error` when not."""
@@ -256,6 +260,8 @@ __all__ = [
     "ErrorCode",
     "Event",
     "EventItem",
+    "Fork",
+    "Forked",
     "Format",
     "Frame",
     "GameSummary",

@@ -54,10 +54,10 @@ class Notice(Reply, tag="notice", kw_only=True):
     speed because its machine is overloaded; ``world_recovering``: its shard has died, requests wait until it is back;
     ``world_paused``: it stands still and takes nothing, ``message`` says why; ``world_resumed``: it goes on;
     ``draining``: the server is about to stop; ``code_broken``, for developers: a game was saved that cannot be used, or
-    its tick raised in ``world``, at ``line`` of ``file``; ``events_skipped``: the events of ``player`` from number
-    ``from`` to number ``to`` were not pushed, because you did not read fast enough (with ``retry_after_ms``: they can
-    be had again, by `Subscribe` with ``since``), or because they are no longer kept; ``watch_ended``: the stream
-    ``watch`` does not go on."""
+    its tick raised in ``world``, at ``line`` of ``file``; ``world_diverged``, for developers: ``world`` is not the same
+    when it is computed again; ``events_skipped``: the events of ``player`` from number ``from`` to number ``to`` were
+    not pushed, because you did not read fast enough (with ``retry_after_ms``: they can be had again, by `Subscribe`
+    with ``since``), or because they are no longer kept; ``watch_ended``: the stream ``watch`` does not go on."""
 
     code: Literal[
         "draining",
@@ -66,6 +66,7 @@ class Notice(Reply, tag="notice", kw_only=True):
         "world_paused",
         "world_resumed",
         "code_broken",
+        "world_diverged",
         "events_skipped",
         "watch_ended",
     ]

@@ -222,6 +222,13 @@ class Created(Reply, tag="created", kw_only=True):
     join_code: str | None = None
 
 
+class Forked(Reply, tag="forked", kw_only=True):
+    """The fork is there, and yours. ``join_code``: with it others join a private one."""
+
+    world: str
+    join_code: str | None = None
+
+
 class Stepped(Reply, tag="stepped", kw_only=True):
     """The ticks have run; ``tick`` is the last of them. Fewer than were asked for, if the game ended in one."""
 

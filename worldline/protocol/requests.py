@@ -250,6 +250,17 @@ class State(Request, tag="state", kw_only=True):
     path: Annotated[str, msgspec.Meta(max_length=MAX_PATH_LENGTH)] | None = None
 
 
+class Fork(Request, tag="fork", kw_only=True):
+    """Make a world of your own that begins where ``world`` stood after ``tick``. It stands still until you `Step` it or
+    let it `Play`, every seat is vacant, and it is not ranked; the other world is not changed. A repeat with the same
+    ``key`` gives the same fork, as long as the server runs."""
+
+    world: Ident
+    tick: Natural
+    private: bool = False
+    key: Ident | None = None
+
+
 class Ping(Request, tag="ping", kw_only=True):
     """Is the server there, and what time is it there. Free of charge up to ten a second."""
 
@@ -273,6 +284,7 @@ ClientMessage = (
     | Control
     | Log
     | State
+    | Fork
     | Leaderboard
     | Ping
 )
@@ -295,6 +307,7 @@ REQUESTS: Final[tuple[type[Request], ...]] = (
     Control,
     Log,
     State,
+    Fork,
     Leaderboard,
     Ping,
 )

@@ -184,7 +184,16 @@ async def test_a_spectator_may_look_around(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", protocol.REQUESTS, ids=lambda kind: str(kind.__name__))
 def test_each_role_may_do_what_those_below_it_may(kind: type[protocol.Request]) -> None:
-    required = {"game": "g", "world": "w_1", "name": "n", "inputs": [], "ticks": 1, "watch": "v_1", "action": "stop"}
+    required = {
+        "game": "g",
+        "world": "w_1",
+        "name": "n",
+        "inputs": [],
+        "ticks": 1,
+        "watch": "v_1",
+        "action": "stop",
+        "tick": 1,
+    }
     request = kind(id=1, **{name: required[name] for name in required if _requires(kind, name)})
     needed = permissions.needed_role(request)
     roles = get_args(protocol.Role)

@@ -61,6 +61,15 @@ MISTAKES: Final[dict[str, tuple[Message, str, str | None]]] = {
     "a log without limit": (message("log", world="WORLD", limit=10**6), "invalid_args", "limit"),
     "a log of no records": (message("log", world="WORLD", limit=0), "invalid_args", "limit"),
     "a log from a word": (message("log", world="WORLD", from_tick="start"), "invalid_args", "from_tick"),
+    # branching off
+    "a fork of the future": (message("fork", world="WORLD", tick=99), "tick_out_of_range", "tick"),
+    "a fork of a word": (message("fork", world="WORLD", tick="now"), "invalid_args", "tick"),
+    "a fork of no tick": (message("fork", world="WORLD"), "invalid_args", "tick"),
+    "a fork that is private to a word": (
+        message("fork", world="WORLD", tick=1, private="yes"),
+        "invalid_args",
+        "private",
+    ),
     # company
     "more bots than seats": (message("create", game="tsunami", bots=60), "invalid_args", "bots"),
     "bots of a game that has none": (message("create", game="echo", bots=1), "invalid_args", "bots"),
@@ -121,6 +130,7 @@ NOT_FOR_PLAYERS: Final[dict[str, tuple[Message, str, str | None]]] = {
     "watching one's own game": (message("watch", world="WORLD"), "live_world", "world"),
     "the log of one's own game": (message("log", world="WORLD"), "live_world", "world"),
     "the state of one's own game": (message("state", world="WORLD"), "live_world", "world"),
+    "a fork of one's own game": (message("fork", world="WORLD", tick=0), "live_world", "world"),
     "bots without being a developer": (message("create", game="tsunami", bots=3), "forbidden", "bots"),
     "a seed without being a developer": (message("create", game="echo", seed=3), "forbidden", "type"),
     "a clock without being a developer": (message("create", game="echo", clock="manual"), "forbidden", "type"),
