@@ -221,7 +221,9 @@ def _parts(inputs: list[Any], number: int | None, examples: MakeExamples) -> lis
     for place, given in enumerate(inputs):
         if not isinstance(given, dict):
             text = f"inputs[{place}] must be an object with player and name, got {shown(given)}"
-            raise refusals.invalid(f"inputs[{place}]", text, None, re=number)
+            known = examples()
+            example = {"player": known.player or "p_1", "name": next(iter(known.inputs), "")}
+            raise refusals.invalid(f"inputs[{place}]", text, example, re=number)
         fields = {name: value for name, value in given.items() if value is not None}
         parts.append(_convert(protocol.ActInput, fields, number, examples, f"inputs[{place}]."))
     return parts

@@ -277,16 +277,23 @@ def _input(request: protocol.Input, session: Session, catalogue: Catalogue) -> A
 
 
 def _act(request: protocol.Act, session: Session, catalogue: Catalogue) -> Ask:
-    if not request.inputs:
-        raise refusals.invalid("inputs", "an act has inputs, or a step, or both", None, re=request.id)
     seats = session.seats_in(request.world)
     if not seats:
         return _no_seat(request.world)
+    if not request.inputs:
+        name, args = next(iter(catalogue.working_inputs.get(seats[0].game, {}).items()), ("", {}))
+        example = [{"player": seats[0].player, "name": name, "args": args}]
+        raise refusals.invalid("inputs", "an act has inputs, or a step, or both", example, re=request.id)
     inputs: list[messages.PlayerInput] = []
     for place, given in enumerate(request.inputs):
         if any(given.player == other.player for other in inputs):
             message = f"{given.player} acts twice: an act has one input of each"
-            raise refusals.invalid(f"inputs[{place}].player", message, None, re=request.id)
+            acting = {other.player for other in request.inputs}
+            idle = next((seat.player for seat in seats if seat.player not in acting), None)
+            if idle is None:
+                once = list({other.player: other for other in request.inputs}.values())
+                raise refusals.invalid("inputs", message, once, re=request.id)
+            raise refusals.invalid(f"inputs[{place}].player", message, idle, re=request.id)
         seat = session.pick(request.world, given.player, request.id, path=f"inputs[{place}].player")
         assert seat is not None
         question = messages.PlayerInput(

@@ -128,8 +128,14 @@ export class Viewing {
     try {
       const watching = await this.wire.request("watch", { world: this.world, from_tick, as: this.as, hz: this.hz });
       if (this._over) return;
-      this._follow(watching);
-      if (from_tick !== undefined) this.seek(from_tick); // whoever names a tick wants to see that one
+      if (from_tick === undefined) {
+        this._follow(watching);
+        return;
+      }
+      // Whoever names a tick wants to see that one: what plays on from it until it stands still is not shown.
+      this.stream = { ...watching };
+      this._unseen = watching.watch;
+      await this.seek(from_tick);
     } catch (error) {
       this._fail(error);
     }
@@ -167,6 +173,7 @@ export class Viewing {
     if (push.type === "notice" && push.code === "watch_ended" && push.watch === this.stream?.watch) this._fail(push);
     if (push.type === "watching" && push.instead_of === this.stream?.watch) this._follow(push);
     if (push.type !== "frame" && push.type !== "static") return;
+    if (push.watch === this._unseen) return;
     if (push.watch !== this.stream?.watch) {
       this._early = [...this._early, push].slice(-EARLY_FRAMES_MOST);
       return;

@@ -194,16 +194,21 @@ function Help({ onClose }) {
 
 // --- hooks ---------------------------------------------------------------------------------------------
 
-/** Draws the texts again when something has changed, some times a second. */
+/** Draws the texts again when something has changed: at once after a rest, else some times a second. */
 function useRedraw(viewing) {
   const [, again] = useState(0);
   useEffect(() => {
     let timer = null;
+    let drawnAt = 0;
     const stop = viewing.on("change", () => {
-      timer ??= setTimeout(() => {
-        timer = null;
-        again((count) => count + 1);
-      }, DRAW_EVERY_MS);
+      timer ??= setTimeout(
+        () => {
+          timer = null;
+          drawnAt = performance.now();
+          again((count) => count + 1);
+        },
+        Math.max(0, drawnAt + DRAW_EVERY_MS - performance.now()),
+      );
     });
     return () => {
       stop();

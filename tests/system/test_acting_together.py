@@ -80,7 +80,7 @@ async def test_an_act_is_taken_as_a_whole_or_not_at_all(server: RunningServer, c
     act = {"world": world, "step": 1}
     good = picks(1, 2)
     for bad, code, path in (
-        ({**good[1], "args": {"n": 10}}, "invalid_args", "inputs[1].args"),
+        ({**good[1], "args": {"n": 10}}, "invalid_args", "inputs[1].args.n"),
         ({**good[1], "name": "pock"}, "unknown_input", "inputs[1].name"),
         ({**good[1], "player": "p_3"}, "unknown_player", "inputs[1].player"),
         ({**good[1], "player": "p_1"}, "invalid_args", "inputs[1].player"),
@@ -105,9 +105,23 @@ async def test_hints_of_a_refused_act_work(server: RunningServer, connect_agent:
     world = await manual_duel(ada)
     wrong = picks(1, 10)
     refused = await ada.request("act", world=world, step=1, inputs=wrong)
-    assert refused["path"] == "inputs[1].args"
-    wrong[1]["args"] = json.loads(refused["hint"].split("`")[1])
-    assert (await ada.ask("act", world=world, step=1, inputs=wrong))["tick"] == 1
+    assert refused["path"] == "inputs[1].args.n"
+    mended = json.loads(refused["hint"].split("`")[1])
+    del mended["id"]
+    assert (await ada.ask(mended.pop("type"), **mended))["tick"] == 1
+
+
+async def test_hints_of_what_is_no_act_work(server: RunningServer, connect_agent: Connect) -> None:
+    ada = await connect_agent(server.url, "ada")
+    world = await manual_duel(ada)
+    one, two = picks(1, 2)
+    for wrong, path in (([], "inputs"), ([one, one], "inputs[1].player"), ([one, two, one], "inputs")):
+        refused = await ada.request("act", world=world, inputs=wrong, wait_ms=0)
+        assert (refused["code"], refused["path"]) == ("invalid_args", path)
+        value = json.loads(refused["hint"].split("`")[1])
+        mended = value if path == "inputs" else [one, {**one, "player": value}]
+        acted = await ada.request("act", world=world, inputs=mended, step=1)
+        assert acted["type"] == "acted", acted
 
 
 async def test_only_the_owner_of_a_manual_world_steps_it(server: RunningServer, connect_agent: Connect) -> None:

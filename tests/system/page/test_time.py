@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page
 
-from tests.system.conftest import Connect
+from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import Agent, RunningServer
 from tests.system.page.browser import PHONE, Pages, picture, serious_findings
 from tests.system.page.conftest import address
 from tests.system.page.playing import later_tick, pixels, shown_tick, tsunami
+from tests.system.test_leaderboard import GAME, MANIFEST
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -40,7 +42,10 @@ async def at_tick(page: Page, tick: int) -> None:
             && document.querySelector("canvas.picture").getAttribute("aria-label").includes(`at tick ${tick}:`)""",
         arg=tick,
     )
-    await page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    # Words first, then their layout, then the picture in its new size: each may take a frame.
+    await page.evaluate(
+        "async () => { for (let n = 0; n < 5; n += 1) await new Promise(done => requestAnimationFrame(done)); }"
+    )
 
 
 async def go(page: Page, tick: int) -> None:
@@ -152,6 +157,25 @@ async def test_a_gateway_that_dies_leaves_the_viewer_where_it_was(
     await page.keyboard.press("ArrowLeft")
     await at_tick(page, 123)
     assert await pixels(page) == before
+
+
+async def test_a_world_that_has_ended_begins_at_its_beginning(
+    serve: ServerFactory, pages: Pages, connect_agent: Connect, tmp_path: Path
+) -> None:
+    race = tmp_path / "games" / "race"
+    race.mkdir(parents=True)
+    (race / "main.lua").write_text(GAME)
+    (race / "game.toml").write_text(MANIFEST)
+    server = serve("--shards", "1", games=tmp_path / "games")
+    ada = await connect_agent(server.url, "ada")
+    world = (await ada.ask("join", game="race"))["world"]
+    await ada.ask("input", world=world, name="count", args={"by": 7}, note="all there is")
+    await ada.ask("input", world=world, name="stop", args={})
+    page = await pages.open(address(server))
+    await page.locator(".card.world", has_text="finished").get_by_role("link").first.click()
+    await page.get_by_label("What happened, newest first").get_by_text("all there is").wait_for()
+    assert await page.locator(".live").count() == 0
+    assert await page.locator(".player", has_text="ada").count() == 1
 
 
 async def test_through_a_players_eyes(server: RunningServer, pages: Pages, connect_agent: Connect) -> None:
