@@ -68,14 +68,14 @@ def framed(number: int, *, whole: bool = False, size_bytes: int = 0) -> messages
 
 
 async def catch_up(client: Talker) -> dict[str, Any]:
-    """Read up to the frame of tick `FRAMES`; return that."""
+    """Read up to the frame of the tick after `FRAMES`; return that."""
     last = -1
     while True:
         heard = await client.hear()
         if heard["type"] == "frame":
             assert heard.get("base_tick", last) == last, "it has what the frame builds on"
             last = heard["tick"]
-            if last == FRAMES:
+            if last == FRAMES + 1:
                 return heard
 
 
@@ -100,12 +100,14 @@ async def test_frames_are_left_out_for_a_slow_reader_and_then_it_gets_a_whole_on
         deaf.connection.transport.resume_reading()
         catching_up = asyncio.create_task(catch_up(deaf))
         assert (await edge.told(messages.NeedWhole)).watch == "v_1"
-        edge.shard_link.send(framed(FRAMES, whole=True))
+        edge.shard_link.send(framed(FRAMES + 1))  # it has room, but not what this builds on
+        assert (await quick.hear())["tick"] == FRAMES + 1
+        edge.shard_link.send(framed(FRAMES + 1, whole=True))
         assert "base_tick" not in await catching_up
-        edge.shard_link.send(framed(FRAMES + 1))
+        edge.shard_link.send(framed(FRAMES + 2))
         for client in (quick, deaf):
             heard = await client.hear()
-            assert (heard["tick"], heard["base_tick"]) == (FRAMES + 1, FRAMES)
+            assert (heard["tick"], heard["base_tick"]) == (FRAMES + 2, FRAMES + 1)
 
 
 async def test_nothing_is_remembered_of_viewers_who_have_gone(tmp_path: Path) -> None:
