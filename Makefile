@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 PYTHON :=
 ARGS :=
 REQUIRE_ALL :=
+# What some tests run in Node: installed where there is npm, else those tests are left out, and named at the end.
+NODE := tests/system/node
+NODE_MODULES := $(if $(shell command -v npm),$(NODE)/node_modules/.package-lock.json)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 help: ## show this list
@@ -21,7 +24,7 @@ help: ## show this list
 demo: $(VENV)/.run-time ## start a server with sample bots and watch them play; Ctrl-C ends it
 	@exec $(BIN)/worldline demo $(ARGS)
 
-test: $(VENV)/.test ## format, lint, types and every test this machine can run
+test: $(VENV)/.test $(NODE_MODULES) ## format, lint, types and every test this machine can run
 	@$(BIN)/ruff format --check --quiet . || { echo 'error: files are not formatted → run .venv/bin/ruff format .' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
@@ -37,7 +40,7 @@ bench: $(VENV)/.run-time ## measure a server under load; figures go to bench.jso
 	@exec $(BIN)/worldline bench --out bench.json $(ARGS)
 
 clean: ## remove .venv and everything else made here, but not the data of your worlds
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench.json
+	rm -rf $(VENV) $(NODE)/node_modules build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment ----------------------------------------------------------------------------------
@@ -67,4 +70,9 @@ $(VENV)/.run-time: pyproject.toml $(VENV)/.made
 $(VENV)/.test: pyproject.toml $(VENV)/.run-time
 	@echo 'installing what the tests need into $(VENV)'
 	@$(PIP) install --editable '.[test]' || { echo 'error: pip could not install the test tools (see above) → check the network, then run make again' >&2; exit 1; }
+	@touch $@
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@echo 'installing what the tests in Node need into $(NODE)/node_modules'
+	@npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel=error || { echo 'error: npm could not install what the tests in Node need (see above) → check the network, then run make again' >&2; exit 1; }
 	@touch $@

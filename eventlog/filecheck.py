@@ -16,7 +16,7 @@ from eventlog.errors import FormatTooNew, JournalDamaged, LogDamaged, UnknownWor
 from eventlog.frame import Unfinished
 from eventlog.overlay import Overlay
 from eventlog.reader import Chain, StoredRecord, WorldBytes
-from eventlog.records import Checkpoint, Close, CodeEntry, EngineEntry, Fault, Genesis, Open, Tick
+from eventlog.records import Checkpoint, Close, CodeEntry, EngineEntry, Fault, Genesis, Open, Origin, Tick
 
 FOLLOWERS: Final[dict[type, tuple[type, ...]]] = {Close: (Checkpoint,), Fault: (Checkpoint, Close)}
 """What may stand behind a world's end."""
@@ -217,6 +217,8 @@ def _note(stored: Iterable[StoredRecord], path: Path, summary: Summary) -> None:
                 summary.digests |= {("code", record.digest), ("engine", record.engine)}
             elif isinstance(record, Open):
                 summary.digests.add(("engine", record.engine))
+            elif isinstance(record, Origin):
+                summary.digests.add(("code", record.code))
             elif isinstance(record, Checkpoint):
                 seen = CheckpointSeen(
                     record.tick, record.hash, record.snapshot, record.bytes, summary.file, each.offset

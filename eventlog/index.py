@@ -23,7 +23,7 @@ import msgspec
 from eventlog.summary import WorldInfo
 
 NAME: Final = "index.sqlite"
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables. An index of another version is made anew."""
 WAIT_S: Final = 2.0
 """For another process that is just writing."""
@@ -32,7 +32,8 @@ _TABLES: Final = """
 CREATE TABLE worlds (
     world TEXT PRIMARY KEY, game TEXT NOT NULL, digest TEXT NOT NULL, clock TEXT NOT NULL, created_ms INTEGER NOT NULL,
     ended_ms INTEGER, status TEXT NOT NULL, reason TEXT, result TEXT, last_tick INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, archived INTEGER NOT NULL, facts TEXT NOT NULL, checksum INTEGER NOT NULL
+    bytes INTEGER NOT NULL, archived INTEGER NOT NULL, ranked INTEGER NOT NULL, facts TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE players (
     world TEXT NOT NULL, number INTEGER NOT NULL, player TEXT NOT NULL, agent TEXT NOT NULL, name TEXT NOT NULL,
@@ -55,7 +56,7 @@ class PlayerListing(msgspec.Struct, frozen=True, kw_only=True):
     """None for who stayed to the end, or still plays."""
     left_reason: str | None = None
     score: float | None = None
-    """The final one, if the world's result has a map ``scores`` from players to numbers."""
+    """What it had when it left, or when the world was closed; None while it plays, and for who was kicked."""
 
 
 class WorldListing(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +156,7 @@ class Index:
         try:
             rows = self._connection.execute("SELECT * FROM worlds ORDER BY world").fetchall()
             player_rows = self._connection.execute("SELECT * FROM players ORDER BY world, number").fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # a text that is none any more is damage, too
             raise IndexBroken(str(error)) from error
         players: dict[str, list[tuple[Any, ...]]] = {}
         for world, _, *fields in player_rows:
@@ -257,13 +258,15 @@ def _fields(world: IndexedWorld) -> tuple[Fields, list[tuple[Any, ...]]]:
         info.last_tick,
         info.bytes,
         int(info.archived),
+        int(info.ranked),
         world.facts,
     ]
     return fields, [msgspec.structs.astuple(player) for player in listing.players]
 
 
 def _indexed(fields: Fields, players: list[tuple[Any, ...]]) -> IndexedWorld:
-    world, game, digest, clock, created_ms, ended_ms, status, reason, result, last_tick, size, archived, facts = fields
+    world, game, digest, clock, created_ms, ended_ms, status, reason, result, last_tick, size, *more = fields
+    archived, ranked, facts = more
     return IndexedWorld(
         listing=WorldListing(
             info=WorldInfo(
@@ -278,6 +281,7 @@ def _indexed(fields: Fields, players: list[tuple[Any, ...]]) -> IndexedWorld:
                 ended_ms=ended_ms,
                 bytes=size,
                 archived=bool(archived),
+                ranked=bool(ranked),
             ),
             result=None if result is None else msgspec.json.decode(result),
             players=[

@@ -6,7 +6,8 @@
 What became of an input stands in the log one record later, because a record is written before its tick runs; here it
 is joined to the input: ``status`` is ``applied``, ``rejected`` (with its ``code``), ``world_faulted`` if the world
 broke in that tick and the input was not applied, ``undone`` if the tick was taken back, or null while it is unknown.
-Bytes are written as hexadecimal digits (inside args as base64); fields that are not set are left out.
+Bytes are written as hexadecimal digits (inside args as base64); fields that are not set are left out, and of the state
+of an origin stands only how long it is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from eventlog import records
 from eventlog.reader import StoredRecord
 from eventlog.records import Beat, Close, Entry, Fault, InputEntry, Record, Tick
 
-_ENTRY_KINDS: Final[dict[type, str]] = {
+ENTRY_KINDS: Final[dict[type, str]] = {
     records.CodeEntry: "code",
     records.EngineEntry: "engine",
     records.ClockEntry: "clock",
@@ -30,6 +31,7 @@ _ENTRY_KINDS: Final[dict[type, str]] = {
     records.TimeoutEntry: "timeout",
     records.AbortEntry: "abort",
 }
+"""What entries are called in JSON."""
 
 
 def json_form(stored: Iterable[StoredRecord]) -> Iterator[dict[str, Any]]:
@@ -57,6 +59,9 @@ def record_form(record: Record, following: Tick | Beat | Fault | Close | None) -
         value = getattr(record, field)
         if field == "outcomes" or value is None or (field == "ticks" and value == 1):
             continue
+        if field == "state":  # of use to the engine only, and as large as a world
+            form["bytes"] = len(value)
+            continue
         if field == "entries":
             undone = isinstance(record, Tick) and following is not None and records.undoes(following, record)
             form[field] = [_entry_form(entry, following, undone=undone) for entry in value]
@@ -72,7 +77,7 @@ def _forms(waiting: list[Record], following: Tick | Beat | Fault | Close | None)
 
 
 def _entry_form(entry: Entry, following: Tick | Beat | Fault | Close | None, *, undone: bool) -> dict[str, Any]:
-    form: dict[str, Any] = {"kind": _ENTRY_KINDS[type(entry)]}
+    form: dict[str, Any] = {"kind": ENTRY_KINDS[type(entry)]}
     for field in entry.__struct_fields__:
         value = getattr(entry, field)
         if value is not None:

@@ -98,7 +98,7 @@ def listing_steps(data: Path, world: str, overlay: Overlay | None = None) -> Ite
             yield None
     except (LogDamaged, FormatTooNew):
         pass  # the status says so, or the server is just writing here: what was read until then is told
-    listing = WorldListing(info=info, result=played.result, players=played.with_scores())
+    listing = WorldListing(info=info, result=played.result, players=list(played.players.values()))
     yield IndexedWorld(listing=listing, facts=facts)
 
 
@@ -140,6 +140,8 @@ class _Played:
         """Take the next record."""
         if isinstance(record, Close):
             self.result = msgspec.json.decode(msgspec.json.encode(record.result))
+            for player, score in record.scores.items():
+                self._change(player, score=float(score))
         if not isinstance(record, Tick):
             return
         for entry in record.entries:
@@ -147,20 +149,10 @@ class _Played:
                 self.players[entry.player] = PlayerListing(
                     player=entry.player, agent=entry.agent, name=entry.name, seat=entry.seat, joined_tick=record.tick
                 )
-            elif isinstance(entry, LeaveEntry) and entry.player in self.players:
-                player = self.players[entry.player]
-                self.players[entry.player] = msgspec.structs.replace(
-                    player, left_tick=record.tick, left_reason=entry.reason
-                )
+            elif isinstance(entry, LeaveEntry):
+                left_with = None if entry.score is None else float(entry.score)
+                self._change(entry.player, left_tick=record.tick, left_reason=entry.reason, score=left_with)
 
-    def with_scores(self) -> list[PlayerListing]:
-        """The players, with their scores if the result has them."""
-        scores = self.result.get("scores") if isinstance(self.result, dict) else None
-        if not isinstance(scores, dict):
-            return list(self.players.values())
-        return [
-            msgspec.structs.replace(player, score=float(score))
-            if isinstance(score := scores.get(player.player), int | float)
-            else player
-            for player in self.players.values()
-        ]
+    def _change(self, player: str, **news: Any) -> None:
+        if player in self.players:
+            self.players[player] = msgspec.structs.replace(self.players[player], **news)

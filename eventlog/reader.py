@@ -27,7 +27,7 @@ from eventlog.errors import FormatTooNew, LogDamaged, PositionUnknown, UnknownWo
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.overlay import read_overlay
 from eventlog.piece import LogEnd, Piece
-from eventlog.records import Checkpoint, Close, Fault, Genesis, Open, Record, Tick
+from eventlog.records import Checkpoint, Close, Fault, Genesis, Open, Origin, Record, Tick
 
 ARCHIVED: Final = ".wlogz"
 """The suffix of an archived file; its stem is that of the file."""
@@ -195,6 +195,8 @@ class Chain:
         self.crc = 0
         self.epoch = 0
         self.tick = 0
+        self._origin: Origin | None = None
+        """The last part of the origin of a fork that was read."""
 
     def begin_at(self, position: LogEnd) -> None:
         """Stand at a place in the middle, which is known from elsewhere."""
@@ -270,8 +272,10 @@ class Chain:
         first = self.file == 1 and self.offset == frame.FILE_HEADER_BYTES
         if first != isinstance(record, Genesis):
             raise BadBytes("a log begins with its genesis, and has no other")
-        if not (first or self.epoch or isinstance(record, Open)):
+        if not (first or self.epoch or isinstance(record, Open | Origin)):
             raise BadBytes("an open record follows the genesis")
+        if isinstance(record, Open | Origin):
+            self._check_origin(record)
         match record:
             case Genesis():
                 if record.world != self.world:
@@ -290,6 +294,27 @@ class Chain:
         if tick != expected:
             raise BadBytes(f"the frame says tick {tick}, its record {expected}")
         return records.last_tick_of(record, self.tick)
+
+    def _check_origin(self, record: Open | Origin) -> None:
+        """The parts of an origin are complete, in order, and before the first open record. Raises `BadBytes`."""
+        before = self._origin
+        if isinstance(record, Open):
+            if before is not None and before.part != before.parts:
+                raise BadBytes(f"of the origin only {before.part} of {before.parts} parts are there")
+            self._origin = None
+            return
+        if self.epoch:
+            raise BadBytes("an origin stands behind the first open record")
+        expected = 1 if before is None else before.part + 1
+        # Whoever reads a later file by itself has not seen the parts before.
+        unseen = before is None and self.file > 1
+        if record.part > record.parts or (record.part != expected and not unseen):
+            raise BadBytes(f"part {record.part} of {record.parts} of the origin stands where part {expected} belongs")
+        if before is not None and (before.tick, before.parts, before.code, before.hash) != (
+            record.tick, record.parts, record.code, record.hash,
+        ):  # fmt: skip
+            raise BadBytes(f"part {record.part} of the origin does not belong to the one before it")
+        self._origin = record
 
 
 def read_world(data: Path, world: str, *, from_tick: int = 0, to_tick: int | None = None) -> Iterator[StoredRecord]:

@@ -18,7 +18,7 @@ import msgspec
 FINGERPRINT_BYTES: Final = 8
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
-StateHash = bytes  # a name that Checkpoint's field `bytes` does not hide
+Bytes = bytes  # a name that Checkpoint's field `bytes` does not hide
 Fingerprint = Annotated[bytes, msgspec.Meta(min_length=FINGERPRINT_BYTES, max_length=FINGERPRINT_BYTES)]
 
 
@@ -62,10 +62,11 @@ class JoinEntry(_Stored, frozen=True, tag=4):
 
 
 class LeaveEntry(_Stored, frozen=True, tag=5):
-    """A player gives its seat back; ``reason``: left, timeout, …"""
+    """A player gives its seat back; ``reason``: left, timeout, …; ``score`` is what it had before this tick."""
 
     player: str
     reason: str
+    score: int | float | None = None
 
 
 class InputEntry(_Stored, frozen=True, kw_only=True, tag=6):
@@ -172,7 +173,7 @@ class Checkpoint(_Stored, frozen=True, tag=5):
     """A snapshot of the state after ``tick`` exists; may stand anywhere after its tick."""
 
     tick: Natural
-    hash: StateHash
+    hash: Bytes
     """The canonical hash of the whole state."""
     snapshot: str
     """File name in the world's ``snapshots`` folder."""
@@ -191,16 +192,36 @@ class Fault(_Stored, frozen=True, kw_only=True, tag=6):
 
 
 class Close(_Stored, frozen=True, kw_only=True, tag=7):
-    """The end of a world: nothing follows. ``result`` is the game's own, if it finished by its rules."""
+    """The end of a world: nothing follows. ``result`` is the game's own, if it finished by its rules; ``scores`` are
+    those of who was seated then, by player."""
 
     tick: Natural
     reason: str
     result: Any = None
     fingerprint: Fingerprint
     outcomes: list[OutcomeNote] = []
+    scores: dict[str, int | float] = {}
 
 
-Record = Genesis | Open | Tick | Beat | Checkpoint | Fault | Close
+class Origin(_Stored, frozen=True, kw_only=True, tag=8):
+    """The state that a fork begins with: the world as its parent was after ``tick``, with every seat vacant.
+
+    ``parts`` of these, in order, follow the genesis of a world that was forked from another, before its first open
+    record; all fields but ``part`` and ``state`` are the same in each. Their states together are one zlib stream.
+    """
+
+    tick: Natural
+    part: Annotated[int, msgspec.Meta(ge=1)]
+    """1, 2, 3 … ``parts``."""
+    parts: Annotated[int, msgspec.Meta(ge=1)]
+    code: str
+    """Digest of the game's code that runs there; another one than that in the genesis if the parent was reloaded."""
+    hash: Bytes
+    """The canonical hash of the whole state."""
+    state: Bytes
+
+
+Record = Genesis | Open | Tick | Beat | Checkpoint | Fault | Close | Origin
 
 KIND_OF: Final[dict[type, int]] = {
     Genesis: 1,
@@ -210,6 +231,7 @@ KIND_OF: Final[dict[type, int]] = {
     Checkpoint: 5,
     Fault: 6,
     Close: 7,
+    Origin: 8,
 }
 NAME_OF: Final[dict[type, str]] = {kind: kind.__name__.lower() for kind in KIND_OF}
 assert all(kind.__struct_config__.tag == number for kind, number in KIND_OF.items())  # type: ignore[attr-defined]
@@ -250,7 +272,7 @@ def last_tick_of(record: Record, before: int) -> int:
     match record:
         case Tick():
             return record.tick + record.ticks - 1
-        case Beat() | Close():
+        case Beat() | Close() | Origin():
             return record.tick
         case Fault():
             return max(0, record.tick - 1)

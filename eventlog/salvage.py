@@ -29,7 +29,7 @@ from eventlog.records import Checkpoint, Close, Fault, Genesis, InputEntry, Open
 from eventlog.snapshots import Snapshots
 from eventlog.verify import OnProgress, verify
 
-_KIND: Final = re.compile(rb"[\x01-\x07]\0\0\0", re.DOTALL)
+_KIND: Final = re.compile(rb"[\x01-\x08]\0\0\0", re.DOTALL)
 """Kind and zeros of a record's header; its length stands in the four bytes before."""
 _KIND_AT: Final = 4
 

@@ -90,7 +90,7 @@ class Snapshots:
             try:
                 yield self.read(tick)
             except (SnapshotDamaged, FormatTooNew) as error:
-                _log.warning("%s", error)
+                _log.warning("%s", error, extra={"world": self.world})
 
     # --- writing -------------------------------------------------------------------------------------
 

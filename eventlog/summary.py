@@ -15,7 +15,7 @@ from eventlog import frame, limits, records
 from eventlog.errors import FormatTooNew, LogDamaged
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.reader import WorldBytes, stands_in
-from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Record, Tick
+from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Origin, Record, Tick
 from eventlog.snapshots import Snapshots
 
 _GENESIS_BYTES: Final = 64 * 1024
@@ -24,7 +24,7 @@ _GENESIS_BYTES: Final = 64 * 1024
 Status = Literal["open", "closed", "faulted", "damaged"]
 
 _TICK: Final = records.KIND_OF[Tick]
-_STANDING: Final = frozenset(records.KIND_OF[kind] for kind in (Tick, Beat, Fault, Close))
+_STANDING: Final = frozenset(records.KIND_OF[kind] for kind in (Tick, Beat, Fault, Close, Origin))
 
 
 class WorldInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,8 @@ class WorldInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Of all its files as they are on the disk, and of what only journals hold."""
     archived: bool
     """All of its log is compressed."""
+    ranked: bool = False
+    """It counts for its game's leaderboard."""
 
 
 def summarise(source: WorldBytes) -> WorldInfo:
@@ -69,7 +71,7 @@ def summarise(source: WorldBytes) -> WorldInfo:
             return _info(source, found, "closed", last.reason)
         case Fault():
             return _info(source, found, "faulted", last.kind)
-        case Genesis() | Open() | Tick() | Beat() | Checkpoint() | None:
+        case Genesis() | Open() | Tick() | Beat() | Checkpoint() | Origin() | None:
             return _info(source, found, "open", None)
 
 
@@ -94,6 +96,7 @@ def _info(source: WorldBytes, found: _Found, status: Status, reason: str | None)
         reason=reason,
         ended_ms=found.ended_ms,
         bytes=source.disk_bytes(),
+        ranked=genesis.ranked if genesis else False,
         archived=all(source.is_archived(file) for file in range(1, source.last_file + 1)),
     )
 
@@ -127,7 +130,7 @@ def _genesis_of_snapshot(source: WorldBytes) -> Genesis:
 
 
 def _standing(source: WorldBytes, created_ms: int) -> tuple[Record | None, int, int | None]:
-    """The last tick, beat, fault or close record of the last file, the tick that it has reached, and when it ended."""
+    """The last record of the last file that says how the world stands, the tick that is reached, and when it ended."""
     for file in range(source.last_file, 0, -1):
         data = source.read(file)
         source.report_damage(file, 0)

@@ -8,14 +8,16 @@ Invariant: pieces are contiguous. Each begins at the byte where the one before e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from eventlog import frame, limits, records
 from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import LogEnd, Piece
-from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Record, Tick
+from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Origin, Record, Tick
 
 _TICK: Final = records.KIND_OF[Tick]
+_CLOSE: Final = records.KIND_OF[Close]
 
 
 class WorldLog:
@@ -58,6 +60,26 @@ class WorldLog:
         return log
 
     @classmethod
+    def found(
+        cls, genesis: Genesis, origin: Iterable[Origin], *, file_bytes: int = limits.WORLD_FILE_BYTES
+    ) -> dict[int, bytes]:
+        """The files, by number, of a world that begins with a state, to be written without a journal; `resume` goes on.
+
+        They look as if shard 0 had opened the world and died. Raises as `create`.
+        """
+        log = cls(genesis.world, epoch=1, file_bytes=file_bytes)
+        files = {1: log._begin_file(epoch_before=0)}
+        first_records: list[Genesis | Origin | Open] = [genesis, *origin, Open(1, 0, genesis.engine)]
+        for record in first_records:
+            kind, tick = records.KIND_OF[type(record)], record.tick if isinstance(record, Origin) else log.last_tick
+            payload = log._encode(record, tick)
+            if log.offset + frame.RECORD_HEADER_BYTES + len(payload) > file_bytes:
+                header = log._begin_file(epoch_before=0)
+                files[log.file] = header
+            files[log.file] += log._frame(record, kind, tick, payload)
+        return files
+
+    @classmethod
     def resume(cls, end: LogEnd, *, shard: int, engine: str, file_bytes: int = limits.WORLD_FILE_BYTES) -> WorldLog:
         """Go on with a log that ends at ``end`` (`log_end` says where), in the next epoch, written by ``shard``.
 
@@ -83,7 +105,7 @@ class WorldLog:
         genesis or an open are mistakes of the caller (AssertionError).
         """
         kind = records.KIND_OF[type(record)]
-        assert kind >= _TICK, "genesis and open are written by create and resume"
+        assert _TICK <= kind <= _CLOSE, "genesis, open and origin are written by create, resume and found"
         tick = record.tick
         lowest = self.last_tick - 1 if records.goes_back_to(record) is not None else self.last_tick
         assert tick >= lowest or type(record) is Checkpoint, (self.world, tick, self.last_tick)

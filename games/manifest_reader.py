@@ -95,7 +95,7 @@ class _Reader:
             grace_s=self.number((), table, "grace_s", 0.0, 86400.0, 120.0),
             idle_s=self.number((), table, "idle_s", 0.0, 86400.0, 120.0),
             actions=self.value((), table, "actions", lambda v: v in ACTIONS, "one of " + ", ".join(ACTIONS), "names"),
-            seats_per_agent=self.seats_per_agent(table),
+            seats_per_agent=self.whole((), table, "seats_per_agent", 1, MAX_PLAYERS, 1),
             spectate=self.spectate(table),
             settings={
                 name: self.setting(("settings", name), value) for name, value in self.named(table, "settings").items()
@@ -107,8 +107,9 @@ class _Reader:
             events=events,
             observation=self.observation(table),
         )
-        if manifest.min_players > manifest.max_players:
-            self.fail(("min_players",), f"min_players must be at most max_players ({manifest.max_players})")
+        for name in ("min_players", "seats_per_agent"):
+            if getattr(manifest, name) > manifest.max_players:
+                self.fail((name,), f"{name} must be at most max_players ({manifest.max_players})")
         self.fit_to_clock(manifest, table)
         return manifest
 
@@ -129,12 +130,6 @@ class _Reader:
                 f"a {manifest.clock} game has one default input, for agents that are silent: "
                 + (f"this is one more than {defaults[0]}" if defaults else "mark it with [inputs.NAME.default]"),
             )
-
-    def seats_per_agent(self, table: dict[str, Any]) -> int:
-        seats = self.whole((), table, "seats_per_agent", 1, MAX_PLAYERS, 1)
-        if seats != 1:
-            self.fail(("seats_per_agent",), "seats_per_agent must be 1: this version seats an agent once in a world")
-        return seats
 
     def spectate(self, table: dict[str, Any]) -> Spectate:
         at = ("spectate",)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,8 @@ from typing import BinaryIO
 import msgspec
 
 from eventlog import frame, limits, records
-from eventlog.disk import Disk, RealDisk, write_new
+from eventlog.addition import add_world
+from eventlog.disk import Disk, RealDisk
 from eventlog.errors import FormatTooNew, LogDamaged, StoreNotWritable, UnknownWorld
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.reader import Chain, StoredRecord, WorldBytes, read_world
@@ -175,7 +175,7 @@ def import_bundle(path: Path, data: Path, *, disk: Disk | None = None) -> Conten
             for digest, files in _folders(bundle, ENGINE).items():
                 store.put_engine(digest, files)
             if not known:
-                _add_world(bundle, data, disk)
+                add_world(disk, data, bundle.world, _world_files(bundle))
         except OSError as error:
             raise StoreNotWritable(data, error) from error
         return _contents(bundle, log, there_already=known)
@@ -202,28 +202,6 @@ def unpacked(path: Path) -> Iterator[tuple[Path, str]]:
 def _write_plainly(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-
-
-def _add_world(bundle: BundleReader, data: Path, disk: Disk) -> None:
-    """Write the world under a name that is no world's, then give it its own."""
-    worlds = data / "worlds"
-    disk.make_folder(worlds)
-    temporary = Path(tempfile.mkdtemp(prefix=".import-", dir=worlds))
-    try:
-        for name, content in _world_files(bundle):
-            path = temporary / name
-            disk.make_folder(path.parent)
-            write_new(disk, path, content)
-        for folder in (temporary / FOLDER, temporary):
-            if folder.is_dir():
-                folder.chmod(0o755)  # mkdtemp makes it private
-                disk.sync_folder(folder)
-        disk.rename(temporary, worlds / bundle.world)
-        for folder in (worlds, data):
-            disk.sync_folder(folder)
-    except OSError:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _world_files(bundle: BundleReader) -> Iterator[tuple[str, bytes]]:
@@ -288,6 +266,8 @@ class _Log:
                 self.engines.update(entry.digest for entry in tick.entries if isinstance(entry, records.EngineEntry))
             case records.Close() | records.Fault():
                 self.ended = True
+            case records.Origin() as origin:
+                self.codes.add(origin.code)
             case records.Beat() | records.Checkpoint():
                 pass
 

@@ -25,10 +25,12 @@ class Claims:
         self._known = frozenset(self._ticks)
         self._after = -1
         self._found: dict[int, list[bytes]] = {}
+        self._states: dict[int, bytes] = {}
 
     def begin(self, world: World, *, whole: bool) -> None:
         """The walk begins here. ``whole``: at the first state of the world, else maybe behind one of the same tick."""
         self._found.clear()
+        self._states.clear()
         self._after = -1 if whole else world.tick
         self.passed(world)
 
@@ -41,11 +43,21 @@ class Claims:
         """The world has come to another state: take its hash if a checkpoint claims one of this tick."""
         if world.tick in self._known and world.tick > self._after and world.faulted is None:
             try:
-                found = state_hash(world.snapshot(), engine=world.engine)
+                state = world.snapshot()
+                found = state_hash(state, engine=world.engine)
             except StateNotSaveable:
                 return  # one of the states of this tick; the one that was saved could be
             self._found.setdefault(world.tick, []).append(found)
+            self._states[world.tick] = state
 
     def found(self, tick: int) -> list[bytes]:
         """The hashes of the states after ``tick``, oldest first; none if this walk did not come by there."""
         return self._found.get(tick, [])
+
+    def state(self, tick: int) -> bytes | None:
+        """The snapshot of the last state after ``tick``, until its claim was found to be true."""
+        return self._states.get(tick)
+
+    def came_true(self, tick: int) -> None:
+        """The claim about ``tick`` has been compared: its state need not be kept."""
+        self._states.pop(tick, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -39,6 +40,48 @@ class CannotReplay(ReplayError):
 
     def __init__(self, world: str, tick: int, reason: str) -> None:
         super().__init__(f"{world}@{tick} cannot be re-executed: {reason} → use the version of Worldline that wrote it")
+        self.world = world
+        self.tick = tick
+
+
+class TickOutOfRange(ReplayError):
+    """The log has no such tick: it goes from ``first_tick`` to ``last_tick``."""
+
+    def __init__(self, world: str, tick: int, first_tick: int, last_tick: int) -> None:
+        super().__init__(
+            f"{world}@{tick}: the log goes from tick {first_tick} to tick {last_tick} → name a tick of these"
+        )
+        self.world = world
+        self.tick = tick
+        self.first_tick = first_tick
+        self.last_tick = last_tick
+
+
+class CannotFork(ReplayError):
+    """No world can begin where this one was at ``tick``."""
+
+    def __init__(self, world: str, tick: int, reason: str) -> None:
+        super().__init__(f"{world}@{tick} cannot be forked: {reason} → take another tick")
+        self.world = world
+        self.tick = tick
+
+
+class UnknownPlayer(ReplayError):
+    """Nobody of this id is seated at that tick."""
+
+    def __init__(self, world: str, tick: int, player: str, seated: Iterable[str]) -> None:
+        names = ", ".join(seated) or "nobody"
+        super().__init__(f"{world}@{tick} has no player {player}: seated are {names} → name one of these")
+        self.world = world
+        self.tick = tick
+        self.player = player
+
+
+class NotPossible(ReplayError):
+    """What was asked cannot be done with this world, or there."""
+
+    def __init__(self, world: str, tick: int, reason: str, remedy: str) -> None:
+        super().__init__(f"{world}@{tick}: {reason} → {remedy}")
         self.world = world
         self.tick = tick
 

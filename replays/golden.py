@@ -63,8 +63,8 @@ def check_golden(path: Path, code: GameCode, engine: Engine | None = None) -> Go
     except Diverged as error:
         game = "" if running is None or running.genesis.game == code.name else f", recorded of {running.genesis.game},"
         problem = (
-            f"{path}: with this code the game{game} goes another way before tick {error.tick} → if that is meant, play "
-            f"one again and export it in place of this one"
+            f"{path}: with this code the game{game} goes another way before tick {error.tick} → if that is meant, "
+            f"accept it with `worldline games check --accept`"
         )
         return Golden(path=str(path), status="differs", tick=error.tick, problem=problem)
     except (ReplayError, EventLogError, GameError) as error:

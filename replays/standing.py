@@ -31,6 +31,8 @@ class Standing(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """That of the last record that has one."""
     ended: Close | Fault | None
     """The record that ended the world, if one did."""
+    visitors: list[str] = []
+    """The agents that have a seat or had one; snapshots of older servers do not say."""
 
 
 _decoder: Final = msgspec.msgpack.Decoder(Standing)

@@ -50,6 +50,9 @@ class BotRun(msgspec.Struct, frozen=True, kw_only=True):
     think_s: tuple[float, float]
     url: str | None = None
     token: str | None = None
+    world: str | None = None
+    """Play in this world; None: in any of the game."""
+    join_code: str | None = None
     seconds: float | None = None
     prefix: str = "bot"
     game_folders: tuple[Path, ...] = ()
@@ -175,7 +178,10 @@ async def _run_one(run: BotRun, name: str, play: Play, report: Callable[[str], N
     """Play one bot to its end; whether it failed."""
     try:
         async with worldline.connect(run.url, name=name, token=run.token, think_s=run.think_s) as client:
-            player = await client.join(run.game)
+            if run.world is None:
+                player = await client.join(run.game)
+            else:
+                player = await client.join(world=run.world, join_code=run.join_code)
             try:
                 await play(player)
             finally:
@@ -186,7 +192,8 @@ async def _run_one(run: BotRun, name: str, play: Play, report: Callable[[str], N
         report(f"{name}: {error}")
         return True
     except Exception as error:  # a bot is other people's code: whatever it raises ends this bot alone
-        report(f"{name}: {type(error).__name__}: {error}{_place(error)}")
+        said = " ".join(str(error).split())
+        report(f"{name}: {type(error).__name__}: {said}{_place(error)}")
         return True
     return False
 

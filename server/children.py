@@ -1,4 +1,4 @@
-"""One child process of the supervisor: a shard or a gateway, with the control link to it.
+"""One child process of the supervisor: a shard, a gateway, a replayer or the checker, with the control link to it.
 
 A child is started with one end of a socket pair as its control link. It is *lost* when that link has ended: everything
 it ever sent has been read by then, so whatever it reported before it died is known before its loss is. It is *gone*
@@ -27,7 +27,7 @@ from server.link import Link, attach
 from server.messages import FromSupervisor, ToSupervisor
 from server.process import python_environment
 
-Kind = Literal["shard", "gateway"]
+Kind = Literal["shard", "gateway", "replayer", "checker"]
 
 LINK_LOST_GRACE_S: Final = 5.0  # a child that has closed its link is ending; one that does not end is stuck
 _STANDARD_ERROR: Final = 2
@@ -47,7 +47,9 @@ class Child:
         self.pid = process.pid
         self.started_s = time.monotonic()
         self.calls: CallReader | None = None
-        """Where a shard says which world it is calling."""
+        """Where a shard or a replayer says which world it is calling."""
+        self.socket_path = ""
+        """Where a replayer listens."""
         self._process = process
         self._on_lost = on_lost
         self._link: Link[ToSupervisor] | None = None

@@ -18,6 +18,8 @@ MAX_SHARDS: Final = 256
 
 Durability = Literal["durable", "written"]
 LogFormat = Literal["text", "json"]
+CheckPriority = Literal["idle", "normal"]
+FairPlay = Literal["auto", "on", "off"]
 Guests = Literal["none", "spectator", "agent", "developer"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -44,6 +46,9 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """``durable``: acknowledged = on disk. ``written``: survives the death of a process, not of the machine."""
     guests: Guests | None = None
     """What one may be without a token; default: developer where only this machine can connect, else spectator."""
+    fair_play: FairPlay = "auto"
+    """Whether what could help a player is kept from others while a world runs; auto: except where only this machine can
+    connect."""
     allow_hosts: tuple[str, ...] = ()
     """Further names in the Host header that are served, for a proxy in front."""
     tls_cert: Path | None = None
@@ -55,6 +60,13 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """A single call into a world's Lua may use this much processor time; then its shard is killed."""
     max_worlds: int = 256
     """How many worlds may run at one time."""
+    bots: int = 0
+    """How many sample bots agents may have play in worlds of theirs, in all; developers may have some anyway."""
+    check_every_s: float = 10.0
+    """How often to look whether worlds have something that can be computed again, to see that they are the same; 0:
+    never."""
+    check_priority: CheckPriority = "idle"
+    """``idle``: worlds are computed again only when nobody else wants the processor; ``normal``: as everything is."""
     retention: Retention = Retention()
     """When ended worlds are archived, and how many are kept."""
     log: LogFormat = "text"

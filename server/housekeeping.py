@@ -33,6 +33,7 @@ from eventlog.index import Index, IndexBroken, folder_facts
 from eventlog.listing import listing_steps
 from eventlog.removal import remove_world
 from eventlog.summary import WorldInfo
+from server.checks import Checks
 from server.retention import KeptWorld, Retention, what_to_do
 
 LOOK_EVERY_S: Final = 60.0  # what could not be done is due again without any news
@@ -49,7 +50,9 @@ Steps = Iterator[object]
 class Housekeeper:
     """Looks after the worlds in the data folder ``data``, whose lock this process holds."""
 
-    def __init__(self, data: Path, wanted: Retention) -> None:
+    def __init__(self, data: Path, wanted: Retention, checks: Checks | None = None) -> None:
+        """``checks`` hears which worlds are held, and which are at rest."""
+        self._checks = checks
         self._data = data
         self._wanted = wanted
         self._worlds: dict[str, KeptWorld] = {}
@@ -84,10 +87,14 @@ class Housekeeper:
     def held(self, world: str, shard: int) -> None:
         """A shard has opened a new world, or goes on with one."""
         self._holders[world] = shard
+        if self._checks is not None:
+            self._checks.held(world)
 
     def at_rest(self, world: str) -> None:
         """A world is not played any more, and neither a shard nor a journal has it."""
         self._holders.pop(world, None)
+        if self._checks is not None:
+            self._checks.at_rest(world)
         self._to_look_at.append(world)
         self._news.set()
 
@@ -157,7 +164,8 @@ class Housekeeper:
             while not self._stopping and await loop.run_in_executor(self._thread, next, steps, end) is not end:
                 await asyncio.sleep(PAUSE_S)
         except (EventLogError, IndexBroken, OSError) as problem:
-            _log.warning("cannot %s %s: %s", what, world or "", problem)
+            about = {} if world is None else {"world": world}
+            _log.warning("cannot %s %s: %s", what, world or "", problem, extra=about)
             if world is not None:
                 self._not_before_s[world] = time.monotonic() + RETRY_AFTER_S
 
@@ -189,16 +197,18 @@ class Housekeeper:
         try:
             yield from archive_steps(self._data, world)
         except (LogDamaged, FormatTooNew) as damaged:
-            _log.error("the log of world %s, which has ended, is damaged: %s", world, damaged)
+            about = {"world": world}
+            _log.error("the log of world %s, which has ended, is damaged: %s", world, damaged, extra=about)
             self._worlds[world] = msgspec.structs.replace(self._worlds[world], status="damaged")
             return
         yield from self._look(world)
-        _log.info("world %s is archived: %d bytes became %d", world, before_bytes, self._worlds[world].bytes)
+        after_bytes = self._worlds[world].bytes
+        _log.info("world %s is archived: %d bytes became %d", world, before_bytes, after_bytes, extra={"world": world})
 
     def _remove(self, world: str, why: str) -> Steps:
         remove_world(self._data, world)
         del self._worlds[world]
-        _log.info("world %s is removed: %s", world, why)
+        _log.info("world %s is removed: %s", world, why, extra={"world": world})
         yield None
         with Index.create(self._data, check=False) as index:
             index.forget(world)

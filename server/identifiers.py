@@ -1,8 +1,9 @@
-"""Names that the server gives: ``w_`` worlds, ``a_`` agents, ``s_`` sessions, and 10 characters of Crockford base32.
+"""Names that the server gives: ``w_`` worlds, ``a_`` agents, ``s_`` sessions, ``v_`` streams to watch, and 10
+characters of Crockford base32.
 
-Agents and sessions are random, so that nobody can guess another's. Worlds are named in the order of time: 40 bits of
-milliseconds since 2024-01-01 and 10 bits that start at random and count. So a list sorted by name is sorted by age, and
-no world is named twice while one server runs.
+Agents, sessions and streams are random, so that nobody can guess another's. Worlds are named in the order of time: 40
+bits of milliseconds since 2024-01-01 and 10 bits that start at random and count. So a list sorted by name is sorted by
+age, and no world is named twice while one server runs.
 
 Not here: players (``p_1``, ``p_2`` … are counted by their world).
 """
@@ -83,6 +84,11 @@ def agent_from(random_bytes: bytes) -> str:
 def new_session() -> str:
     """Return a new session's id: 50 random bits."""
     return "s_" + encode(secrets.randbits(BITS))
+
+
+def new_watch() -> str:
+    """Return a new stream's id: 50 random bits."""
+    return "v_" + encode(secrets.randbits(BITS))
 
 
 def new_seed() -> int:

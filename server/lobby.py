@@ -24,7 +24,8 @@ import msgspec
 
 from server import refusals
 from server.messages import NO_SHARD, SessionPlayer, WorldPulse, WorldRestored
-from server.sessions import LEFT, SessionBook
+from server.reservations import Reservations
+from server.sessions import LEFT, TAKEN_OVER, SessionBook
 from worldline import protocol
 
 RESERVATION_S: Final = 30.0  # a gateway that placed an agent tells the shard at once; longer means that it is gone
@@ -44,6 +45,18 @@ class LobbyGame(msgspec.Struct, frozen=True):
     max_players: int
     clock: str
     digest: str
+    seats_per_agent: int = 1
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a join asks for: so many ``seats``, the ``seat`` of this number, or a ``player`` that its agent has."""
+
+    seats: int = 1
+    seat: int | None = None
+    player: str | None = None
+
+
+ONE_SEAT: Final = Wanted()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -53,6 +66,7 @@ class Place(msgspec.Struct, frozen=True):
     game: str
     shard: int
     opening: bool = False
+    private: bool = False
 
 
 class OpenNew(msgspec.Struct, frozen=True):
@@ -94,7 +108,9 @@ class _World:
     private: bool = False
     waiting_for: list[str] = field(default_factory=list)
     players: dict[str, protocol.PlayerSummary] = field(default_factory=dict)
-    reserved_until_s: dict[str, float] = field(default_factory=dict)
+    reserved: Reservations = field(default_factory=Reservations)
+    spectators: dict[int, int] = field(default_factory=dict)
+    """By gateway."""
 
     @property
     def ended(self) -> bool:
@@ -109,11 +125,20 @@ class _World:
     def seats_free(self) -> int:
         if self.ended:
             return 0
-        return self.game.max_players - len(self.players) - len(self.reserved_until_s)
+        return self.game.max_players - len(self.players) - self.reserved.seats
 
-    def seats(self, agent: str) -> bool:
-        """Whether ``agent`` plays here."""
-        return any(player.agent == agent for player in self.players.values())
+    def seats_of(self, agent: str) -> list[int]:
+        """The seats on which ``agent`` plays here."""
+        return [player.seat for player in self.players.values() if player.agent == agent]
+
+    def missing(self, agent: str, wanted: Wanted) -> int:
+        """How many seats ``agent`` needs beyond those that it has here, or is promised."""
+        if wanted.player is not None:
+            return 0
+        mine = self.seats_of(agent)
+        if wanted.seat is not None:
+            return 0 if wanted.seat in mine else 1 - min(1, self.reserved.seats_of(agent))
+        return max(0, wanted.seats - len(mine) - self.reserved.seats_of(agent))
 
     def summary(self) -> protocol.WorldSummary:
         return protocol.WorldSummary(
@@ -129,6 +154,7 @@ class _World:
             ranked=self.ranked,
             private=self.private,
             waiting_for=[] if self.ended else self.waiting_for,
+            spectators=sum(self.spectators.values()),
         )
 
 
@@ -152,35 +178,52 @@ class Lobby:
     # --- placement -----------------------------------------------------------------------------------
 
     def place(
-        self, agent: str, *, game: str | None = None, world: str | None = None, invited: bool = False, now_s: float
+        self,
+        agent: str,
+        *,
+        game: str | None = None,
+        world: str | None = None,
+        invited: bool = False,
+        wanted: Wanted = ONE_SEAT,
+        now_s: float,
     ) -> Place | OpenNew | Refusal:
-        """Say where ``agent`` plays, in ``world`` or else in any world of ``game``, and reserve its seat there.
+        """Say where ``agent`` plays, in ``world`` or else in any world of ``game``, and reserve its seats there.
 
-        By game: the unfinished world in which it plays or is about to, else the oldest with a free seat, else a new
+        By game: the unfinished world in which it plays or is about to, else the oldest with room, else a new
         one on the shard with the fewest. Asking again is harmless. Worlds that are not ranked are
         joined by name only, private ones by those who are ``invited``.
         """
         self.expire(now_s)
         if world is not None:
-            return self._place_in(world, agent, invited, now_s)
+            return self._place_in(world, agent, invited, wanted, now_s)
         if game not in self._games:
             return refusals.unknown_game(game or "", self._games)
         open_worlds = [entry for entry in self._unfinished.values() if entry.game.name == game]
         for entry in open_worlds:
-            if entry.seats(agent):
-                return self._take(entry, agent, now_s)
+            if entry.seats_of(agent):
+                return self._take(entry, agent, wanted, now_s)
         for entry in open_worlds:
-            if agent in entry.reserved_until_s:
-                return self._take(entry, agent, now_s)
+            if agent in entry.reserved:
+                return self._take(entry, agent, wanted, now_s)
+        return self._place_anew(self._games[game], open_worlds, agent, wanted, now_s)
+
+    def _place_anew(
+        self, game: LobbyGame, open_worlds: list[_World], agent: str, wanted: Wanted, now_s: float
+    ) -> Place | OpenNew | Refusal:
+        """A place for an agent that plays in no world of this game."""
+        # Whoever makes a world tick may have all of its seats.
+        most = game.max_players if game.clock == "manual" else game.seats_per_agent
+        if wanted.seats > most:
+            return refusals.too_many_seats(game.name, wanted.seats, most)
         for entry in open_worlds:
-            if entry.seats_free > 0 and entry.ranked:
-                return self._take(entry, agent, now_s)
-        found = self._open(self._games[game])
+            if entry.seats_free >= wanted.seats <= game.seats_per_agent and entry.ranked:
+                return self._take(entry, agent, wanted, now_s)
+        found = self._open(game)
         if isinstance(found, _World):
-            self._reserve(found, agent, now_s)
+            self._reserve(found, agent, wanted.seats, now_s)
             if found.game.clock == "manual":  # somebody must make it tick: the first who plays there
                 found.owner = agent
-            return OpenNew(world=found.world, game=game, digest=found.game.digest, shard=found.shard, owner=found.owner)
+            return OpenNew(world=found.world, game=game.name, digest=game.digest, shard=found.shard, owner=found.owner)
         return found
 
     def create(
@@ -198,23 +241,37 @@ class Lobby:
             return OpenNew(world=found.world, game=game, digest=found.game.digest, shard=found.shard, owner=agent)
         return found
 
-    def _place_in(self, world: str, agent: str, invited: bool, now_s: float) -> Place | Refusal:
+    def game(self, name: str) -> LobbyGame | None:
+        """What is known of a game."""
+        return self._games.get(name)
+
+    def name_fork(self, agent: str) -> str | Refusal:
+        """Name a world that ``agent`` forks for itself, if it may have another."""
+        owned = [entry.world for entry in self._unfinished.values() if entry.owner == agent]
+        if len(owned) >= WORLDS_PER_AGENT:
+            return refusals.too_many_of_yours(owned)
+        if len(self._unfinished) >= self._max_worlds:
+            return refusals.too_many_worlds(self._max_worlds)
+        return self._name_world()
+
+    def _place_in(self, world: str, agent: str, invited: bool, wanted: Wanted, now_s: float) -> Place | Refusal:
         entry = self._worlds.get(world)
         if entry is None or entry.opening:
             return refusals.unknown_world(world, self.nearest_worlds(world))
         if entry.ended:
             return refusals.world_ended(entry.world, entry.game.name, entry.status, entry.reason)
-        if entry.private and not (invited or agent == entry.owner or entry.seats(agent)):
+        if entry.private and not (invited or agent == entry.owner or entry.seats_of(agent)):
             return refusals.private_world(world)
-        if entry.seats_free > 0 or agent in entry.reserved_until_s or entry.seats(agent):
-            return self._take(entry, agent, now_s)
-        return refusals.world_full(entry.world, entry.game.name, entry.game.max_players)
+        return self._take(entry, agent, wanted, now_s)
 
-    def _take(self, entry: _World, agent: str, now_s: float) -> Place:
-        if not entry.seats(agent):
-            self._reserve(entry, agent, now_s)
+    def _take(self, entry: _World, agent: str, wanted: Wanted, now_s: float) -> Place | Refusal:
+        missing = entry.missing(agent, wanted)
+        if missing > entry.seats_free:
+            return refusals.world_full(entry.world, entry.game.name, entry.game.max_players, missing)
+        if missing or agent in entry.reserved:
+            self._reserve(entry, agent, missing + entry.reserved.seats_of(agent), now_s)
         waits = entry.opening or entry.status == "recovering"
-        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=waits)
+        return Place(world=entry.world, game=entry.game.name, shard=entry.shard, opening=waits, private=entry.private)
 
     def _open(self, game: LobbyGame) -> _World | Refusal:
         if not self._shards:
@@ -227,9 +284,9 @@ class Lobby:
         self._shards[shard] += 1
         return entry
 
-    def _reserve(self, entry: _World, agent: str, now_s: float) -> None:
+    def _reserve(self, entry: _World, agent: str, seats: int, now_s: float) -> None:
         expires_s = now_s + RESERVATION_S
-        entry.reserved_until_s[agent] = expires_s
+        entry.reserved.promise(agent, seats, expires_s)
         self._expiries.append((expires_s, entry.world, agent))
 
     def expire(self, now_s: float) -> None:
@@ -241,8 +298,7 @@ class Lobby:
             if entry is None or entry.opening:
                 continue
             # One that was renewed since has a later entry in the queue.
-            if entry.reserved_until_s.get(agent) == expires_s:
-                del entry.reserved_until_s[agent]
+            entry.reserved.expire(agent, expires_s)
 
     # --- what shards report --------------------------------------------------------------------------
 
@@ -277,8 +333,8 @@ class Lobby:
         if entry is None or not entry.opening:
             return
         entry.opening = False
-        for agent in list(entry.reserved_until_s):
-            self._reserve(entry, agent, now_s)
+        for agent in entry.reserved.agents:
+            self._reserve(entry, agent, entry.reserved.seats_of(agent), now_s)
 
     def broke_off(self, world: str, game: LobbyGame) -> None:
         """An earlier server left this world unfinished; it is to be restored."""
@@ -289,7 +345,11 @@ class Lobby:
         """A recovering world goes on, with the code it was begun with, whatever is installed now."""
         entry = self._unfinished[report.world]
         entry.game = LobbyGame(
-            name=report.game, max_players=report.max_players, clock=report.clock, digest=report.digest
+            name=report.game,
+            max_players=report.max_players,
+            clock=report.clock,
+            digest=report.digest,
+            seats_per_agent=report.seats_per_agent,
         )
         entry.shard, entry.status, entry.tick = shard, report.status, report.tick
         entry.owner, entry.ranked, entry.private = report.owner, report.ranked, report.private
@@ -326,20 +386,27 @@ class Lobby:
         if entry is None:
             return
         self._sessions.seated(session, world, player)
-        entry.reserved_until_s.pop(agent, None)
+        entry.reserved.keep(agent)
         entry.players[player] = protocol.PlayerSummary(
             player=player, agent=agent, name=name, seat=seat, score=0, connected=True
         )
         # The shard has the last word: one that it seated after its reservation ran out takes the youngest reservation's
         # seat, and that agent will be refused by the shard as it would be by us.
-        while entry.seats_free < 0 and entry.reserved_until_s:
-            entry.reserved_until_s.popitem()
+        while entry.seats_free < 0 and entry.reserved:
+            entry.reserved.drop_youngest()
+
+    def player_taken(self, world: str, player: str, session: str) -> None:
+        """Another session of the same agent drives the player from now on."""
+        entry = self._unfinished.get(world)
+        if entry is not None and player in entry.players:
+            self._sessions.unseated(world, player, TAKEN_OVER, entry.tick)
+            self._sessions.seated(session, world, player)
 
     def join_refused(self, world: str, agent: str) -> None:
         """The shard has not seated an agent: its reservation is void."""
         entry = self._unfinished.get(world)
         if entry is not None:
-            entry.reserved_until_s.pop(agent, None)
+            entry.reserved.drop(agent)
 
     def player_left(self, world: str, player: str, reason: str, tick: int) -> None:
         """A seat is free again."""
@@ -368,7 +435,7 @@ class Lobby:
             return
         self._sessions.world_ended(world, reason or status, tick)
         self._unlist(entry)
-        entry.reserved_until_s.clear()
+        entry.reserved.clear()
         self._ended.append(world)
         while len(self._ended) > ENDED_KEPT:
             del self._worlds[self._ended.popleft()]
@@ -384,6 +451,19 @@ class Lobby:
             if player is not None:
                 player.score = standing.score
                 player.connected = standing.connected
+
+    def watched(self, world: str, gateway: int, viewers: int) -> None:
+        """So many clients of a gateway watch a world."""
+        entry = self._worlds.get(world)
+        if entry is not None and viewers:
+            entry.spectators[gateway] = viewers
+        elif entry is not None:
+            entry.spectators.pop(gateway, None)
+
+    def lose_gateway(self, gateway: int) -> None:
+        """A gateway is gone, and with it its clients."""
+        for entry in self._worlds.values():
+            entry.spectators.pop(gateway, None)
 
     def _unlist(self, entry: _World) -> None:
         del self._unfinished[entry.world]
@@ -412,7 +492,7 @@ class Lobby:
                 continue
             if (game is not None and entry.game.name != game) or (status is not None and entry.status != status):
                 continue
-            if agent is not None and not entry.seats(agent):
+            if agent is not None and not entry.seats_of(agent):
                 continue
             if len(found) == limit:
                 return Page(worlds=[entry.summary() for entry in found], next=found[-1].world)
@@ -433,16 +513,26 @@ class Lobby:
         entry = self._unfinished.get(world)
         return None if entry is None or entry.opening else entry.where
 
-    def session_players(self, session: str) -> list[SessionPlayer]:
-        """Return the players that a session has. One in a recovering world is on no shard until the world is back."""
+    def session_players(self, session: str, agent: str) -> list[SessionPlayer]:
+        """Return the players that a session has, and then those that other sessions of its agent have. One in a
+        recovering world is on no shard until the world is back."""
+        mine = self._sessions.players(session)
+        others = [
+            (entry.world, player.player)
+            for entry in self._unfinished.values()
+            for player in entry.players.values()
+            if player.agent == agent and (entry.world, player.player) not in mine
+        ]
         return [
             SessionPlayer(
                 world=world,
                 player=player,
                 shard=entry.where,
                 tick=entry.tick,
+                yours=number < len(mine),
+                private=entry.private,
             )
-            for world, player in self._sessions.players(session)
+            for number, (world, player) in enumerate(mine + others)
             if (entry := self._unfinished.get(world)) is not None
         ]
 

@@ -20,6 +20,9 @@ from typing import Final
 
 import uvloop
 
+BOTS_TOKEN_VARIABLE: Final = "WORLDLINE_BOTS_TOKEN"
+"""The environment of the bots that a server runs: the token by which it knows them."""
+
 _PR_SET_PDEATHSIG: Final = 1
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
@@ -65,9 +68,9 @@ def python_environment() -> dict[str, str]:
     return {**inheritable, "PYTHONPATH": root + os.pathsep + inherited if inherited else root}
 
 
-def resident_bytes() -> int:
-    """How much memory this process holds right now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+def resident_bytes(pid: int | None = None) -> int:
+    """How much memory a process holds right now, by default this one. Raises OSError if there is none."""
+    return int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def cpu_seconds() -> float:

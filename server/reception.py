@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from server import messages, refusals
 from server.identifiers import new_seed
-from server.lobby import Lobby, OpenNew, Place, Refusal
+from server.lobby import Lobby, OpenNew, Place, Refusal, Wanted
 from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
@@ -40,6 +40,7 @@ Report = (
     messages.WorldOpened
     | messages.WorldNotOpened
     | messages.PlayerJoined
+    | messages.PlayerTaken
     | messages.JoinRefused
     | messages.PlayerLeft
     | messages.WorldChanged
@@ -50,6 +51,7 @@ REPORTS: Final = (
     messages.WorldOpened,
     messages.WorldNotOpened,
     messages.PlayerJoined,
+    messages.PlayerTaken,
     messages.JoinRefused,
     messages.PlayerLeft,
     messages.WorldChanged,
@@ -60,11 +62,23 @@ REPORTS: Final = (
 Reply = Callable[[messages.FromSupervisor], None]
 """Sends one answer to the gateway that asked."""
 
+
+class Crews(Protocol):
+    """Lets sample bots play in worlds that were made with some."""
+
+    def refusal(self, question: messages.AskCreate, max_players: int) -> protocol.Error | None:
+        """Why there are no bots for this."""
+
+    def start(self, world: str, game: str, count: int, *, private: bool) -> None:
+        """Let them play: the world is open."""
+
+
 _log = logging.getLogger("worldline.lobby")
 
 
 class Reception:
-    """Speaks for the lobby. ``order(shard, message)`` sends to a shard; ``clock`` is monotonic, in seconds."""
+    """Speaks for the lobby. ``order(shard, message)`` sends to a shard; ``clock`` is monotonic, in seconds; ``crews``
+    are the bots that this server can let play."""
 
     def __init__(
         self,
@@ -72,12 +86,14 @@ class Reception:
         order: Callable[[int, messages.FromSupervisor], None],
         *,
         clock: Callable[[], float] = time.monotonic,
+        crews: Crews | None = None,
     ) -> None:
         self._lobby = lobby
         self._order = order
         self._clock = clock
+        self._crews = crews
         self._waiting: dict[str, list[tuple[Reply, int, Place]]] = {}  # by world that is opening or recovering
-        self._created: dict[str, tuple[Reply, int, str]] = {}  # by world that is opening: who made it, and its game
+        self._created: dict[str, tuple[Reply, messages.AskCreate]] = {}  # by world that is opening: who makes it
         self.draining = False
         """Set when the server stops: from then on nobody is placed."""
 
@@ -104,7 +120,7 @@ class Reception:
                 players, worlds = self._lobby.counts()
                 reply(messages.GameCounts(request=question.request, players=players, worlds=worlds))
             case messages.AskSession():
-                players_of = self._lobby.session_players(question.session)
+                players_of = self._lobby.session_players(question.session, question.agent)
                 lost = self._lobby.session_lost(question.session)
                 reply(messages.SessionFound(request=question.request, players=players_of, lost=lost))
 
@@ -120,6 +136,8 @@ class Reception:
                 self._lobby.player_joined(
                     report.world, report.player, report.agent, report.session, report.name, report.seat
                 )
+            case messages.PlayerTaken():
+                self._lobby.player_taken(report.world, report.player, report.session)
             case messages.JoinRefused():
                 self._lobby.join_refused(report.world, report.agent)
             case messages.PlayerLeft():
@@ -169,6 +187,7 @@ class Reception:
             game=question.game,
             world=question.world,
             invited=question.invited,
+            wanted=Wanted(seats=question.seats, seat=question.seat, player=question.player),
             now_s=self._clock(),
         )
         match decision:
@@ -196,13 +215,17 @@ class Reception:
         if self.draining:
             reply(messages.Refused(request=question.request, error=refusals.draining()))
             return
+        refusal = self._no_bots(question) if question.bots else None
+        if refusal is not None:
+            reply(messages.Refused(request=question.request, error=refusal))
+            return
         decision = self._lobby.create(
             question.agent, question.game, clock=question.clock, ranked=question.ranked, private=question.private
         )
         if isinstance(decision, Refusal):
             reply(messages.Refused(request=question.request, error=decision))
             return
-        self._created[decision.world] = reply, question.request, question.game
+        self._created[decision.world] = reply, question
         self._order(
             decision.shard,
             messages.OpenWorld(
@@ -218,20 +241,27 @@ class Reception:
             ),
         )
 
+    def _no_bots(self, question: messages.AskCreate) -> protocol.Error | None:
+        game = self._lobby.game(question.game)
+        return None if game is None or self._crews is None else self._crews.refusal(question, game.max_players)
+
     def _opened(self, world: str) -> None:
         self._lobby.opened(world, now_s=self._clock())
         if world in self._created:
-            reply, request, _ = self._created.pop(world)
-            reply(messages.WorldMade(request=request, world=world))
+            reply, question = self._created.pop(world)
+            reply(messages.WorldMade(request=question.request, world=world))
+            if question.bots and self._crews is not None:
+                self._crews.start(world, question.game, question.bots, private=question.private)
         for reply, request, place in self._waiting.pop(world, []):
             reply(_placed(request, place))
 
     def _refuse_waiting(self, world: str, reason: str, *, later: bool = False) -> None:
         if world in self._created:
-            reply, request, game = self._created.pop(world)
-            reply(messages.Refused(request=request, error=refusals.not_opened(game, reason, world)))
+            reply, question = self._created.pop(world)
+            reply(messages.Refused(request=question.request, error=refusals.not_opened(question.game, reason, world)))
         waiting = self._waiting.pop(world, [])
-        _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason)
+        about = {"world": world}
+        _log.error("world %s could not be opened for %d agents: %s", world, len(waiting), reason, extra=about)
         for reply, request, place in waiting:
             error = refusals.not_now(place.game, reason) if later else refusals.not_opened(place.game, reason, world)
             reply(messages.Refused(request=request, error=error))
@@ -247,4 +277,6 @@ class Reception:
 
 
 def _placed(request: int, place: Place) -> messages.Placed:
-    return messages.Placed(request=request, world=place.world, game=place.game, shard=place.shard)
+    return messages.Placed(
+        request=request, world=place.world, game=place.game, shard=place.shard, private=place.private
+    )

@@ -121,7 +121,10 @@ class Recovery:
         self._restoring.pop(report.world, None)
         self.blame.back(report.world, report.tick)
         took_s = time.monotonic() - self._since_s.pop(report.world, time.monotonic())
-        _log.info("world %s goes on at tick %d, %.2f s after it lost its shard", report.world, report.tick, took_s)
+        _log.info(
+            "world %s goes on at tick %d, %.2f s after it lost its shard",
+            report.world, report.tick, took_s, extra={"world": report.world},
+        )  # fmt: skip
         self._reception.restored(report, shard)
         self._tell(messages.WorldMoved(world=report.world, shard=shard))
         self._settled.set()
@@ -131,7 +134,7 @@ class Recovery:
         self._give_up(report.world, report.status, report.reason)
 
     def _give_up(self, world: str, status: protocol.WorldStatus, reason: str) -> None:
-        _log.error("world %s does not come back: %s", world, reason)
+        _log.error("world %s does not come back: %s", world, reason, extra={"world": world})
         self._restoring.pop(world, None)
         self._since_s.pop(world, None)
         self._reception.not_restored(world, status, reason)

@@ -18,6 +18,7 @@ import msgspec
 from worldline import protocol
 
 NAMES_LIMIT: Final = 20  # names that a refusal lists
+LEADERBOARD_RETRY_MS: Final = 5000  # an index is made anew in seconds
 WORLDS_RETRY_MS: Final = 5000  # worlds end on a scale of minutes
 SHARD_RETRY_MS: Final = 1000  # a shard is restarted within about a second
 PAUSED_RETRY_MS: Final = 2000  # what stops a whole world is looked after by people; looking often costs little
@@ -73,13 +74,70 @@ def world_ended(world: str, game: str, status: str, reason: str | None, re: int 
     )
 
 
-def world_full(world: str, game: str, max_players: int) -> protocol.Error:
-    """Every seat is taken or reserved."""
+def world_full(world: str, game: str, max_players: int, seats: int = 1) -> protocol.Error:
+    """Every seat is taken or reserved, or fewer are free than ``seats``."""
     return protocol.Error(
         code="world_full",
-        message=f"all {max_players} seats of world {world} are taken",
+        message=f"all {max_players} seats of world {world} are taken"
+        if seats == 1
+        else f"of the {max_players} seats of world {world} fewer than {seats} are free",
         hint=f"join by game instead: {quoted(protocol.Join(id=1, game=game))}",
         path="world",
+    )
+
+
+def too_many_seats(game: str, seats: int, most: int) -> protocol.Error:
+    """The join asks for more seats than one agent may have there."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"an agent may have {most} {'seat' if most == 1 else 'seats'} in a world of {game}, not {seats}",
+        hint=f"seats can be {quoted(most)}; in a private world of your own (create) you may have all",
+        path="seats",
+        data={"seats_per_agent": most},
+    )
+
+
+def already_joined(mine: list[str], world: str, game: str, most: int) -> protocol.Error:
+    """The agent has as many seats in this world as one may have."""
+    return protocol.Error(
+        code="already_joined",
+        message=f"you are {', '.join(mine)} in world {world}: an agent may have {most} seats in a world of {game}",
+        hint=f"go on with what you have: {quoted(protocol.Join(id=1, world=world, player=mine[0]))}",
+        data={"player": mine[0], "seats_per_agent": most},
+    )
+
+
+def driven_elsewhere(player: str, world: str) -> protocol.Error:
+    """The agent's own player is driven by another of its sessions."""
+    return protocol.Error(
+        code="already_joined",
+        message=f"{player} in world {world} is yours, but another session of yours drives it",
+        hint=f"take it over: {quoted(protocol.Join(id=1, world=world, player=player, take=True))}",
+        data={"player": player, "driven": True},
+    )
+
+
+def not_your_player(player: str, world: str, mine: list[str]) -> protocol.Error:
+    """The agent has no such player in this world."""
+    valid = nearest_names(player, mine)
+    join = protocol.Join(id=1, world=world)
+    return protocol.Error(
+        code="unknown_player",
+        message=f"you have no player {player!r} in world {world}",
+        hint=f"did you mean {quoted(valid[0])}?" if valid else f"leave player out to get a seat: {quoted(join)}",
+        path="player",
+        valid=valid,
+    )
+
+
+def seat_taken(seat: int, world: str, free: list[int]) -> protocol.Error:
+    """Somebody else has this seat, or there is none of this number."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"seat {seat} of world {world} is not free",
+        hint=f"take {quoted(free[0])}" if free else "every seat is taken: join another world",
+        path="seat",
+        valid=[str(number) for number in free[:NAMES_LIMIT]],
     )
 
 
@@ -101,6 +159,69 @@ def too_many_of_yours(owned: list[str]) -> protocol.Error:
         message=f"{len(owned)} worlds of yours have not ended, as many as one agent may have: {', '.join(owned)}",
         hint="send the same request again when one of them has ended; an empty one closes by itself",
         data={"max_worlds": len(owned)},
+        retry_after_ms=WORLDS_RETRY_MS,
+    )
+
+
+def no_leaderboard(game: str) -> protocol.Error:
+    """Logs that would have to be read for it cannot be."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"the leaderboard of {game} cannot be made right now; the server's log says why",
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=LEADERBOARD_RETRY_MS,
+    )
+
+
+def no_bot(game: str) -> protocol.Error:
+    """The game has no sample bot."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"the game {game} has no bot.py, so no bots can play in its worlds",
+        hint=f"choose a game that has one, or leave bots out: {quoted(None)}",
+        path="bots",
+    )
+
+
+def bots_beyond_seats(game: str, bots: int, max_players: int) -> protocol.Error:
+    """More bots than a world has seats."""
+    return protocol.Error(
+        code="invalid_args",
+        message=f"bots must be from 1 to {max_players}, the seats of a world of {game}, got {bots}",
+        hint=f"at most {quoted(max_players)} find a seat",
+        path="bots",
+    )
+
+
+def no_bots_for_you() -> protocol.Error:
+    """Bots are for developers, if the operator has not said otherwise."""
+    return protocol.Error(
+        code="forbidden",
+        message="only developers may have bots play in their worlds here",
+        hint=f"say hello with a developer's token, or leave bots out: {quoted(None)}",
+        path="bots",
+        data={"needs_role": "developer"},
+    )
+
+
+def no_bots_with_tls() -> protocol.Error:
+    """The server's bots do not check certificates of their own server, so they do not connect."""
+    return protocol.Error(
+        code="invalid_args",
+        message="a server that speaks TLS itself runs no bots",
+        hint=f"leave bots out: {quoted(None)}; its operator may run it behind a proxy that speaks TLS",
+        path="bots",
+    )
+
+
+def too_many_bots(playing: int, limit: int) -> protocol.Error:
+    """As many bots play as may."""
+    return protocol.Error(
+        code="overloaded",
+        message=f"{playing} of the server's bots play already; {limit} may in all",
+        hint="send the same request again after retry_after_ms, or with fewer bots",
+        path="bots",
+        data={"bots": playing, "limit": limit},
         retry_after_ms=WORLDS_RETRY_MS,
     )
 
@@ -140,7 +261,7 @@ def world_paused(world: str, reason: str) -> protocol.Error:
     return protocol.Error(
         code="world_paused",
         message=f"world {world} stands still: {reason}",
-        hint="send the same request again after retry_after_ms, or once the notice `world_resumed` has come; "
+        hint="send the same request again after retry_after_ms, or once the notice world_resumed has come; "
         "observe works meanwhile",
         path="world",
         retry_after_ms=PAUSED_RETRY_MS,
@@ -154,6 +275,59 @@ def not_opened(game: str, reason: str, reference: str) -> protocol.Error:
         message=f"a new world of {game} could not be made: {reason}",
         hint=f"send the same request again after retry_after_ms; if it stays so, tell the operator: {reference}",
         data={"reference": reference},
+        retry_after_ms=SHARD_RETRY_MS,
+    )
+
+
+def live_world(world: str, *, had_seat: bool) -> protocol.Error:
+    """The world still runs, and could be told of to its players."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs"
+        + (", and you have a seat in it or had one" if had_seat else ", and its game is not shown before the end"),
+        hint=f"wait for its end; meanwhile see which have ended: {quoted(protocol.Worlds(id=1, status='finished'))}",
+        path="world",
+    )
+
+
+def not_shown(world: str, game: str) -> protocol.Error:
+    """The game wants no spectators."""
+    return protocol.Error(
+        code="forbidden",
+        message=f"world {world}: nobody may watch worlds of {game}, its rules say",
+        hint="only a developer without a seat in it may",
+        path="world",
+        data={"needs_role": "developer"},
+    )
+
+
+def not_as_player(world: str) -> protocol.Error:
+    """What a player has been sent is its own, as long as the world runs."""
+    return protocol.Error(
+        code="live_world",
+        message=f"world {world} still runs, and what its players were sent is theirs until it has ended",
+        hint=f"wait for its end, or leave it out: {quoted(None)}",
+        path="as",
+    )
+
+
+def view_failed(problem: str, reference: str) -> protocol.Error:
+    """The game's own view raised, or is not what a view should be."""
+    return protocol.Error(
+        code="internal",
+        message=f"this world cannot be shown: {problem}",
+        hint=f"watch it again a little later; if it stays so, tell the operator the reference {reference}",
+        data={"reference": reference},
+        retry_after_ms=1000,
+    )
+
+
+def fork_interrupted() -> protocol.Error:
+    """The process that was making the fork has died."""
+    return protocol.Error(
+        code="overloaded",
+        message="the process that was to make the fork has died",
+        hint="send the same request again after retry_after_ms",
         retry_after_ms=SHARD_RETRY_MS,
     )
 

@@ -19,6 +19,9 @@ SESSIONS_KEPT: Final = 10_000  # sessions whose losses are remembered, those wit
 LEFT: Final = "left"
 """Why a player went that its own agent took out: that is no loss."""
 
+TAKEN_OVER: Final = "taken_over"
+"""Why a session lost a player that another session of its agent drives now."""
+
 
 class SessionBook:
     """Players and losses by session. A player is named by (world, player)."""

@@ -28,7 +28,7 @@ from eventlog.removal import finish_removals
 from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
-from server.config import Guests
+from server.config import FairPlay, Guests
 from server.tls import TlsError, server_context
 from server.tokens import TokenError, read_tokens
 
@@ -197,6 +197,11 @@ def served_hosts(listener: socket.socket, allowed: Sequence[str]) -> list[str] |
 def default_guests(listener: socket.socket, allowed: Sequence[str]) -> Guests:
     """What one may be without a token: everything only where nobody else can connect, directly or by a proxy."""
     return "developer" if _on_loopback(listener) and not allowed else "spectator"
+
+
+def keeps_fair_play(fair_play: FairPlay, listener: socket.socket, allowed: Sequence[str]) -> bool:
+    """Whether what could help a player is kept from others: by default, wherever others can connect."""
+    return fair_play == "on" or (fair_play == "auto" and default_guests(listener, allowed) != "developer")
 
 
 def _on_loopback(listener: socket.socket) -> bool:

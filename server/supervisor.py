@@ -21,32 +21,39 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import msgspec
-
+from eventlog.errors import EventLogError
 from eventlog.store import Store
 from games.code import GameCode
-from server import messages
+from server import messages, refusals
 from server.blame import Death
 from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, Stuck, cpu_seconds_of
+from server.checks import Checks
 from server.children import Child, spawn
 from server.config import ServeConfig
+from server.forking import Forks
+from server.gateway.joincode import join_code
+from server.housebots import HouseBots
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
-from server.lobby import Lobby, LobbyGame
+from server.leaderboards import Leaderboards
+from server.lobby import ENDED, Lobby, LobbyGame
+from server.metrics import Metrics, ServerStatistics
 from server.process import cpu_seconds, out_of_memory_kills, resident_bytes
 from server.reception import QUESTIONS, REPORTS, Reception
 from server.recovery import Recovery
+from server.replayers import Replayers, replayers
 from server.slots import Slot
 from server.startup import (
     StartError,
     check_tls,
     check_tokens,
     default_guests,
+    keeps_fair_play,
     listen,
     load_games,
     make_socket_folder,
@@ -61,6 +68,7 @@ from worldline import protocol
 __all__ = ["ServerStatistics", "StartError", "Supervisor"]
 
 GATEWAYS: Final = 1
+EVERY_ADDRESS: Final = ("", "0.0.0.0", "::")
 GATEWAY_STOP_S: Final = 4.0  # it closes every connection within 2 s, stalled readers included
 SHARD_STOP_S: Final = 20.0  # it makes every world's last record durable: killing it here would cost a clean data folder
 ANSWER_WITHIN_S: Final = 5.0  # a child that has not answered a question by then is stuck or gone
@@ -68,16 +76,6 @@ ANSWER_WITHIN_S: Final = 5.0  # a child that has not answered a question by then
 _log = logging.getLogger("worldline.supervisor")
 
 Answer = TypeVar("Answer", messages.ViewReply, messages.ShardStatistics, messages.GatewayStatistics)
-
-
-class ServerStatistics(msgspec.Struct, kw_only=True):
-    """What the server has done and used since its start. A child that does not answer is left out."""
-
-    shards: list[messages.ShardStatistics]
-    gateways: list[messages.GatewayStatistics]
-    supervisor_pid: int
-    supervisor_cpu_s: float
-    supervisor_rss_bytes: int
 
 
 class Supervisor:
@@ -96,15 +94,27 @@ class Supervisor:
         self._secret = b""
         self._sockets: Path | None = None
         self._lobby = Lobby({}, max_worlds=0, name_world=WorldNames().next)  # until the games are known
-        self._reception = Reception(self._lobby, self._order)
+        self._bots = HouseBots(
+            config.games,
+            for_agents=config.bots,
+            address=self._own_address,
+            join_code=lambda world: join_code(world, self._secret),
+        )
+        self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
-        self._housekeeper = Housekeeper(config.data, config.retention)
+        self._metrics = Metrics()
+        self._checks = Checks(config, self._metrics, self._to_gateways)
+        self._housekeeper = Housekeeper(config.data, config.retention, self._checks)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
+        self._replayers: Replayers | None = None
+        self._forks: Forks | None = None
         self._games: dict[str, GameCode] = {}
         self._watching_games: asyncio.Task[None] | None = None
         self._next_shard = 0
+        self._leaderboards = Leaderboards(config.data)
         self._watching: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._lost_worlds: dict[int, list[str]] = {}  # by dead shard, until its journal is redone
         self._asked: dict[int, tuple[Child, asyncio.Future[messages.ToSupervisor]]] = {}
         self._next_request = 0
@@ -130,6 +140,11 @@ class Supervisor:
         return f"{scheme}://{host}:{self.port}/ws"
 
     @property
+    def page_url(self) -> str:
+        """Where a browser shows what there is."""
+        return self.url.replace("ws", "http", 1).removesuffix("ws")
+
+    @property
     def shard_pids(self) -> list[int]:
         """The process ids of the shards that are ready."""
         return [child.pid for child in self._ready(self._shards)]
@@ -150,10 +165,20 @@ class Supervisor:
             self._keep_code(self._store, games)
             self._games = games
             self._sockets = make_socket_folder()
+            self._replayers = Replayers(
+                self.config,
+                self._sockets,
+                fair_play=self._keeps_fair_play,
+                tell=self._to_gateways,
+                made=self._fork_made,
+                died=self._replayer_died,
+            )
             self._open_lobby(games, self._store)
+            self._forks = Forks(self._lobby, self._replayers.send, self._go_on_with)
             await self._start_shards()
             await self._restore_worlds(self._store, games)
             await self._start_gateways()
+            self._checks.begin()
             if self.config.dev:
                 self._open_workshop(games, self._store)
         except BaseException:
@@ -172,6 +197,9 @@ class Supervisor:
         """End all children now. What was acknowledged is durable, but the data folder is not cleanly stopped."""
         for slot in (*self._gateways, *self._shards):
             slot.kill()
+        self._checks.kill()
+        if self._replayers is not None:
+            self._replayers.kill()
 
     async def failed(self) -> StartError:
         """Wait until the server cannot go on, because no shard or no gateway can run, and return why."""
@@ -194,8 +222,15 @@ class Supervisor:
             max_worlds=self.config.max_worlds,
             name_world=WorldNames(store.world_ids()).next,
         )
-        self._reception = Reception(self._lobby, self._order)
+        self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
+
+    def _own_address(self) -> str | None:
+        """Where the server's own bots connect; None if they cannot."""
+        if self.config.tls_cert is not None:
+            return None
+        host = self.config.host if self.config.host not in EVERY_ADDRESS else "127.0.0.1"
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}/ws"
 
     def _open_workshop(self, games: dict[str, GameCode], store: Store) -> None:
         """Watch the games' folders from now on."""
@@ -232,14 +267,20 @@ class Supervisor:
                 continue
             if info.game not in games:
                 remedy = f"start with --games and the folder of {info.game or 'its game'} to go on with it"
-                _log.warning("world %s (%s) stays as it is: its game is not here → %s", info.world, info.status, remedy)
+                _log.warning(
+                    "world %s (%s) stays as it is: its game is not here → %s",
+                    info.world, info.status, remedy, extra={"world": info.world},
+                )  # fmt: skip
                 continue
             game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
             self._lobby.broke_off(info.world, game)
             if info.status == "open":
                 broken_off.append(info.world)
             else:
-                _log.error("the log of world %s is damaged: %s → see `worldline log verify`", info.world, info.reason)
+                _log.error(
+                    "the log of world %s is damaged: %s → see `worldline log verify`",
+                    info.world, info.reason, extra={"world": info.world},
+                )  # fmt: skip
                 self._reception.not_restored(info.world, "damaged", info.reason or "its log is damaged")
         self._recovery.begin(broken_off)
         self._recovery.house()
@@ -260,10 +301,15 @@ class Supervisor:
         if self._watching_games is not None:
             self._watching_games.cancel()
             await asyncio.wait([self._watching_games])
+        await self._bots.stop()
         await asyncio.gather(*(slot.stop(GATEWAY_STOP_S) for slot in self._gateways))
+        await self._checks.stop()
+        if self._replayers is not None:
+            await self._replayers.stop()
         self.stopped_cleanly = all(await asyncio.gather(*(slot.stop(SHARD_STOP_S) for slot in self._shards)))
         await asyncio.gather(*self._watching)  # a journal that is being redone is redone to its end
         await self._housekeeper.stop()
+        self._leaderboards.stop()
         if self._listener is not None:
             self._listener.close()
         if self._sockets is not None:
@@ -296,6 +342,7 @@ class Supervisor:
                 keep_worlds=self.config.keep_worlds,
                 dev=self.config.dev,
                 eager=self.config.eager,
+                fair_play=self._keeps_fair_play,
             )
         )
         return child
@@ -303,7 +350,7 @@ class Supervisor:
     async def _start_gateway(self, number: int) -> Child:
         assert self._listener is not None
         listen_fd = self._listener.fileno()
-        child = await spawn("gateway", number, self._on_message, self._forget_questions, pass_fds=(listen_fd,))
+        child = await spawn("gateway", number, self._on_message, self._gateway_lost, pass_fds=(listen_fd,))
         child.send(
             messages.ConfigureGateway(
                 gateway=number,
@@ -314,10 +361,12 @@ class Supervisor:
                 guests=self.config.guests or default_guests(self._listener, self.config.allow_hosts),
                 data=str(self.config.data.resolve()),
                 secret=self._secret,
+                bots_token=self._bots.token,
                 hosts=served_hosts(self._listener, self.config.allow_hosts),
                 tls=self._tls_files(),
                 log_format=self.config.log,
                 log_level=self.config.log_level,
+                replayers=replayers(),
             )
         )
         for shard in self._ready(self._shards):
@@ -329,6 +378,11 @@ class Supervisor:
         if certificate is None or key is None:
             return None
         return messages.Tls(certificate=str(certificate.resolve()), key=str(key.resolve()))
+
+    @property
+    def _keeps_fair_play(self) -> bool:
+        assert self._listener is not None
+        return keeps_fair_play(self.config.fair_play, self._listener, self.config.allow_hosts)
 
     def _socket_path(self, shard: int) -> str:
         assert self._sockets is not None
@@ -367,17 +421,20 @@ class Supervisor:
             with contextlib.suppress(OSError):  # it has just died: `gone` comes next
                 stuck = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
             if stuck is not None:
-                _log.error("%s is killed: %s", child.name, stuck.why)
+                about = {} if call is None else {"world": call.world}
+                _log.error("%s is killed: %s", child.name, stuck.why, extra=about)
                 child.kill()
                 await child.gone
             else:
                 await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
         if self._stopping is not None:
             return
+        short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
+        death = _death(child, stuck, short_of_memory=short_of_memory)
+        self._metrics.shard_died(death.kind)
         call = calls.read()
         if call is not None:
-            short_of_memory = memory_kills is None or memory_kills != out_of_memory_kills()
-            self._recovery.blame.died(call, _death(child, stuck, short_of_memory=short_of_memory))
+            self._recovery.blame.died(call, death)
         worlds = self._lost_worlds.pop(child.number, [])
         if await self._recovery.redo(child.number, worlds):
             self._housekeeper.journal_redone(child.number, worlds)
@@ -398,10 +455,27 @@ class Supervisor:
             return
         self._lost_worlds[child.number] = worlds
         if worlds:
-            _log.error(
-                "%s took %d worlds with it; they are brought back: %s", child.name, len(worlds), " ".join(worlds)
-            )
+            about = {"world": worlds[0]} if len(worlds) == 1 else {}
+            text = "%s took %d worlds with it; they are brought back: %s"
+            _log.error(text, child.name, len(worlds), " ".join(worlds), extra=about)
         self._to_gateways(messages.ShardDown(shard=child.number, worlds=worlds))
+
+    def _fork_made(self, made: messages.ForkMade) -> None:
+        if self._forks is not None:
+            self._forks.made(made)
+
+    def _replayer_died(self) -> None:
+        if self._forks is not None:
+            self._forks.replayer_lost()
+
+    def _go_on_with(self, world: str) -> None:
+        """Have a shard go on with a world that has come into the data folder."""
+        self._recovery.begin([world])
+        self._house()
+
+    def _gateway_lost(self, child: Child) -> None:
+        self._forget_questions(child)
+        self._lobby.lose_gateway(child.number)
 
     def _given_up(self, slot: Slot) -> None:
         """A slot stays empty. The server goes on as long as there is one of each kind."""
@@ -429,13 +503,20 @@ class Supervisor:
             self._reception.ask(message, child.send)
         elif isinstance(message, REPORTS):
             self._reception.tell(message)
+            if isinstance(message, messages.WorldChanged) and message.status in ENDED:
+                self._bots.world_ended(message.world)
             if isinstance(message, messages.WorldOpened):
                 self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldRestored):
             self._recovery.restored(message, child.number)
+            if self._forks is not None:
+                self._forks.restored(message.world)
             self._housekeeper.held(message.world, child.number)
         elif isinstance(message, messages.WorldNotRestored):
+            self._bots.world_ended(message.world)
             self._recovery.not_restored(message)
+            if self._forks is not None:
+                self._forks.not_restored(message.world, message.reason)
             self._housekeeper.at_rest(message.world)
         elif isinstance(message, messages.WorldReleased):
             self._housekeeper.at_rest(message.world)
@@ -443,7 +524,21 @@ class Supervisor:
             self._shard_ready(child)
         elif isinstance(message, messages.GatewayReady):
             child.mark_ready()
-        else:
+        elif isinstance(message, messages.AskFork):
+            if self._forks is not None and self._stopping is None:
+                self._forks.ask(message, child.send)
+            else:
+                child.send(messages.Refused(request=message.request, error=refusals.draining()))
+        elif isinstance(message, messages.AskReplayer):
+            if self._replayers is not None and self._stopping is None:
+                self._replayers.want(message.replayer, message.gone)
+        elif isinstance(message, messages.WorldSpectators):
+            self._lobby.watched(message.world, child.number, message.viewers)
+        elif isinstance(message, messages.AskMetrics):
+            self._answer(self._answer_metrics(child, message.request))
+        elif isinstance(message, messages.AskLeaderboard):
+            self._answer(self._answer_leaderboard(child, message))
+        elif not isinstance(message, messages.ReplayerReady | messages.ForkMade | messages.WorldChecked):  # to others
             _, answered = self._asked.pop(message.request, (None, None))
             if answered is not None and not answered.done():
                 answered.set_result(message)
@@ -512,7 +607,26 @@ class Supervisor:
             supervisor_pid=os.getpid(),
             supervisor_cpu_s=cpu_seconds(),
             supervisor_rss_bytes=resident_bytes(),
+            replayers=[] if self._replayers is None else self._replayers.used(),
         )
+
+    def _answer(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer a question that cannot be answered at once."""
+        self._answering.add(task := asyncio.create_task(answering))
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer_leaderboard(self, gateway: Child, question: messages.AskLeaderboard) -> None:
+        try:
+            gateway.send(await self._leaderboards.page(question))
+        except EventLogError as error:
+            _log.error("no leaderboard of %s: %s", question.game, error)
+            gateway.send(messages.Refused(request=question.request, error=refusals.no_leaderboard(question.game)))
+
+    async def _answer_metrics(self, gateway: Child, request: int) -> None:
+        answers = await self.statistics()
+        children = (*self._ready(self._shards), *self._ready(self._gateways))
+        self._metrics.take(answers, [child.pid for child in children])
+        gateway.send(messages.MetricsMade(request=request, text=self._metrics.page(answers, self.worlds())))
 
 
 def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death:
@@ -528,7 +642,13 @@ def _death(child: Child, stuck: Stuck | None, *, short_of_memory: bool) -> Death
 def lobby_game(code: GameCode) -> LobbyGame:
     """What the lobby knows of a game."""
     manifest = code.manifest
-    return LobbyGame(name=code.name, max_players=manifest.max_players, clock=manifest.clock, digest=code.digest)
+    return LobbyGame(
+        name=code.name,
+        max_players=manifest.max_players,
+        clock=manifest.clock,
+        digest=code.digest,
+        seats_per_agent=manifest.seats_per_agent,
+    )
 
 
 def _raise(task: asyncio.Task[None]) -> None:

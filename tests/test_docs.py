@@ -118,9 +118,10 @@ class Running:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.output.append(line)
-            address = re.search(r"wss?://\S+/ws\b", line)
+            # A demo prints where its page is, a server where clients connect.
+            address = re.search(r"(?:ws|http)(s?://\S+?/)(?:ws)?\s", line)
             if address and not self.url:
-                self.url = address[0]
+                self.url = f"ws{address[1]}ws"
                 self._said_url.set()
         self._said_url.set()
 
@@ -141,6 +142,7 @@ def environment(folder: Path, url: str | None) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("WORLDLINE", "PYTHON"))}
     clean["PATH"] = f"{folder / '.venv/bin'}:{clean['PATH']}"
     clean["NO_COLOR"] = "1"
+    clean["XDG_STATE_HOME"] = str(folder / ".state")
     if url is not None:
         clean["WORLDLINE_URL"] = url
     return clean

@@ -28,7 +28,17 @@ THIRD_PARTY = {
     "eventlog": {"msgspec"},
     "games": {"msgspec", "lupa"},
     "replays": {"msgspec"},
-    "server": {"websockets", "msgspec", "uvloop", "aiolimiter", "click", "rich", "lupa"},
+    "server": {
+        "websockets",
+        "msgspec",
+        "uvloop",
+        "aiolimiter",
+        "prometheus_client",
+        "prompt_toolkit",
+        "click",
+        "rich",
+        "lupa",
+    },
 }
 """Which packages of others each may import: a new dependency needs a reason in docs/decisions/."""
 

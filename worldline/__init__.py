@@ -12,6 +12,7 @@ from worldline.client import Client, connect
 from worldline.errors import Disconnected, InvalidRequest, NotPossible, TryLater, WorldlineError
 from worldline.player import Player
 from worldline.protocol import EventItem, Observation, Outcome
+from worldline.screen import Screen
 
 __all__ = [
     "Client",
@@ -22,6 +23,7 @@ __all__ = [
     "Observation",
     "Outcome",
     "Player",
+    "Screen",
     "TryLater",
     "WorldlineError",
     "connect",

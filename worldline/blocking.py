@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -28,7 +28,9 @@ from typing import Any, Final, TypeVar
 
 import worldline.client
 import worldline.player
+import worldline.screen
 from worldline import protocol
+from worldline.acting import Action
 from worldline.client import GIVE_UP_AFTER_S
 
 Result = TypeVar("Result")
@@ -186,10 +188,11 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
         """Make a world of your own. See `worldline.Client.create`."""
         return self._background.run(
-            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private)
+            self._client.create(game, settings=settings, seed=seed, manual=manual, private=private, bots=bots)
         )
 
     def step(self, world: str, ticks: int = 1, *, at_tick: int | None = None) -> int:
@@ -200,17 +203,65 @@ class Client:
         """Let a manual world of yours run by its game's own clock. See `worldline.Client.play`."""
         return self._background.run(self._client.play(world))
 
+    def stop(self, world: str) -> int:
+        """End a world of yours for good. See `worldline.Client.stop`."""
+        return self._background.run(self._client.stop(world))
+
+    def act(
+        self,
+        inputs: Mapping[Player, Action],
+        *,
+        world: str | None = None,
+        step: int | None = None,
+        at_tick: int | None = None,
+        observe: bool = False,
+        notes: Mapping[Player, str] | None = None,
+        wait_s: float | None = None,
+    ) -> protocol.Acted:
+        """Let several players in one world act, each once. See `worldline.Client.act`."""
+        acting = self._client.act(
+            {player._player: action for player, action in inputs.items()},
+            world=world,
+            step=step,
+            at_tick=at_tick,
+            observe=observe,
+            notes={player._player: note for player, note in (notes or {}).items()},
+            wait_s=wait_s,
+        )
+        return self._background.run(acting)
+
     def join(
         self,
         game: str | None = None,
         *,
         world: str | None = None,
+        player: str | None = None,
         join_code: str | None = None,
+        seat: int | None = None,
+        take: bool = False,
         observe: bool = False,
     ) -> Player:
         """Take a seat. See `worldline.Client.join`."""
-        joining = self._client.join(game, world=world, join_code=join_code, observe=observe)
+        joining = self._client.join(
+            game, world=world, player=player, join_code=join_code, seat=seat, take=take, observe=observe
+        )
         return self._player(self._background.run(joining))
+
+    def join_seats(
+        self,
+        game: str | None = None,
+        *,
+        world: str | None = None,
+        seats: int,
+        join_code: str | None = None,
+        take: bool = False,
+        observe: bool = False,
+    ) -> list[Player]:
+        """Take so many seats in one world. See `worldline.Client.join_seats`."""
+        joining = self._client.join_seats(
+            game, world=world, seats=seats, join_code=join_code, take=take, observe=observe
+        )
+        return [self._player(player) for player in self._background.run(joining)]
 
     def games(self) -> list[protocol.GameSummary]:
         """The games of this server."""
@@ -225,6 +276,44 @@ class Client:
     ) -> list[protocol.WorldSummary]:
         """All worlds, newest first: of one game, of one status, or only those you play in."""
         return self._background.run(self._client.worlds(game, status=status, mine=mine))
+
+    def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        return self._background.run(self._client.leaderboard(game, limit=limit))
+
+    def watch(
+        self,
+        world: str,
+        *,
+        from_tick: int | None = None,
+        as_player: str | None = None,
+        hz: float | None = None,
+        speed: float | None = None,
+    ) -> Screen:
+        """Watch a world as its spectators see it. See `worldline.Client.watch`."""
+        watching = self._client.watch(world, from_tick=from_tick, as_player=as_player, hz=hz, speed=speed)
+        return Screen(self._background.run(watching), self._background)
+
+    def log(
+        self,
+        world: str,
+        *,
+        from_tick: int = 0,
+        kinds: Collection[str] | None = None,
+        player: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """The records of a world's log. See `worldline.Client.log`."""
+        records = self._client.log(world, from_tick=from_tick, kinds=kinds, player=player)
+        while (record := self._background.run(_next(records))) is not None:
+            yield record
+
+    def state(self, world: str, *, tick: int | None = None, path: str | None = None) -> protocol.StateReply:
+        """How a world stood. See `worldline.Client.state`."""
+        return self._background.run(self._client.state(world, tick=tick, path=path))
+
+    def fork(self, world: str, tick: int, *, private: bool = False, key: str | None = None) -> protocol.Forked:
+        """Make a world of your own that begins where ``world`` stood. See `worldline.Client.fork`."""
+        return self._background.run(self._client.fork(world, tick, private=private, key=key))
 
     def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
@@ -339,11 +428,17 @@ class Player:
         )
         return self._background.run(looking)
 
-    def events(self, *, kinds: Sequence[str] | None = None) -> Iterator[protocol.EventItem]:
+    def events(self, *, kinds: Collection[str] | None = None) -> Iterator[protocol.EventItem]:
         """Your events as they come. See `worldline.Player.events`."""
         events = self._player.events(kinds=kinds)
         while (event := self._background.run(_next(events))) is not None:
             yield event
+
+    def observations(self, hz: float) -> Iterator[protocol.Observation]:
+        """What you see, so many times a second. See `worldline.Player.observations`."""
+        observations = self._player.observations(hz)
+        while (seen := self._background.run(_next(observations))) is not None:
+            yield seen
 
     def leave(self) -> None:
         """Give the seat back."""
@@ -352,6 +447,98 @@ class Player:
     def think(self) -> None:
         """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
         self._background.run(self._player.think())
+
+
+class Screen:
+    """A world that you watch; made by `Client.watch`. See `worldline.Screen`."""
+
+    def __init__(self, screen: worldline.screen.Screen, background: _Background) -> None:
+        self._screen = screen
+        self._background = background
+
+    @property
+    def world(self) -> str:
+        """Which world."""
+        return self._screen.world
+
+    @property
+    def watching(self) -> protocol.Watching:
+        """The server's latest answer."""
+        return self._screen.watching
+
+    @property
+    def nodes(self) -> dict[Any, dict[str, Any]]:
+        """The nodes of the scene at ``tick``, by id."""
+        return self._screen.nodes
+
+    @property
+    def players(self) -> list[protocol.WatchedPlayer]:
+        """Who plays."""
+        return self._screen.players
+
+    @property
+    def observation(self) -> protocol.Observation | None:
+        """What the player whom you watch as had been sent."""
+        return self._screen.observation
+
+    @property
+    def tick(self) -> int:
+        """Where this is."""
+        return self._screen.tick
+
+    @property
+    def last_tick(self) -> int:
+        """Up to where it could be."""
+        return self._screen.last_tick
+
+    @property
+    def live(self) -> bool:
+        """Whether it shows the world as it runs."""
+        return self._screen.live
+
+    @property
+    def playing(self) -> bool:
+        """Whether it goes on by itself."""
+        return self._screen.playing
+
+    @property
+    def ended(self) -> str | None:
+        """None while it goes on, else why it does not."""
+        return self._screen.ended
+
+    def frames(self) -> Iterator[protocol.Frame]:
+        """The frames as they come. See `worldline.Screen.frames`."""
+        frames = self._screen.frames()
+        while (frame := self._background.run(_next(frames))) is not None:
+            yield frame
+
+    def play(self) -> None:
+        """Go on."""
+        self._background.run(self._screen.play())
+
+    def pause(self) -> None:
+        """Stand still; the world itself is not stopped."""
+        self._background.run(self._screen.pause())
+
+    def seek(self, tick: int) -> None:
+        """Go to ``tick``, and stand there."""
+        self._background.run(self._screen.seek(tick))
+
+    def speed(self, factor: float) -> None:
+        """Go so many times as fast from here on: 0.25 to 64."""
+        self._background.run(self._screen.speed(factor))
+
+    def go_live(self) -> None:
+        """Show the world as it runs; of one that has ended, its end."""
+        self._background.run(self._screen.go_live())
+
+    def view(self, player: str | None) -> None:
+        """With the observations that this player was sent; None: of nobody."""
+        self._background.run(self._screen.view(player))
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._background.run(self._screen.stop())
 
 
 async def _enter(context: AbstractAsyncContextManager[worldline.client.Client]) -> worldline.client.Client:
@@ -370,5 +557,5 @@ async def _settle() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def _next(events: AsyncIterator[protocol.EventItem]) -> protocol.EventItem | None:
-    return await anext(events, None)
+async def _next(stream: AsyncIterator[Result]) -> Result | None:
+    return await anext(stream, None)

@@ -22,13 +22,15 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from worldline import protocol
+from worldline import acting, protocol
+from worldline.acting import Action
 from worldline.conversation import Conversation
 from worldline.errors import InvalidRequest, NotPossible, TryLater
-from worldline.player import Player
+from worldline.player import Player, retrieve
+from worldline.screen import Screen, Screens
 
 DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
 
@@ -103,6 +105,7 @@ class Client:
         self.patient = patient
         self.notices: deque[protocol.Notice] = deque(maxlen=KEPT_NOTICES)
         self.players: dict[tuple[str, str], Player] = {}
+        self._screens = Screens()
         self._conversation = Conversation(
             url,
             hello,
@@ -116,8 +119,9 @@ class Client:
         await self._conversation.start()
         for player in self.welcome.players:
             # Seated already: the answer says the rest of what there is to know. Unless it has ended just now.
-            with contextlib.suppress(NotPossible, InvalidRequest):
-                await self.join(world=player.world)
+            if player.yours:
+                with contextlib.suppress(NotPossible, InvalidRequest):
+                    await self.join(world=player.world, player=player.player)
 
     async def close(self) -> None:
         """End the connection. Players stay seated for the game's ``grace_s``; use `Player.leave` to go at once."""
@@ -161,11 +165,16 @@ class Client:
         seed: int | None = None,
         manual: bool = False,
         private: bool = False,
+        bots: int | None = None,
     ) -> protocol.Created:
-        """Make a world of your own; `join` it to play. With settings, a seed, or ``manual`` it is not ranked.
+        """Make a world of your own; `join` it to play. With settings, a seed, ``manual`` or ``bots`` it is not ranked.
 
         A manual world ticks when you say so, by `step`. A private one is joined by you, and by those to whom you give
-        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``.
+        the ``join_code`` of the answer. One in which nobody sits closes after the game's ``idle_s``. ``bots``: so many
+        of the game's sample bots play in it.
+
+        If the connection breaks before the answer is here, it is asked for again; then there may be a second world of
+        yours, of which you never heard.
         """
         request = protocol.Create(
             id=self._next_id(),
@@ -174,6 +183,7 @@ class Client:
             seed=seed,
             clock="manual" if manual else None,
             private=private,
+            bots=bots,
         )
         return await self._ask(request, protocol.Created)
 
@@ -190,27 +200,96 @@ class Client:
         """Let a manual world of yours run by its game's own clock from now on; returns the tick at which it begins."""
         return (await self._ask(protocol.Play(id=self._next_id(), world=world), protocol.Playing)).tick
 
+    async def stop(self, world: str) -> int:
+        """End a world of yours for good (as a developer: any world); returns its last tick, when that is durable."""
+        return (await self._ask(protocol.Stop(id=self._next_id(), world=world), protocol.Stopped)).tick
+
+    async def act(
+        self,
+        inputs: Mapping[Player, Action],
+        *,
+        world: str | None = None,
+        step: int | None = None,
+        at_tick: int | None = None,
+        observe: bool = False,
+        notes: Mapping[Player, str] | None = None,
+        wait_s: float | None = None,
+    ) -> protocol.Acted:
+        """Let several players in one world act, each once: all of the inputs are taken or none, for the same tick.
+
+        ``inputs``: what each does, the name of an input, or its name and args. With ``step`` you run so many ticks of a
+        manual world of yours, the first of which applies the inputs; ``inputs`` may be empty then, and ``world`` says
+        which. ``at_tick``: only if the world is at that tick, else `NotPossible` with code wrong_tick is raised.
+        ``observe``: what all your players in this world see after the last tick, in ``observations`` of the answer and
+        in `Player.observation`. ``notes`` are the reasoning of some of them. ``wait_s`` as in `Player.input`.
+
+        ``outcomes`` of the answer are in the order of ``inputs``. A connection that breaks meanwhile changes nothing:
+        an act with inputs, or with ``at_tick``, is sent again and done once.
+        """
+        doing = acting.act(self, acting.What(dict(inputs), world, step, at_tick, observe, dict(notes or {}), wait_s))
+        request = asyncio.ensure_future(doing)
+        request.add_done_callback(retrieve)
+        return await asyncio.shield(request)
+
     async def join(
         self,
         game: str | None = None,
         *,
         world: str | None = None,
+        player: str | None = None,
         join_code: str | None = None,
+        seat: int | None = None,
+        take: bool = False,
         observe: bool = False,
     ) -> Player:
         """Take a seat in ``world``, or in any world of ``game`` (the seat you have, else a free one, else a new world).
 
+        ``seat`` is the one that you want in ``world``. ``player`` is one that your agent has there, in another session
+        (see ``welcome.players``): with ``take`` also if that session still drives it, and loses it to you.
         ``join_code`` opens a private world. With ``observe`` the first observation comes along, in
         `Player.observation`.
         """
-        request = protocol.Join(id=self._next_id(), game=game, world=world, join_code=join_code, observe=observe)
+        request = protocol.Join(
+            id=self._next_id(),
+            game=game,
+            world=world,
+            player=player,
+            join_code=join_code,
+            seat=seat,
+            take=take,
+            observe=observe,
+        )
         joined = await self._ask(request, protocol.Joined)
-        known = self.players.get((joined.world, joined.player))
+        return self._seated(joined, _first_of(joined))
+
+    async def join_seats(
+        self,
+        game: str | None = None,
+        *,
+        world: str | None = None,
+        seats: int,
+        join_code: str | None = None,
+        take: bool = False,
+        observe: bool = False,
+    ) -> list[Player]:
+        """Take so many seats in one world, as `join` takes one; returns the players on them.
+
+        As many as the game lets one agent have (``seats_per_agent`` of `rules`), in a private world and in a manual one
+        of your own all of them. `act` lets them act at once.
+        """
+        request = protocol.Join(
+            id=self._next_id(), game=game, world=world, seats=seats, join_code=join_code, take=take, observe=observe
+        )
+        joined = await self._ask(request, protocol.Joined)
+        return [self._seated(joined, seated) for seated in joined.players or [_first_of(joined)]]
+
+    def _seated(self, joined: protocol.Joined, seated: protocol.SeatedPlayer) -> Player:
+        """The player on a seat that was joined."""
+        known = self.players.get((joined.world, seated.player))
         if known is not None and known.closed is None:
-            known._see(joined.observation)
+            known._see(seated.observation)
             return known
-        player = Player(self, joined)
-        self.players[joined.world, joined.player] = player
+        player = self.players[joined.world, seated.player] = Player(self, joined, seated)
         return player
 
     async def games(self) -> list[protocol.GameSummary]:
@@ -236,6 +315,75 @@ class Client:
             after = page.next
             if after is None:
                 return found
+
+    async def leaderboard(self, game: str, *, limit: int = 20) -> list[protocol.LeaderboardEntry]:
+        """Who has played ``game`` best, best first: at most ``limit`` agents."""
+        found: list[protocol.LeaderboardEntry] = []
+        after: str | None = None
+        while len(found) < limit:
+            page = await self._ask(
+                protocol.Leaderboard(id=self._next_id(), game=game, limit=min(100, limit - len(found)), next=after),
+                protocol.LeaderboardReply,
+            )
+            found += page.entries
+            after = page.next
+            if after is None:
+                break
+        return found
+
+    async def watch(
+        self,
+        world: str,
+        *,
+        from_tick: int | None = None,
+        as_player: str | None = None,
+        hz: float | None = None,
+        speed: float | None = None,
+    ) -> Screen:
+        """Watch a world as its spectators see it: one that runs as it runs, or from ``from_tick`` on as it went; one
+        that has ended from its beginning, or from there on.
+
+        ``as_player``: with the observations that this player was sent. ``hz``: frames a second at most (10 if you do
+        not say). ``speed``: 0.25 to 64, for what has been. A connection that breaks is a gap in the frames, no more.
+        """
+        screen = Screen(self, world, hz)
+        await screen._open(from_tick, as_player, speed)
+        return screen
+
+    async def log(
+        self,
+        world: str,
+        *,
+        from_tick: int = 0,
+        kinds: Collection[str] | None = None,
+        player: str | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The records of a world's log, from ``from_tick`` on; of these ``kinds`` of records and entries, and of one
+        ``player``, if you say so. Further pages are asked for as you go."""
+        after: int | None = from_tick
+        while after is not None:
+            request = protocol.Log(
+                id=self._next_id(),
+                world=world,
+                from_tick=after,
+                kinds=None if kinds is None else list(kinds),
+                player=player,
+            )
+            page = await self._ask(request, protocol.LogReply)
+            for record in page.records:
+                yield record
+            after = page.next
+
+    async def state(self, world: str, *, tick: int | None = None, path: str | None = None) -> protocol.StateReply:
+        """How a world stood after ``tick`` (else at the end of its log): all of it, or what stands at ``path``."""
+        request = protocol.State(id=self._next_id(), world=world, tick=tick, path=path)
+        return await self._ask(request, protocol.StateReply)
+
+    async def fork(self, world: str, tick: int, *, private: bool = False, key: str | None = None) -> protocol.Forked:
+        """Make a world of your own that begins where ``world`` stood after ``tick``: it stands still until you `step`
+        it or let it `play`, and every seat in it is vacant. With a ``key`` a repeat gives the same fork."""
+        request = protocol.Fork(id=self._next_id(), world=world, tick=tick, private=private, key=key)
+        return await self._ask(request, protocol.Forked)
 
     async def ping(self) -> int:
         """The server's clock, in milliseconds since 1970."""
@@ -266,38 +414,75 @@ class Client:
 
     def _welcomed(self, welcome: protocol.Welcome) -> None:
         """Compare what the server says with what is known here: players may have been lost meanwhile."""
-        driven = {(player.world, player.player): player for player in welcome.players}
+        driven = {(player.world, player.player): player for player in welcome.players if player.yours}
         lost = {(player.world, player.player): player.reason for player in welcome.lost}
         for key, player in self.players.items():
             if player.closed is not None:
                 continue
             if key in driven:
                 player.tick = max(player.tick, driven[key].tick)
+                player._streams.again()
             else:
                 player._end(lost.get(key, "gone" if welcome.resumed else "session_lost"))
                 self._conversation.settle(lambda request, player=player: _settled(request, player))  # type: ignore[misc]
+        self._screens.connected_again()
 
     def _replied(self, request: protocol.Request, reply: protocol.ServerMessage) -> None:
         """Let the player know which events have arrived, in the order in which they do."""
-        observation = reply.observation if isinstance(reply, protocol.Joined | protocol.Outcome) else reply
-        if isinstance(observation, protocol.Observation):
+        for observation in _observations(reply):
             player = self.players.get((observation.world, observation.player))
             if player is not None:
                 named = isinstance(request, protocol.Observe) and request.since is not None
                 player._hear(observation, named=named)
+        if isinstance(reply, protocol.Watching):
+            self._screens.replied(request, reply)
 
     def _pushed(self, message: protocol.ServerMessage) -> None:
+        self._screens.pushed(message)
         if isinstance(message, protocol.Notice):
             self.notices.append(message)
+        if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):
+            player = self.players.get((message.world or "", message.player or ""))
+            if player is not None:
+                player._streams.push(message)
         elif isinstance(message, protocol.Closed):
             for player in self.players.values():
                 if player.world == message.world and message.player in (None, player.player):
                     player._end(message.reason, message.result)
 
 
+def _first_of(joined: protocol.Joined) -> protocol.SeatedPlayer:
+    """The seat of a join for one."""
+    return protocol.SeatedPlayer(
+        player=joined.player,
+        seat=joined.seat,
+        next_seq=joined.next_seq,
+        cursor=joined.cursor,
+        observation=joined.observation,
+    )
+
+
+def _observations(reply: protocol.ServerMessage) -> list[protocol.Observation]:
+    """What a reply shows."""
+    match reply:
+        case protocol.Observation():
+            return [reply]
+        case protocol.Outcome():
+            return [] if reply.observation is None else [reply.observation]
+        case protocol.Acted():
+            return reply.observations or []
+        case protocol.Joined():
+            seated = reply.players or [_first_of(reply)]
+            return [player.observation for player in seated if player.observation is not None]
+    return []
+
+
 def _settled(request: protocol.Request, player: Player) -> protocol.ServerMessage | None:
     """The answer to an open request of a player that was lost meanwhile; None if it is another's."""
-    if getattr(request, "world", None) != player.world or getattr(request, "player", None) != player.player:
+    if getattr(request, "world", None) != player.world:
+        return None
+    acts = isinstance(request, protocol.Act) and any(given.player == player.player for given in request.inputs)
+    if not acts and getattr(request, "player", None) != player.player:
         return None
     if isinstance(request, protocol.Leave):
         return protocol.Left(re=request.id, world=player.world, player=player.player)

@@ -307,10 +307,10 @@ class Conversation:
 
 
 def delay_s(attempt: int, retry_after_ms: int | None) -> float:
-    """How long to wait before attempt 0, 1, 2 … to come back: twice as long each time, with jitter so that not all come
-    at once, and never sooner than the server wants."""
+    """How long to wait before attempt 0, 1, 2 … to come back: twice as long each time, with jitter. If the server has
+    said when to come back, it is so much later: many may have been told the same, and shall not all come at once."""
     delay = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 16)) * random.uniform(0.5, 1.0)
-    return max(delay, (retry_after_ms or 0) / 1000)
+    return (retry_after_ms or 0) / 1000 + delay
 
 
 async def open_socket(url: str) -> ClientConnection:

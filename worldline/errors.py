@@ -75,10 +75,9 @@ _BY_REMEDY: dict[str, type[WorldlineError]] = {
 def error_from(reply: protocol.Error) -> WorldlineError:
     """The exception for an error reply. Codes that this client does not know are read by the protocol's one rule:
     with ``retry_after_ms`` the same may succeed later, without it the request must change."""
-    remedy = protocol.ERROR_CODES.get(reply.code)
-    if remedy is None:
-        remedy = "mend" if reply.retry_after_ms is None else "try_later"
-    return _BY_REMEDY[remedy](
+    known = protocol.ERROR_CODES.get(reply.code)
+    by_rule = "mend" if reply.retry_after_ms is None else "try_later"
+    return _BY_REMEDY[by_rule if known is None else known.remedy](
         reply.code,
         reply.message,
         hint=reply.hint,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from worldline import protocol
-from worldline.errors import NotPossible
+from worldline.streams import Streams
 
 if TYPE_CHECKING:
     from worldline.client import Client
@@ -25,12 +25,12 @@ class Player:
     longer knew this player) or ``session_lost`` (it did not take the session's token: expired, or another server's).
     """
 
-    def __init__(self, client: Client, joined: protocol.Joined) -> None:
+    def __init__(self, client: Client, joined: protocol.Joined, seated: protocol.SeatedPlayer) -> None:
         self.client = client
         self.world = joined.world
         self.game = joined.game
-        self.player = joined.player
-        self.seat = joined.seat
+        self.player = seated.player
+        self.seat = seated.seat
         self.clock = joined.clock
         self.tick_hz = joined.tick_hz
         self.digest = joined.digest
@@ -38,12 +38,13 @@ class Player:
         self.observation: protocol.Observation | None = None
         self.closed: str | None = None
         self.result: Any = None
-        self._next_seq = joined.next_seq
+        self._next_seq = seated.next_seq
         self._next_event: int | None = None  # n of the first event that no observation has brought; None: none came yet
         self._in_order = asyncio.Lock()
-        if joined.observation is not None:
-            self._hear(joined.observation, named=False)
-            self._see(joined.observation)
+        self._streams = Streams(self)
+        if seated.observation is not None:
+            self._hear(seated.observation, named=False)
+            self._see(seated.observation)
 
     def __repr__(self) -> str:
         return f"<Player {self.player} in {self.world} ({self.game}), seat {self.seat}, tick {self.tick}>"
@@ -75,10 +76,10 @@ class Player:
         A connection that breaks meanwhile changes nothing: the input is sent again with its seq and applied once. If
         it had been applied before, its outcome has ``duplicate`` set.
         """
-        wait_ms = None if wait_s is None else _wait_ms(wait_s)
+        wait_ms = None if wait_s is None else wait_ms_of(wait_s)
         doing = self._input(name, {**(args or {}), **more}, observe, note, expires_tick, wait_ms)
         request = asyncio.ensure_future(doing)
-        request.add_done_callback(_retrieve)
+        request.add_done_callback(retrieve)
         return await asyncio.shield(request)
 
     async def _input(
@@ -144,35 +145,32 @@ class Player:
             until=until,
             after_tick=after_tick,
             kinds=None if kinds is None else list(kinds),
-            wait_ms=None if wait_s is None else _wait_ms(wait_s),
+            wait_ms=None if wait_s is None else wait_ms_of(wait_s),
         )
         observation = await self.client._ask(request, protocol.Observation)
         self._see(observation)
         return observation
 
-    async def events(self, *, kinds: Sequence[str] | None = None) -> AsyncIterator[protocol.EventItem]:
-        """Your events as they come, until the game has ended for you: those of these ``kinds``; else all, though one
-        that the game calls quiet only comes along with another. Uses `observe`: have one of both wait at a time.
+    async def events(self, *, kinds: Collection[str] | None = None) -> AsyncIterator[protocol.EventItem]:
+        """Your events as they come, from those on that no observation has brought yet: of these ``kinds``, else all.
 
-        Raises what `observe` raises, but for the end of the world, which ends the events."""
-        while self.closed is None:
-            try:
-                seen = await self.observe(until="event", kinds=kinds, format="data")
-            except NotPossible as refusal:
-                if refusal.code not in ("world_closed", "not_joined"):
-                    raise
-                return
-            for event in seen.events:
-                if kinds is None or event.kind in kinds:
-                    yield event
-            if seen.ended is not None or seen.woke == "end":
-                return
+        They are pushed: nothing is asked for again and again, also not when the connection breaks, and each comes once
+        and in order, as long as the server keeps it (the last 256). Observations hold them all the same. Ends with the
+        game, or when you leave it."""
+        async for event in self._streams.events(kinds):
+            yield event
+
+    async def observations(self, hz: float) -> AsyncIterator[protocol.Observation]:
+        """What you see, ``hz`` times a second while there are new ticks; of those that you do not read in time only the
+        newest. It costs as many requests (``welcome.limits.rate_hz``). Ends with the game, or when you leave it."""
+        async for seen in self._streams.observations(hz):
+            yield seen
 
     async def leave(self) -> None:
         """Give the seat back."""
         request = protocol.Leave(id=self.client._next_id(), world=self.world, player=self.player)
         await self.client._ask(request, protocol.Left)
-        self.closed = self.closed or "left"
+        self._end("left")
 
     async def think(self) -> None:
         """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
@@ -197,16 +195,17 @@ class Player:
             self.tick = max(self.tick, observation.tick)
 
     def _end(self, reason: str, result: Any = None) -> None:
-        self.closed = self.closed or reason
-        self.result = result
+        if self.closed is None:
+            self.closed, self.result = reason, result
+        self._streams.end()
 
 
-def _wait_ms(wait_s: float) -> int:
+def wait_ms_of(wait_s: float) -> int:
     """A wait as the protocol has it: never longer than the server would wait."""
     return max(0, min(protocol.MAX_WAIT_MS, round(wait_s * 1000)))
 
 
-def _retrieve(request: asyncio.Future[protocol.Outcome]) -> None:
+def retrieve(request: asyncio.Future[Any]) -> None:
     """Look at the result, so that an input whose caller was cancelled does not warn about an exception nobody saw."""
     if not request.cancelled():
         request.exception()

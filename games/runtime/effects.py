@@ -55,7 +55,15 @@ class Clock(Entry, frozen=True, tag=5):
     clock: str
 
 
-AnyEntry = Join | Leave | Input | Silence | Clock
+class Take(Entry, frozen=True, tag=6):
+    """An agent takes the seat of a player whom nobody plays. Lua knows nothing of agents."""
+
+    player: str
+    agent: str
+    name: str
+
+
+AnyEntry = Join | Leave | Input | Silence | Clock | Take
 
 
 class Effect(msgspec.Struct, array_like=True, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from games.manifest import Manifest
-from games.runtime.effects import AnyEntry, Clock, Join, Leave, Silence
+from games.runtime.effects import AnyEntry, Clock, Join, Leave, Silence, Take
 from games.runtime.players import PlayerState
 
 
@@ -19,6 +19,7 @@ def check_entries(
     """Raise ValueError unless the entries fit, one after another, a world with these players and so many joins."""
     seqs = {player.id: player.next_seq for player in players.values()}
     seats = {player.id: player.seat for player in players.values()}
+    vacant = {player.id for player in players.values() if player.is_vacant}
     for entry in entries:
         if isinstance(entry, Clock):
             continue
@@ -32,6 +33,11 @@ def check_entries(
             continue
         if entry.player not in seqs:
             raise ValueError(f"{entry.player} is not seated")
+        if isinstance(entry, Take):
+            if entry.player not in vacant:
+                raise ValueError(f"the seat of {entry.player} cannot be taken: it is not vacant")
+            vacant.remove(entry.player)
+            continue
         if isinstance(entry, Leave):
             del seqs[entry.player], seats[entry.player]
             continue

@@ -68,6 +68,7 @@ class PlayerState(msgspec.Struct, array_like=True):
     id: str
     seat: int
     agent: str
+    """Whose player it is; empty: nobody's, as all are in a fork."""
     name: str
     score: float = 0.0
     reward: float = 0.0
@@ -83,6 +84,11 @@ class PlayerState(msgspec.Struct, array_like=True):
     """The last ones, oldest first; cut to MAX_EVENTS."""
     outcomes: dict[int, InputOutcome] = {}
     """The last ones by seq, oldest first; cut to MAX_OUTCOMES."""
+
+    @property
+    def is_vacant(self) -> bool:
+        """Whether nobody plays it, and the next one to join may."""
+        return not self.agent
 
     @property
     def total_reward(self) -> float:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from lupa import luajit21
@@ -44,6 +46,7 @@ if not chunk then return false, problem end
 return true, string.dump(chunk)
 """
 _JIT_OFF: Final = b"jit.off()"
+_PLAIN: Final = Path(__file__).with_name("plain.lua")
 _MESSAGE: Final = re.compile(r"\A(?P<file>[^:\n]+\.lua):(?P<line>\d+): (?P<reason>.*)\Z", re.DOTALL)
 _PLACE: Final = re.compile(r"(?<![\w/])(?P<file>[A-Za-z0-9_]+\.lua):(?P<line>\d+)")
 
@@ -151,8 +154,8 @@ class Host:
 
     def __init__(self, engine: Mapping[str, bytes]) -> None:
         """Load the engine (its bytecode by file name) into a new state."""
-        self._state, import_module = open_engine(engine)
-        host = import_module(b"host")
+        self._state, self._import = open_engine(engine)
+        host = self._import(b"host")
         self.add = host[b"add"]
         self.load = host[b"load"]
         self.require = host[b"require"]
@@ -173,3 +176,8 @@ class Host:
         self.save = host[b"save"]
         self.restore = host[b"restore"]
         self.statistics = host[b"statistics"]
+
+    @cached_property
+    def plain(self) -> Any:
+        """The function of ``plain.lua``, loaded when it is first asked for: live worlds do without."""
+        return self._state.eval(b"function(...) " + _PLAIN.read_bytes() + b"\nend")(self._import)

@@ -100,6 +100,22 @@ def decode_snapshot(data: bytes) -> Snapshot:
     return snapshot
 
 
+def forked(data: bytes, *, world: str, clock: str) -> bytes:
+    """Return the snapshot of another world that begins where this one was: every seat vacant, all seqs at 1.
+
+    What players did not see yet stays; what became of inputs is forgotten, because those who will play did not send
+    them. ``clock``: by which it runs. Raises SnapshotUnreadable.
+    """
+    snapshot = decode_snapshot(data)
+    core = decode_core(snapshot)
+    for player in core.players:
+        player.agent, player.next_seq = "", 1
+        player.outcomes.clear()
+    players = {player.id: player for player in core.players}
+    other = encode_core(core.joins, core.finished, players)
+    return encode_snapshot(msgspec.structs.replace(snapshot, world=world, clock=clock, core=other))
+
+
 def state_hash(data: bytes, *, engine: Engine | None = None) -> bytes:
     """Return 16 bytes that are equal for equal worlds, from the bytes of a snapshot alone.
 

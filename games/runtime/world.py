@@ -28,7 +28,7 @@ from games.errors import (
 from games.fields import lua_fields
 from games.runtime import effects, snapshots
 from games.runtime.chain import Chain
-from games.runtime.effects import AnyEntry, Clock, Input, Join
+from games.runtime.effects import AnyEntry, Clock, Input, Join, Take
 from games.runtime.entries import check_entries
 from games.runtime.looking import Format, Looks, StateChanged
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
@@ -120,6 +120,10 @@ class World:
         taken = {player.seat for player in self.players.values()}
         return next((seat for seat in range(1, self.code.manifest.max_players + 1) if seat not in taken), None)
 
+    def vacant_players(self) -> list[PlayerState]:
+        """Return the players whom nobody plays, in seat order: whoever joins takes the first of them (`Take`)."""
+        return sorted((player for player in self.players.values() if player.is_vacant), key=lambda each: each.seat)
+
     def apply(self, entries: Sequence[Entry], *, step: bool) -> TickResult:
         """Apply entries in order and, with ``step``, run one tick.
 
@@ -143,6 +147,9 @@ class World:
         for entry in entries:
             if isinstance(entry, Clock):
                 self.clock = entry.clock
+            elif isinstance(entry, Take):
+                taken = self.players[entry.player]
+                taken.agent, taken.name = entry.agent, entry.name
         return self._finish_call(blob, entries, digests)
 
     def run_empty(self, ticks: int) -> TickResult:
@@ -174,6 +181,10 @@ class World:
         self._look_at_kib = max(MAX_MEMORY_MIB * 1024, held_kib + NEXT_LOOK_KIB)
         if held_kib > MAX_MEMORY_MIB * 1024:
             raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
+
+    def check(self, entries: Sequence[Entry]) -> None:
+        """Raise ValueError unless the entries fit the world, as `apply` does, but apply nothing."""
+        check_entries(entries, self.players, self._joins, self.code.manifest)
 
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
@@ -346,6 +357,14 @@ class World:
         packed = self._host.state() if self._host.state is not None else None
         return None if packed is None else bytes(packed)
 
+    def look_up(self, path: Sequence[str]) -> bytes | None:
+        """Return what stands at a path of what Lua holds, as one MessagePack value; None where nothing does.
+
+        For people and tools: see ``plain.py``, which also knows what Python holds.
+        """
+        found = self._host.plain(msgspec.msgpack.encode(list(path)))
+        return None if found is None else bytes(found)
+
     def events(self, player: str, since: int) -> Events:
         """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
         return self.players[player].events_since(since)
@@ -370,7 +389,7 @@ class World:
     def _digests(self, entries: Sequence[Entry]) -> list[bytes]:
         """Return the digests of the inputs among entries, in order. Raises ValueError unless all entries fit."""
         try:
-            check_entries(entries, self.players, self._joins, self.code.manifest)
+            self.check(entries)
         except ValueError as error:
             raise ValueError(f"{self.id}@{self.tick}: {error}") from None
         return [input_digest(entry.name, entry.args) for entry in entries if isinstance(entry, Input)]

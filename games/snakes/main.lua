@@ -124,7 +124,7 @@ function game.view(world)
   local nodes = {}
   for i, cell in ipairs(world.state.food) do
     local x, z = board.place(cell)
-    nodes[#nodes + 1] = { id = 1000 + i, kind = "relic", x = x, z = z, colour = "#f0f0f0" }
+    nodes[#nodes + 1] = { id = 1000 + i, kind = "relic", x = x, z = z, colour = "#f0f0f0", shape = "diamond" }
   end
   for _, snake in ipairs(board.living(world)) do
     local player = world.player(snake.id)
@@ -138,10 +138,16 @@ function game.view(world)
         x = x,
         z = z,
         colour = COLOURS[player.seat],
+        shape = "cell",
       }
     end
   end
-  return { nodes = nodes, size = { x = board.SIZE, z = board.SIZE } }
+  local middle = (board.SIZE - 1) / 2
+  return {
+    nodes = nodes,
+    size = { x = board.SIZE, z = board.SIZE },
+    camera = { look = "grid", x = middle, z = middle },
+  }
 end
 
 return game

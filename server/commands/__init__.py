@@ -36,12 +36,15 @@ COMMANDS: Final[dict[str, Entry]] = {
     "serve": Entry("server.commands.serve", "Run a server."),
     "demo": Entry("server.commands.demo", "Run a server with sample bots and watch them play."),
     "bot": Entry("server.commands.bot", "Run a game's sample bots against a server."),
+    "play": Entry("server.commands.play", "Play from the terminal."),
+    "act": Entry("server.commands.act", "Play one step at a time: one input, one observation."),
     "bench": Entry("server.commands.bench", "Measure a server under load."),
     "tokens": Entry("server.commands.tokens", "Say who may be which agent here; needs no server."),
     "log": Entry("server.commands.log", "Read the logs of worlds; needs no server."),
-    "worlds": Entry("server.commands.worlds", "List worlds, remove ended ones; needs no server."),
+    "worlds": Entry("server.commands.worlds", "List worlds, stop them, remove ended ones."),
     "index": Entry("server.commands.index", "The cache for listings of worlds."),
     "replay": Entry("server.commands.replay", "Compute recorded worlds again; needs no server."),
+    "fork": Entry("server.commands.fork", "Make a new world from any tick of another; needs no server."),
     "games": Entry("server.commands.games", "Tools for people who write games."),
 }
 """Every sub-command there is, in the order in which the help shows them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from server.commands.output import CommandError
+from server.process import BOTS_TOKEN_VARIABLE
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -53,6 +55,8 @@ def games_option(function: Decorated) -> Decorated:
 @click.option(
     "--token", envvar="WORLDLINE_TOKEN", show_envvar=True, help="Play as the agent of this token; for one bot only."
 )
+@click.option("--world", help="Play in this world, not in any one of the game.")
+@click.option("--join-code", help="With --world: opens a private one.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), help="Stop after this time.")
 @click.option(
     "--record",
@@ -68,6 +72,8 @@ def command(
     think_s: tuple[float, float],
     url: str | None,
     token: str | None,
+    world: str | None,
+    join_code: str | None,
     seconds: float | None,
     record: Path | None,
     game_folders: tuple[Path, ...],
@@ -83,6 +89,9 @@ def command(
         from server.process import die_with_parent
 
         die_with_parent(parent)
+    if join_code is not None and world is None:
+        raise click.UsageError("--join-code opens a world: name it with --world")
+    house_token = os.environ.get(BOTS_TOKEN_VARIABLE)  # the server that has started this process knows its bots by it
     if token and count > 1:
         raise click.UsageError(f"a token is one agent, and --count says {count} bots")
     run = BotRun(
@@ -90,7 +99,9 @@ def command(
         count=count,
         think_s=think_s,
         url=url,
-        token=token,
+        token=house_token or token,
+        world=world,
+        join_code=join_code,
         seconds=seconds,
         game_folders=game_folders,
         record=record,

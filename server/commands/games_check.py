@@ -1,28 +1,34 @@
 """``worldline games check``: plays games with random agents and says what is wrong (``games/checking`` does it).
 
-Golden replays (``replays/golden.py``) are played again, too.
+Golden replays (``replays/golden.py``) are played again, too; with ``--accept`` those that go another way are recorded
+anew (``replays/rerecord.py``).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
-from server.commands.output import clean, fail, human_bytes, json_option, print_json, print_line
+from server.commands.output import CommandError, clean, fail, human_bytes, json_option, print_json, print_line
+from server.commands.replay_look import score_text, value_text
 
 if TYPE_CHECKING:
     from games.checking.report import Problem, Report, Spread
+
+SHOWN: Final = 5
+"""Places that differ, and inputs that were left out, of each golden replay that is recorded anew."""
 
 
 @click.command("check")
 @click.argument("names", metavar="[NAME|PATH]...", nargs=-1)
 @click.option("--seed", default=1, show_default=True, help="Play other games with another one.")
 @click.option("--ticks", default=5000, show_default=True, type=click.IntRange(1, 1_000_000), help="How much is played.")
+@click.option("--accept", is_flag=True, help="Record golden replays anew that go another way now, and say how.")
 @json_option
-def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
+def check(names: tuple[str, ...], seed: int, ticks: int, accept: bool, as_json: bool) -> int:
     """Play games with random agents, and say what is wrong with them.
 
     NAME is a packaged game, PATH the folder of a game; without either all packaged games are checked. Exit code 1 if
@@ -35,7 +41,7 @@ def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
     folders = [game_folder(name) for name in names] or [Path(code.origin) for code in find_games().values()]
     reports = []
     for folder in folders:
-        report = _with_replays(check_game(folder, seed=seed, ticks=ticks), folder)
+        report = _with_replays(check_game(folder, seed=seed, ticks=ticks), folder, accept=accept)
         reports.append(report)
         if as_json:
             print_json(report)
@@ -48,14 +54,19 @@ def check(names: tuple[str, ...], seed: int, ticks: int, as_json: bool) -> int:
     return fail(f"something is wrong with {what}", "mend what is listed, then check again")
 
 
-def _with_replays(report: Report, folder: Path) -> Report:
-    """The report, and what has become of the game's golden replays."""
+def _with_replays(report: Report, folder: Path, *, accept: bool) -> Report:
+    """The report, and what has become of the game's golden replays. ``accept``: those that differ are recorded anew."""
     from games.checking.report import Problem
     from replays.golden import check_folder
 
     if any(problem.kind in ("does_not_load", "stuck") for problem in report.problems):
         return report  # there is nothing to play them with
     found = check_folder(folder)
+    if accept and any(golden.status == "differs" for golden in found):
+        for golden in found:
+            if golden.status == "differs":
+                _accept(Path(golden.path), folder)
+        found = check_folder(folder)
     problems = [
         Problem(
             kind="replay_differs" if golden.status == "differs" else "replay_unusable",
@@ -67,6 +78,32 @@ def _with_replays(report: Report, folder: Path) -> Report:
         if golden.problem is not None
     ]
     return msgspec.structs.replace(report, problems=[*report.problems, *problems], replays=len(found) - len(problems))
+
+
+def _accept(path: Path, folder: Path) -> None:
+    """Record one golden replay anew, and say on standard error what is different in it."""
+    from games.code import GameCode
+    from replays.rerecord import rerecord
+
+    try:
+        done = rerecord(path, GameCode.load(folder))
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror or error}", "mend that, then run it again") from error
+    first, ends = done.first, done.ends
+    by = f" at tick {first.tick}, by {first.culprit.text}" if first.tick is not None and first.culprit else ""
+    said = [f"{path}: recorded anew; it goes another way{by or ', in what is told to players'}"]
+    said += [
+        f"  {each.path}: was {value_text(each.a)}, now {value_text(each.b)}"
+        for each in sorted(first.differences, key=lambda each: not each.path.startswith("state."))[:SHOWN]
+    ]
+    if len(first.differences) > SHOWN:
+        said.append(f"  and {len(first.differences) - SHOWN} more places")
+    said.append(f"  it ended at tick {ends.tick_was}, now at {ends.tick_now}")
+    said += [f"  {each.player} {each.name}: {score_text(each.was)}, now {score_text(each.now)}" for each in ends.scores]
+    said += [f"  left out at tick {each.tick}: {each.entry}: {each.why}" for each in ends.left_out[:SHOWN]]
+    if len(ends.left_out) > SHOWN:
+        said.append(f"  and {len(ends.left_out) - SHOWN} more were left out")
+    click.echo("\n".join(map(clean, said)), err=True)
 
 
 def _first(report: Report) -> str:

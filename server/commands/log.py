@@ -3,35 +3,33 @@
 ``ls`` lists worlds, ``show`` prints one's records, ``tail`` the last ones (``-f``: and those to come). A world is named
 by its id or a unique beginning of it; ``show`` also takes ``WORLD@TICK``; without a name it is the newest world.
 
-Not here: how logs are read and checked (``eventlog/``), how a record becomes a line (``log_lines.py``), and the
-sub-commands ``verify`` and ``repair`` (``log_verify.py``, ``log_repair.py``).
+Not here: how logs are read and checked (``eventlog/``), how a record becomes a line (``log_lines.py``), options that
+several sub-commands have (``log_options.py``), and the sub-commands ``grep``, ``stats`` and ``export``
+(``log_search.py``), ``verify`` and ``repair`` (``log_verify.py``, ``log_repair.py``).
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import click
+import msgspec
 
-from eventlog.errors import EventLogError
 from eventlog.json_form import json_form
-from eventlog.reader import StoredRecord, follow_world, read_world
+from eventlog.reader import follow_world, read_world
+from eventlog.selection import Selection
 from eventlog.summary import WorldInfo
 from server.commands import world_rows
-from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, one_line
+from server.commands.addresses import address
+from server.commands.log_lines import RECORD_COLUMNS, WIDTHS, Narrator, Row, style
+from server.commands.log_options import Intact, selection_options
 from server.commands.log_repair import repair_logs
+from server.commands.log_search import export_log, grep, stats
 from server.commands.log_verify import verify_logs
-from server.commands.output import (
-    data_option,
-    json_option,
-    print_json,
-    print_line,
-    print_table,
-)
+from server.commands.output import data_option, json_option, print_json, print_row, print_table
 
 LOOK_EVERY_S: Final = 0.25
 TAIL_ROWS: Final = 20
@@ -51,6 +49,9 @@ def command() -> None:
     """Read the logs of worlds. Needs no server."""
 
 
+command.add_command(grep)
+command.add_command(stats)
+command.add_command(export_log)
 command.add_command(verify_logs)
 command.add_command(repair_logs)
 
@@ -73,22 +74,28 @@ def list_worlds(data: Path, as_json: bool) -> None:
 @command.command("show")
 @click.argument("world", required=False, metavar="[WORLD[@TICK]]")
 @click.option("--all", "with_beats", is_flag=True, help="Also show beats: how far the world might be shown.")
+@selection_options()
 @data_option
 @json_option
-def show(world: str | None, with_beats: bool, data: Path, as_json: bool) -> None:
+def show(world: str | None, with_beats: bool, selection: Selection, data: Path, as_json: bool) -> None:
     """Print the records of WORLD (default: the newest), or those from TICK on.
 
     Each input stands at the tick that applied it, with its outcome and its agent's note. Exit code 1 if the log is
     damaged: what comes before the damage is printed.
     """
-    name, from_tick = _address(world)
+    name, tick = address(world)
+    if tick is not None and (selection.from_tick or selection.to_tick is not None):
+        raise click.UsageError(f"@{tick} and --ticks both say from where on: leave one out")
+    if tick is not None:
+        selection = msgspec.structs.replace(selection, from_tick=tick)
     world_id = world_rows.one_world(data, name)
-    stored = _Intact(read_world(data, world_id, from_tick=from_tick or 0))
+    stored = Intact(read_world(data, world_id, from_tick=selection.from_tick))
+    forms = selection.of(json_form(stored))
     if as_json:
-        for form in json_form(stored):
+        for form in forms:
             print_json(form)
     else:
-        print_table(RECORD_COLUMNS, Narrator(with_beats=with_beats).rows(json_form(stored)))
+        print_table(RECORD_COLUMNS, _narrator(selection, with_beats).rows(forms), style)
     stored.report()
 
 
@@ -97,18 +104,21 @@ def show(world: str | None, with_beats: bool, data: Path, as_json: bool) -> None
 @click.option("-n", "--rows", default=TAIL_ROWS, show_default=True, type=click.IntRange(min=1), help="How many.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written, until the world ends or Ctrl-C.")
 @click.option("--all", "with_beats", is_flag=True, help="Also show beats: how far the world might be shown.")
+@selection_options(ticks=False)
 @data_option
 @json_option
-def tail(world: str | None, rows: int, follow: bool, with_beats: bool, data: Path, as_json: bool) -> None:
+def tail(
+    world: str | None, rows: int, follow: bool, with_beats: bool, selection: Selection, data: Path, as_json: bool
+) -> None:
     """Print the last records of WORLD (default: the newest)."""
-    name, tick = _address(world)
+    name, tick = address(world)
     if tick is not None:
         raise click.UsageError(f"tail shows the end of a log: leave out @{tick}, or use `worldline log show`")
     world_id = world_rows.one_world(data, name)
-    printer = _TailPrinter(rows, Narrator(with_beats=with_beats), as_json=as_json)
-    stored = _Intact(follow_world(data, world_id, wait=printer.wait) if follow else read_world(data, world_id))
+    printer = _TailPrinter(rows, _narrator(selection, with_beats), as_json=as_json)
+    stored = Intact(follow_world(data, world_id, wait=printer.wait) if follow else read_world(data, world_id))
     try:
-        for form in json_form(stored):
+        for form in selection.of(json_form(stored)):
             printer.add(form)
     except KeyboardInterrupt:
         return  # the usual way to end `tail -f`
@@ -116,22 +126,8 @@ def tail(world: str | None, rows: int, follow: bool, with_beats: bool, data: Pat
     stored.report()
 
 
-class _Intact:
-    """The records before the first damage; `report` raises the damage after they have been printed."""
-
-    def __init__(self, stored: Iterable[StoredRecord]) -> None:
-        self._stored = stored
-        self._problem: EventLogError | None = None
-
-    def __iter__(self) -> Iterator[StoredRecord]:
-        try:
-            yield from self._stored
-        except EventLogError as problem:
-            self._problem = problem
-
-    def report(self) -> None:
-        if self._problem is not None:
-            raise self._problem
+def _narrator(selection: Selection, with_beats: bool) -> Narrator:
+    return Narrator(with_beats=with_beats or "beat" in selection.kinds)
 
 
 class _TailPrinter:
@@ -166,23 +162,13 @@ class _TailPrinter:
             for item in self._kept:
                 self._print(item)
         else:
-            print_table(RECORD_COLUMNS, [item for item in self._kept if isinstance(item, tuple)])
+            print_table(RECORD_COLUMNS, [item for item in self._kept if isinstance(item, tuple)], style)
 
     def _print(self, item: Row | dict[str, Any]) -> None:
         if isinstance(item, tuple):
-            print_line(one_line(item))
+            print_row(item, style, WIDTHS)
         else:
             print_json(item)
-
-
-def _address(world: str | None) -> tuple[str | None, int | None]:
-    """Read ``WORLD``, ``WORLD@TICK`` or ``@TICK`` (of the newest world)."""
-    if world is None:
-        return None, None
-    name, at, tick = world.partition("@")
-    if at and not (tick.isascii() and tick.isdigit()):
-        raise click.UsageError(f"{world!r} is no address: a world at a tick is written like w_0k3f@812")
-    return name or None, int(tick) if at else None
 
 
 def _world_row(world: WorldInfo) -> Row:

@@ -5,38 +5,48 @@ Pure functions of the JSON form of records (``eventlog/json_form.py``); no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from server.commands.output import Column, clean
+from server.commands.output import Column
 
 Row = tuple[str, ...]
 Form = Mapping[str, Any]
 
 RECORD_COLUMNS: Final = (
     Column("TICK", number=True),
+    Column("TIME"),
     Column("WHAT"),
     Column("PLAYER"),
     Column("DETAIL", wrap=True),
     Column("OUTCOME"),
     Column("NOTE", wrap=True),
 )
+WIDTHS: Final = (8, 12, 10, 5, 0, 0, 0)
+"""At least so many characters has each cell of a row that is printed by itself."""
 SHORT_DIGEST: Final = 12
+_BAD_OUTCOMES: Final = frozenset({"rejected", "world_faulted", "undone"})
 
 
 class Narrator:
-    """Turns records, in order, into rows. ``with_beats``: beats get a row too, once a second of every running world."""
+    """Turns records, in order, into rows. ``with_beats``: beats get a row too, once a second of every running world.
+
+    The time of a row is local: when the tick was begun, or the world made; most records give none.
+    """
 
     def __init__(self, *, with_beats: bool) -> None:
         self._with_beats = with_beats
         self._tick = 0
+        self._time = ""
 
     def rows(self, forms: Iterable[Form]) -> Iterator[Row]:
-        """The rows of records, each with tick, what, player, detail, outcome and note."""
+        """The rows of records, each with tick, time, what, player, detail, outcome and note."""
         for form in forms:
             self._tick = form.get("tick", self._tick)
+            self._time = _time_of_day(form.get("time_ms", form.get("created_ms")))
             yield from self._rows(form)
 
     def _rows(self, form: Form) -> Iterator[Row]:
@@ -50,7 +60,13 @@ class Narrator:
                     yield self._row("beat", f"may be shown until tick {form['until']}")
             case "genesis":
                 digest, engine = form["digest"][:SHORT_DIGEST], form["engine"][:SHORT_DIGEST]
-                yield self._row("genesis", f"{form['game']} {digest}, seed {form['seed']}, engine {engine}")
+                parent = "forked from {}@{}, ".format(*form["forked_from"]) if "forked_from" in form else ""
+                made = datetime.datetime.fromtimestamp(form["created_ms"] / 1000).date().isoformat()
+                detail = f"{form['game']} {digest}, seed {form['seed']}, engine {engine}, {parent}made {made}"
+                yield self._row("genesis", detail)
+            case "origin":
+                part = "" if form["parts"] == 1 else f", part {form['part']} of {form['parts']}"
+                yield self._row("origin", f"the state that it begins with, {form['bytes']} bytes{part}")
             case "open":
                 yield self._row("open", f"by shard {form['shard']}, epoch {form['epoch']}")
             case "checkpoint":
@@ -80,14 +96,22 @@ class Narrator:
                 return self._row(kind, _json(fields) if fields else "", player)
 
     def _row(self, what: str, detail: str, player: str = "", outcome: str = "", note: str = "") -> Row:
-        return (str(self._tick), what, player, detail, outcome, note)
+        return (str(self._tick), self._time, what, player, detail, outcome, note)
 
 
-def one_line(row: Row) -> str:
-    """A row by itself, for a log that is still growing: no column can be fitted to what is yet to come."""
-    tick, what, player, detail, outcome, note = map(clean, row)
-    said = f"  ({note})" if note else ""
-    return f"{tick:>8}  {what:<7}  {player:<5}  {detail}  {outcome}".rstrip() + said
+def style(row: Sequence[str]) -> list[str]:
+    """How a row looks on a terminal: times stand back, rejections and ends by a fault stand out, notes are another
+    voice."""
+    _, _, what, _, _, outcome, _ = row
+    bad = what == "fault" or outcome.partition(" ")[0] in _BAD_OUTCOMES
+    outcome_look = "red" if bad else "green" if outcome == "applied" else "yellow"
+    return ["", "dim", "bold red" if what == "fault" else "", "cyan", "", outcome_look, "italic magenta"]
+
+
+def _time_of_day(time_ms: int | None) -> str:
+    if time_ms is None:
+        return ""
+    return datetime.datetime.fromtimestamp(time_ms / 1000).time().isoformat("milliseconds")
 
 
 def _json(value: Any) -> str:

@@ -26,6 +26,9 @@ CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+Style = Callable[[Sequence[str]], Sequence[str]]
+"""How the cells of a row look on a terminal: for each a style of rich, "" for none."""
+
 
 class CommandError(Exception):
     """A command cannot do what it was asked: exit code 1, one line on standard error.
@@ -83,11 +86,17 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: drawn on a terminal, else one line per row with tabs between the cells."""
+def tab_line(row: Sequence[str]) -> str:
+    """A row as it is printed into a pipe, without the end of the line."""
+    return "\t".join(map(clean, row))
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], style: Style | None = None) -> None:
+    """Print a table: drawn on a terminal, with ``style``, else one line per row with tabs between the cells."""
     if not sys.stdout.isatty():
         for row in rows:
-            sys.stdout.write("\t".join(clean(cell) for cell in row) + "\n")
+            sys.stdout.write(tab_line(row) + "\n")
+        sys.stdout.flush()  # what is said on standard error comes after it, also where both go to the same file
         return
     # Imported here: rich costs more time than the rest of a command that prints into a pipe.
     from rich.console import Console
@@ -104,8 +113,25 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Non
         )
     for row in rows:
         # Cells hold other people's text (names, notes): a Text is never read as markup.
-        table.add_row(*(Text(clean(cell)) for cell in row))
+        looks = style(row) if style is not None else [""] * len(row)
+        table.add_row(*(Text(clean(cell), look) for cell, look in zip(row, looks, strict=True)))
     Console(highlight=False).print(table)
+
+
+def print_row(row: Sequence[str], style: Style, widths: Sequence[int]) -> None:
+    """Print one row at once, where no column can be fitted to what is yet to come: each is at least as wide as
+    ``widths`` says. In a pipe as `print_table` does."""
+    if not sys.stdout.isatty():
+        print_line(tab_line(row))
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text("  ").join(
+        Text(clean(cell).ljust(width), look) for cell, look, width in zip(row, style(row), widths, strict=True)
+    )
+    line.rstrip()
+    Console(highlight=False, soft_wrap=True).print(line)
 
 
 def clean(text: str) -> str:

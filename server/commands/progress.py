@@ -1,4 +1,5 @@
-"""A bar on standard error that says how far a command is with its bytes; nothing where that is no terminal."""
+"""What a command shows on standard error while it works: a bar that says how far it is with its bytes, or only that it
+works; nothing where that is no terminal."""
 
 from __future__ import annotations
 
@@ -34,3 +35,15 @@ def progress(doing: str) -> Iterator[OnProgress | None]:
         yield show
     finally:
         bar.stop()
+
+
+@contextlib.contextmanager
+def busy(doing: str) -> Iterator[None]:
+    """Show that a command works, with the words ``doing``, while the block runs: how long that takes is not known."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(doing):
+        yield

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from replays.bundle import Contents
 
 
-def is_file_name(name: str) -> bool:
-    """Whether this names a replay file, not a world: the id of a world has neither dots nor slashes."""
-    return "." in name or "/" in name
-
-
 @click.command("export")
 @click.argument("world", required=False)
 @click.option(

@@ -19,7 +19,18 @@ import uvloop
 from server import version
 from server.commands.output import CommandError, data_option, print_line
 from server.commands.sizes import size_bytes
-from server.config import DEFAULT_PORT, MAX_SHARDS, Durability, Guests, LogFormat, LogLevel, ServeConfig, default_shards
+from server.config import (
+    DEFAULT_PORT,
+    MAX_SHARDS,
+    CheckPriority,
+    Durability,
+    FairPlay,
+    Guests,
+    LogFormat,
+    LogLevel,
+    ServeConfig,
+    default_shards,
+)
 from server.logs import LEVELS, configure_logging
 from server.retention import Retention
 from server.supervisor import StartError, Supervisor
@@ -59,6 +70,13 @@ from server.supervisor import StartError, Supervisor
     help="What one may be without a token.",
 )
 @click.option(
+    "--fair-play",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Keep from others what could help a player while a world runs; auto: except where only this machine connects.",
+)
+@click.option(
     "--allow-host",
     multiple=True,
     metavar="NAME",
@@ -79,6 +97,13 @@ from server.supervisor import StartError, Supervisor
     help="How many worlds may run at one time.",
 )
 @click.option(
+    "--bots",
+    type=click.IntRange(0, 64),
+    default=0,
+    show_default=True,
+    help="How many sample bots agents may have play in worlds of theirs, in all. Developers may without it.",
+)
+@click.option(
     "--tick-timeout-ms",
     type=click.IntRange(min=100),
     default=2000,
@@ -89,6 +114,20 @@ from server.supervisor import StartError, Supervisor
     "--dev",
     is_flag=True,
     help="For who writes games: running worlds go on with a game's code whenever a file of it is saved.",
+)
+@click.option(
+    "--check-every-s",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="How often to look for worlds to be computed again, on spare processor time, and compared; 0: never.",
+)
+@click.option(
+    "--check-priority",
+    type=click.Choice(["idle", "normal"]),
+    default="idle",
+    show_default=True,
+    help="Do so only when nobody else wants the processor, or like everything else.",
 )
 @click.option(
     "--archive-after-s",
@@ -130,13 +169,17 @@ def command(
     shards: int,
     durability: Durability,
     guests: Guests | None,
+    fair_play: FairPlay,
     allow_host: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
     limits: str,
     max_worlds: int,
+    bots: int,
     tick_timeout_ms: int,
     dev: bool,
+    check_every_s: float,
+    check_priority: CheckPriority,
     archive_after_s: float,
     keep_days: float | None,
     keep_worlds: int | None,
@@ -156,13 +199,17 @@ def command(
         shards=shards,
         durability=durability,
         guests=guests,
+        fair_play=fair_play,
         allow_hosts=allow_host,
         tls_cert=tls_cert,
         tls_key=tls_key,
         limits=limits == "on",
         max_worlds=max_worlds,
+        bots=bots,
         tick_timeout_ms=tick_timeout_ms,
         dev=dev,
+        check_every_s=check_every_s,
+        check_priority=check_priority,
         retention=Retention(
             archive_after_s=archive_after_s, keep_days=keep_days, keep_worlds=keep_worlds, keep_bytes=keep_bytes
         ),
@@ -170,6 +217,11 @@ def command(
         log_level=log_level,
     )
     configure_logging(log, log_level, "supervisor")
+    return _run(config)
+
+
+def _run(config: ServeConfig) -> int:
+    """Run a server in this process. Raises `CommandError` if it cannot start or cannot go on."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(serve(config))

@@ -1,5 +1,7 @@
 """``worldline worlds``: the worlds of a data folder. ``ls`` lists them, ``rm`` removes ended ones for good.
 
+``stop`` ends worlds of a running server, as any client could that owns them or develops.
+
 Not here: how a world is removed without a trace (``eventlog/removal.py``), and removing by age, count and size, which
 a running server does (``server/housekeeping.py``).
 """
@@ -44,10 +46,12 @@ COLUMNS: Final = (
     world_rows.REASON,
 )
 
+RUNNING: Final = ("waiting", "running", "paused", "recovering")
+
 
 @click.group("worlds")
 def command() -> None:
-    """List the worlds of a data folder, remove ended ones. Needs no server."""
+    """List the worlds of a data folder, remove ended ones; end those of a running server."""
 
 
 @command.command("ls")
@@ -72,6 +76,41 @@ def list_worlds(game: str | None, status: Status | None, data: Path, as_json: bo
     print_table(COLUMNS, map(_row, shown))
     if not shown:
         click.echo(f"no {'such ' if found else ''}worlds in {data}", err=True)
+
+
+@command.command("stop")
+@click.argument("worlds", nargs=-1, required=True, metavar="WORLD...")
+@click.option("--url", envvar="WORLDLINE_URL", help="The server's address.  [default: ws://127.0.0.1:8765/ws]")
+@click.option(
+    "--token", envvar="WORLDLINE_TOKEN", show_envvar=True, help="That of their owner, or one of the role developer."
+)
+def stop_worlds(worlds: Sequence[str], url: str | None, token: str | None) -> None:
+    """End worlds on a running server, for good. Whoever plays there is told; their logs stay."""
+    import asyncio
+
+    asyncio.run(_stop(worlds, url, token))
+
+
+async def _stop(worlds: Sequence[str], url: str | None, token: str | None) -> None:
+    import worldline
+
+    try:
+        async with worldline.connect(url, token=token, name="worlds stop", patient=False) as client:
+            running = [world.world for world in await client.worlds() if world.status in RUNNING]
+            for name in dict.fromkeys(_whole(name, running) for name in worlds):
+                tick = await client.stop(name)
+                print_line(f"stopped {name} at tick {tick}")
+    except worldline.WorldlineError as error:
+        remedy = error.hint or "see `worldline worlds stop --help`"
+        raise CommandError(error.message, remedy) from error
+
+
+def _whole(name: str, running: Sequence[str]) -> str:
+    """The id of the one running world that begins with ``name``; a name of none is for the server to refuse."""
+    found = [world for world in running if world.startswith(name)]
+    if len(found) > 1:
+        raise CommandError(f"{name} is the beginning of {len(found)} worlds: {', '.join(found)}", "write more of it")
+    return found[0] if found else name
 
 
 @command.command("rm")
@@ -106,7 +145,7 @@ def _refuse_unfinished(chosen: Sequence[WorldInfo]) -> None:
     if unfinished:
         raise CommandError(
             f"{', '.join(unfinished)} {'has' if len(unfinished) == 1 else 'have'} not ended; nothing was removed",
-            "leave out what has not ended, or start a server on the folder and let it end",
+            "leave out what has not ended, or end it with `worldline worlds stop` while a server has the folder",
         )
 
 

@@ -137,7 +137,7 @@ class Feed:
                 for line in teller.tell(stored.record):
                     self._told.put(line)
         except EventLogError as error:
-            _log.warning("the log of %s cannot be followed: %s", world, error)
+            _log.warning("the log of %s cannot be followed: %s", world, error, extra={"world": world})
 
     def _wait(self) -> bool:
         """Wait until it is time to look again; false when the feed is closed."""

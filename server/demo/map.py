@@ -29,6 +29,8 @@ FILLED_UNITS: Final = 8.0  # things at least this wide and deep are areas
 DEFAULT_COLOUR: Final = "#8a8f98"
 LARGEST_UNITS: Final = 1e9  # what lies farther away is a mistake of the game
 _COLOUR: Final = re.compile("#[0-9a-fA-F]{6}")
+DETAIL: Final = "detail"
+"""The tag of nodes that small pictures leave out."""
 MARGIN: Final = 0.01  # of the extent, so that nothing stands on the edge
 
 
@@ -80,17 +82,25 @@ def read_nodes(view: Any) -> list[MapNode]:
             name=str(node.get("name")),
         )
         for node in nodes
-        if isinstance(node, Mapping)
+        if isinstance(node, Mapping) and not _is_detail(node)
     ]
 
 
+def _is_detail(node: Mapping[str, Any]) -> bool:
+    tags = node.get("tags")
+    return isinstance(tags, list) and DETAIL in tags
+
+
 def extent_of(view: Any, nodes: Sequence[MapNode]) -> Extent:
-    """The ground to draw: the view's ``size`` {x, z} around the origin if it names one, else what the nodes cover."""
+    """The ground to draw: the view's ``size`` {x, z} if it names one, around its ``camera`` {x, z} or the origin; else
+    what the nodes cover."""
     size = view.get("size") if isinstance(view, Mapping) else None
     if isinstance(size, Mapping):
         wide, deep = _number(size, "x"), _number(size, "z")
+        camera = view.get("camera")
+        x, z = (_number(camera, "x"), _number(camera, "z")) if isinstance(camera, Mapping) else (0.0, 0.0)
         if wide > 0 and deep > 0:
-            return Extent(-wide / 2, wide / 2, -deep / 2, deep / 2)
+            return Extent(x - wide / 2, x + wide / 2, z - deep / 2, z + deep / 2)
     if not nodes:
         return Extent(-1.0, 1.0, -1.0, 1.0)
     west, east = min(n.x - n.sx / 2 for n in nodes), max(n.x + n.sx / 2 for n in nodes)

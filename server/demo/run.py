@@ -121,7 +121,7 @@ class _Demo:
             if starting.done():
                 starting.result()
                 self._title = (
-                    f"worldline {version()} · {self._supervisor.url} · data {shown_folder(self._options.data)}"
+                    f"worldline {version()} · {self._supervisor.page_url} · data {shown_folder(self._options.data)}"
                 )
                 print(self._title, flush=True)
                 await self._play(stop)

@@ -23,6 +23,8 @@
 `drain`        stopping without leaving anybody hanging
 `origin`       which Host and which pages are served
 `paths`        the fixed table of what plain HTTP answers
+`documents`    what the server tells about itself: llms.txt, SKILL.md, schemas, AsyncAPI
+`logpages`     the log of a world over plain HTTP
 `http`         plain HTTP on the same port: how answers look
 ============== ================================================================
 """

@@ -46,7 +46,7 @@ async def main(control_fd: int) -> None:
 
     control: Link[Any] = await attach(socket.socket(fileno=control_fd), messages.FromSupervisor, on_message, on_lost)
     config = await configured
-    configure_logging(config.log_format, config.log_level, f"gateway-{config.gateway}")
+    configure_logging(config.log_format, config.log_level, f"gateway-{config.gateway:02}")
     store = Store.read_only(Path(config.data))
     games = {game.name: read_game(store, game) for game in config.games}
     most = affordable_connections(GatewayLimits().max_connections)

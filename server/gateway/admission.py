@@ -11,26 +11,16 @@ Not here: how often one may be refused (``limits``), and how many connections an
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from aiolimiter import AsyncLimiter
 
 from server.gateway.limits import GatewayLimits
+from server.rates import retry_after_ms
 
 FREE_STEPS: Final = 128
 """How finely a bucket's free capacity is read for ``retry_after_ms``: 1/128 of a request, 0.8 ms at 10 a second."""
-
-
-def retry_after_ms(free: float, refused: int, rate_hz: float) -> int:
-    """When a refused request may come again: ceil(1000 × (1 - free + refused) / rate) + 1, and not before the next
-    millisecond.
-
-    ``free`` is the bucket's free capacity in requests, ``refused`` how many were refused before this one since the last
-    acceptance: each of them was told its own time, so this one comes after them (PROTOCOL: Limits).
-    """
-    return max(1, math.ceil(1000.0 * (1.0 - free + refused) / rate_hz) + 1)
 
 
 class Wait(NamedTuple):
@@ -119,6 +109,15 @@ class Admission:
         if self._own is None:
             return None
         return await (admit(self._own) if self.agent is None else admit(self._own, self.agent))
+
+    async def spare(self) -> bool:
+        """Pay as for a request, if it can be afforded; if not, nobody is told, and nothing has happened."""
+        buckets = [bucket for bucket in (self._own, self.agent) if bucket is not None]
+        if not all(bucket.has_room for bucket in buckets):
+            return False
+        for bucket in buckets:
+            await bucket.take()
+        return True
 
     async def ping(self) -> Wait | None:
         """Pay for a ping: nothing, unless there are too many."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,6 +18,9 @@ from server import messages
 from server.gateway.session import Session
 from server.link import Link, connect_unix
 from worldline import protocol
+
+if TYPE_CHECKING:
+    from server.gateway.watching import Viewer
 
 SUPERVISOR: Final = -1
 """Stands for the supervisor where shards have numbers; another one than `messages.NO_SHARD`."""
@@ -31,13 +34,22 @@ Question = (
     | messages.AskWorld
     | messages.AskGameCounts
     | messages.AskSession
+    | messages.AskLeaderboard
     | messages.JoinWorld
     | messages.PlayerInput
+    | messages.ActPlayers
     | messages.ObservePlayer
+    | messages.SubscribePlayer
     | messages.LeaveWorld
     | messages.StepWorld
     | messages.PlayWorld
+    | messages.StopWorld
     | messages.AttachPlayer
+    | messages.WatchWorld
+    | messages.OpenStream
+    | messages.ReadLog
+    | messages.AskFork
+    | messages.ReadState
 )
 
 
@@ -54,6 +66,10 @@ class Waiting(msgspec.Struct, eq=False):
     player: str | None = None
     question: Question | None = None
     """What was asked last."""
+    pushed: asyncio.Future[messages.AnyAnswer | None] | None = None
+    """Nobody has asked: the answer is for a subscriber; None: there is none."""
+    viewer: Viewer | None = None
+    """The watch for which this is asked."""
 
 
 def _is_patient(question: Question | None) -> bool:
@@ -62,9 +78,11 @@ def _is_patient(question: Question | None) -> bool:
 
 
 class _Shard:
-    """A link to a shard, and what is to be sent once it is up."""
+    """A link to a shard or a replayer, and what is to be sent once it is up."""
 
     def __init__(self) -> None:
+        self.expected = False
+        """It is being started: nobody has said yet where it is."""
         self.link: Link[Any] | None = None
         self.unsent: list[messages.Message] = []
 
@@ -85,8 +103,11 @@ class Backends:
         self._on_message = on_message
         self._on_lost = on_lost
         self._shards: dict[int, _Shard] = {}
+        self._paths: dict[int, str] = {}
+        """Where each was last."""
         self._numbers = count(1)
         self._waiting: dict[int, Waiting] = {}
+        self._inquiries: dict[int, tuple[int, asyncio.Future[Any]]] = {}
         self._connecting: set[asyncio.Task[None]] = set()
 
     @property
@@ -101,6 +122,27 @@ class Backends:
         if not self.tell(target, question):
             return False
         self._waiting[question.request] = waiting
+        return True
+
+    def inquire(self, target: int, question: Question) -> asyncio.Future[Any]:
+        """Ask for somebody who has no session. The future gets the answer; its exception is ConnectionError if that
+        process is not there, or is lost."""
+        question.request = next(self._numbers)
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self.tell(target, question):
+            self._inquiries[question.request] = target, answered
+        else:
+            answered.set_exception(ConnectionError(f"process {target} is not there"))
+        return answered
+
+    def settle(self, number: int, answer: Any) -> bool:
+        """The answer to question ``number``: True if that was an inquiry, whose asker may have gone meanwhile."""
+        inquiry = self._inquiries.pop(number, None)
+        if inquiry is None:
+            return False
+        _, answered = inquiry
+        if not answered.done():
+            answered.set_result(answer)
         return True
 
     def tell(self, target: int, message: messages.Message) -> bool:
@@ -120,7 +162,8 @@ class Backends:
     @property
     def ready(self) -> bool:
         """Whether worlds can be played: there are shards, and all that there are can be asked."""
-        return bool(self._shards) and all(shard.link is not None for shard in self._shards.values())
+        shards = [shard for number, shard in self._shards.items() if number >= 0]  # replayers come and go
+        return bool(shards) and all(shard.link is not None for shard in shards)
 
     def congested(self, target: int) -> bool:
         """Whether a shard is so far behind that it should get no new work."""
@@ -140,17 +183,33 @@ class Backends:
 
     def shard_up(self, number: int, socket_path: str) -> None:
         """Connect to a shard, once. What is sent meanwhile goes out when the link is up."""
-        if number in self._shards:
+        known = self._shards.get(number)
+        if known is not None and not known.expected:
             return
-        shard = self._shards[number] = _Shard()
+        shard = self._shards[number] = known or _Shard()
+        shard.expected = False
+        self._paths[number] = socket_path
         task = asyncio.get_running_loop().create_task(self._connect(number, shard, socket_path))
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    def shard_down(self, number: int) -> None:
-        """The supervisor says that this shard has died."""
+    def expect(self, number: int) -> bool:
+        """What is sent to this process waits until it is up. Returns whether it has to be started first."""
+        if number in self._shards:
+            return False
+        shard = self._shards[number] = _Shard()
+        shard.expected = True
+        return True
+
+    def lost_at(self, number: int) -> str | None:
+        """Where a process listened that is not there any more."""
+        return self._paths.get(number)
+
+    def shard_down(self, number: int, *, also_expected: bool = True) -> None:
+        """The supervisor says that this process has died. Unless ``also_expected``, one that is being started is not
+        the one that is meant."""
         shard = self._shards.get(number)
-        if shard is not None:
+        if shard is not None and (also_expected or not shard.expected):
             self._lost(number, shard)
 
     async def _connect(self, number: int, shard: _Shard, socket_path: str) -> None:
@@ -176,4 +235,9 @@ class Backends:
             del self._shards[number]
             if shard.link is not None:
                 shard.link.close()
+            for question, (target, answered) in list(self._inquiries.items()):
+                if target == number:
+                    del self._inquiries[question]
+                    if not answered.done():
+                        answered.set_exception(ConnectionError(f"process {number} was lost"))
             self._on_lost(number)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from eventlog.store import Store
 from games.code import SKILL, GameCode
 from games.errors import ArgumentProblem
@@ -54,6 +56,25 @@ class Catalogue:
         except ArgumentProblem as problem:
             raise refusals.Refused(_refusal(problem, request)) from None
 
+    def check_act(self, game: str, request: protocol.Act, place: int) -> dict[str, Any]:
+        """The args of one input of an act. Raises `Refused` (`unknown_input`, `invalid_args`), with its place."""
+        given = request.inputs[place]
+        try:
+            return dict(self._games[game].manifest.check_input(given.name, given.args or {}))
+        except ArgumentProblem as problem:
+            like = protocol.Input(
+                id=request.id, world=request.world, player=given.player, name=given.name, args=given.args
+            )
+            error = _refusal(problem, like)
+            error.path = f"inputs[{place}].{problem.path}"
+            if problem.suggestion is not None and problem.kind != "unknown_input":
+                mended = msgspec.structs.replace(given, args=problem.suggestion)
+                inputs = [*request.inputs[:place], mended, *request.inputs[place + 1 :]]
+                error.hint = f"this works: {quoted(msgspec.structs.replace(request, inputs=inputs))}"
+            elif problem.kind == "unknown_input" and problem.valid:
+                error.hint = f"did you mean {quoted(problem.valid[0])}?"
+            raise refusals.Refused(error) from None
+
     def check_settings(self, request: protocol.Create) -> dict[str, Any]:
         """The settings of a new world that are not the game's own. Raises `Refused` (`invalid_args`)."""
         given = request.settings or {}
@@ -65,7 +86,7 @@ class Catalogue:
                     re=request.id,
                     code=problem.kind,
                     message=problem.message,
-                    hint=problem.hint,
+                    hint=f"this works: {quoted(msgspec.structs.replace(request, settings=problem.suggestion))}",
                     path=problem.path,
                     valid=problem.valid,
                 )

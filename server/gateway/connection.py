@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     from server.gateway.entrance import Entrance
 
 _DATA: Final = (Opcode.TEXT, Opcode.BINARY)
+_CLOSED_WITHOUT_A_WORD: Final = 1006
+_CAUSES: Final = {
+    wire.CLOSE_PROTOCOL: "refused",
+    wire.CLOSE_RESTART: "restart",
+    wire.CLOSE_TAKEN_OVER: "taken_over",
+    wire.CLOSE_TOO_SLOW: "silent",
+    wire.CLOSE_FLOODING: "flooding",
+}
+"""Why we close, by close code, as /metrics says it."""
 
 _log = logging.getLogger("worldline.gateway")
 
@@ -46,6 +56,8 @@ class GatewayConnection(ServerConnection):
     def __init__(self, protocol: ServerProtocol, server: Server, **options: Any) -> None:
         super().__init__(protocol, server, **options)
         self.opened_at_s = self.heard_at_s = self.loop.time()
+        self.agent: str | None = None
+        """Who has said hello here, for logs."""
         self.address: str | None = None
         self.admitted = False
         """By which ``address`` this visitor is counted (None: by none), once it may come in."""
@@ -57,11 +69,14 @@ class GatewayConnection(ServerConnection):
         self._opcodes: deque[bool] = deque()
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
+        self.on_room: Callable[[], None] | None = None
+        """Called when the outbox has been full and is so no more."""
         self._room = asyncio.Event()
         self._room.set()
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._closing: asyncio.Task[None] | None = None
+        self._ended_by_us: str | None = None
 
     @property
     def encoding(self) -> Encoding:
@@ -125,6 +140,11 @@ class GatewayConnection(ServerConnection):
         """Whether more waits than may: 256 KiB, or a single reply if that is larger."""
         return bool(self._outbox) and self.waiting_bytes > self.limits.outbox_bytes
 
+    @property
+    def behind(self) -> bool:
+        """Whether something waits that the other side has not read: what can be left out is left out then."""
+        return bool(self._outbox) or self.paused
+
     def send_now(self, data: bytes) -> None:
         """Send an encoded message, at once or when there is room. On a closed connection it goes nowhere."""
         if self.protocol.state is not OPEN:
@@ -148,6 +168,8 @@ class GatewayConnection(ServerConnection):
         if self.full_since_s is not None and not self.full:
             self.full_since_s = None
             self._room.set()
+            if self.on_room is not None:
+                self.on_room()
 
     def ping_now(self) -> None:
         """Send a ping without waiting for its pong."""
@@ -167,17 +189,20 @@ class GatewayConnection(ServerConnection):
             self.entrance.closed(self)
         self._outbox.clear()
         self._outbox_bytes = 0
+        self.on_room = None
         self._room.set()
         self._may_read.set()
 
     def cut_off(self, why: str) -> None:
         """Drop the socket at once: the other side would not read a close frame."""
         if not self.transport.is_closing():
-            _log.info("cut off %s: %s", self.peer, why)
+            _log.info("cut off %s: %s", self.peer, why, extra=self.about)
+            self._ended_by_us = self._ended_by_us or "too_slow"
         self.transport.abort()
 
     def close_soon(self, code: int, reason: str) -> asyncio.Task[None] | None:
         """Close with a close frame, in a task of its own; a reader that is behind is cut off instead."""
+        self._ended_by_us = self._ended_by_us or _CAUSES[code]
         if self.paused or self._outbox:
             self.cut_off(f"it was behind when it was to be closed ({code})")
             return None
@@ -193,10 +218,32 @@ class GatewayConnection(ServerConnection):
             self.transport.abort()
 
     @property
+    def ending(self) -> str:
+        """Why a connection that is gone has ended: closed or lost by the client, else what we had against it."""
+        if self._ended_by_us is not None:
+            return self._ended_by_us
+        if self.close_code == wire.CLOSE_TOO_BIG:
+            return "too_big"
+        return "client_lost" if self.close_code in (None, _CLOSED_WITHOUT_A_WORD) else "client_closed"
+
+    @property
     def peer(self) -> str:
         """The other side's address, for logs."""
         address = self.remote_address
         return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a connection"
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a line of the log that is about this connection names."""
+        return {"connection": self.peer} | ({} if self.agent is None else {"agent": self.agent})
+
+
+def name_connection(record: logging.LogRecord) -> bool:
+    """A filter for the library's logger: let what it says of a connection name it, as what we say does."""
+    connection = getattr(record, "websocket", None)
+    if connection is not None:
+        vars(record).update(connection.about)
+    return True
 
 
 def close_reason(text: str, retry_after_ms: int | None = None) -> str:

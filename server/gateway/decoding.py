@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple, Union
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union
 
 import msgspec
 
@@ -26,6 +26,7 @@ Encoding = Literal["json", "msgpack"]
 
 IGNORED_NAMES: Final = 20  # unknown fields named in a reply
 _ARGS_DEPTH: Final = 2  # `args` is an object within an object
+_PART_ARGS_DEPTH: Final = 4  # and in an act within a list of objects
 
 
 class Examples(msgspec.Struct, kw_only=True):
@@ -38,6 +39,8 @@ class Examples(msgspec.Struct, kw_only=True):
     inputs: dict[str, dict[str, Any]]
     world: str | None = None
     player: str | None = None
+    players: dict[str, str] = {}
+    """By world: a player that one drives there."""
     free_id: int = 1
 
 
@@ -53,15 +56,28 @@ class Decoded(NamedTuple):
     hint: str | None = None
 
 
-def _strict_twin(kind: type[protocol.Request]) -> type[protocol.Request]:
+def _strict_twin(kind: type[msgspec.Struct], fields: list[tuple[str, Any]]) -> type[msgspec.Struct]:
     twin = msgspec.defstruct(
-        kind.__name__, [], bases=(kind,), tag=kind.__struct_config__.tag, forbid_unknown_fields=True, kw_only=True
+        kind.__name__, fields, bases=(kind,), tag=kind.__struct_config__.tag, forbid_unknown_fields=True, kw_only=True
     )
     assert issubclass(twin, kind)
     return twin
 
 
-_STRICT: Final[Any] = Union[tuple(_strict_twin(kind) for kind in protocol.REQUESTS)]  # noqa: UP007 - built at run time
+_STRICT_PARTS: Final[dict[type[msgspec.Struct], list[tuple[str, Any]]]] = {
+    protocol.Act: [
+        (
+            "inputs",
+            Annotated[
+                list[_strict_twin(protocol.ActInput, [])],  # type: ignore[misc]
+                msgspec.Meta(max_length=protocol.MAX_ACT_INPUTS),
+            ],
+        )
+    ]
+}
+_STRICT: Final[Any] = Union[  # noqa: UP007 - built at run time
+    tuple(_strict_twin(kind, _STRICT_PARTS.get(kind, [])) for kind in protocol.REQUESTS)
+]
 _strict_decoders: Final = {
     "json": msgspec.json.Decoder(_STRICT).decode,
     "msgpack": msgspec.msgpack.Decoder(_STRICT).decode,
@@ -118,12 +134,25 @@ def _decode_patiently(data: bytes, encoding: Encoding, examples: MakeExamples) -
         key: value for key, value in _plain(message, "", 1, number, examples).items() if value is not None
     }
     kind = _kind(fields.pop("type", None), number)
-    known = kind.__struct_fields__
-    unknown = [name for name in fields if name not in known]
-    request = _tidy(_convert(kind, {name: fields[name] for name in known if name in fields}, number, examples))
+    request = _convert(kind, fields, number, examples)
+    assert isinstance(request, protocol.Request)
+    request = _tidy(request)
+    unknown = [name for name in fields if name not in kind.__struct_encode_fields__]
+    if unknown:
+        return Decoded(request, [shown_name(name) for name in unknown[:IGNORED_NAMES]], _meant(unknown, kind))
+    if isinstance(request, protocol.Act):
+        return _with_unknown_parts(request, fields["inputs"])
+    return Decoded(request)
+
+
+def _with_unknown_parts(act: protocol.Act, inputs: list[dict[str, Any]]) -> Decoded:
+    """An act with the unknown fields that its inputs had."""
+    known = protocol.ActInput.__struct_fields__
+    unknown = [(place, name) for place, given in enumerate(inputs) for name in given if name not in known]
     if not unknown:
-        return Decoded(request)
-    return Decoded(request, [shown_name(name) for name in unknown[:IGNORED_NAMES]], _meant(unknown, kind))
+        return Decoded(act)
+    names = [f"inputs[{place}].{shown_name(name)}" for place, name in unknown[:IGNORED_NAMES]]
+    return Decoded(act, names, _meant([name for _, name in unknown], protocol.ActInput))
 
 
 def shown_name(name: str) -> str:
@@ -152,57 +181,89 @@ def _kind(name: Any, number: int | None) -> type[protocol.Request]:
     return kind
 
 
-def _meant(unknown: list[str], kind: type[protocol.Request]) -> str:
+def _meant(unknown: list[str], kind: type[msgspec.Struct]) -> str:
     """What unknown fields may have been meant to be."""
-    name = kind.__struct_config__.tag
+    name = kind.__struct_config__.tag or "an input of an act"
     guesses = []
     for field in unknown[:IGNORED_NAMES]:
-        near = refusals.close_match(field, kind.__struct_fields__)
+        near = refusals.close_match(field, kind.__struct_encode_fields__)
         if near is not None:
             guesses.append(f"did you mean {near} by {shown_name(field)}?")
-    fields = ", ".join(kind.__struct_fields__)
+    fields = ", ".join(kind.__struct_encode_fields__)
     return " ".join(guesses) or f"{name} has these fields: {fields}"
 
 
 def _convert(
-    kind: type[protocol.Request], fields: dict[str, Any], number: int | None, examples: MakeExamples
-) -> protocol.Request:
-    """Check field by field, so that the refusal can name the first wrong one. ``fields`` holds known ones only."""
+    kind: type[msgspec.Struct], fields: dict[str, Any], number: int | None, examples: MakeExamples, at: str = ""
+) -> msgspec.Struct:
+    """Check field by field, so that the refusal can name the first wrong one, behind ``at``. Unknown ones are left
+    out."""
+    values: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
-        if field.name not in fields:
+        if field.encode_name not in fields:
             if field.required:
-                raise _missing(kind, field.name, fields, number, examples)
+                raise _missing(kind, field.encode_name, fields, number, examples, at)
             continue
+        value = fields[field.encode_name]
+        if kind is protocol.Act and field.name == "inputs" and isinstance(value, list):
+            value = _parts(value, number, examples)
         try:
-            msgspec.convert(fields[field.name], field.type)
+            msgspec.convert(value, field.type, from_attributes=True)
         except msgspec.ValidationError:
-            raise _wrong(kind, field.name, fields, number, examples) from None
-    return kind(**fields)
+            raise _wrong(kind, field.encode_name, fields, number, examples, at) from None
+        values[field.name] = value
+    return kind(**values)
+
+
+def _parts(inputs: list[Any], number: int | None, examples: MakeExamples) -> list[msgspec.Struct]:
+    """The inputs of an act, each checked field by field."""
+    parts: list[msgspec.Struct] = []
+    for place, given in enumerate(inputs):
+        if not isinstance(given, dict):
+            text = f"inputs[{place}] must be an object with player and name, got {shown(given)}"
+            known = examples()
+            example = {"player": known.player or "p_1", "name": next(iter(known.inputs), "")}
+            raise refusals.invalid(f"inputs[{place}]", text, example, re=number)
+        fields = {name: value for name, value in given.items() if value is not None}
+        parts.append(_convert(protocol.ActInput, fields, number, examples, f"inputs[{place}]."))
+    return parts
 
 
 def _missing(
-    kind: type[protocol.Request], name: str, fields: dict[str, Any], number: int | None, examples: MakeExamples
+    kind: type[msgspec.Struct],
+    name: str,
+    fields: dict[str, Any],
+    number: int | None,
+    examples: MakeExamples,
+    at: str,
 ) -> refusals.Refused:
-    message = f"{kind.__struct_config__.tag} needs {name}: {_wanted(kind, name)[0]}"
-    return _mend(kind, name, message, fields, number, examples, None)
+    wanted, valid = _wanted(kind, name)
+    message = f"{at.rstrip('.') or kind.__struct_config__.tag} needs {name}: {wanted}"
+    return _mend(kind, name, message, fields, number, examples, valid, at)
 
 
 def _wrong(
-    kind: type[protocol.Request], name: str, fields: dict[str, Any], number: int | None, examples: MakeExamples
+    kind: type[msgspec.Struct],
+    name: str,
+    fields: dict[str, Any],
+    number: int | None,
+    examples: MakeExamples,
+    at: str,
 ) -> refusals.Refused:
     wanted, valid = _wanted(kind, name)
-    message = f"{name} must be {wanted}, got {shown(fields[name])}"
-    return _mend(kind, name, message, fields, number, examples, valid)
+    message = f"{at}{name} must be {wanted}, got {shown(fields[name])}"
+    return _mend(kind, name, message, fields, number, examples, valid, at)
 
 
 def _mend(
-    kind: type[protocol.Request],
+    kind: type[msgspec.Struct],
     name: str,
     message: str,
     fields: dict[str, Any],
     number: int | None,
     examples: MakeExamples,
     valid: list[str] | None,
+    at: str,
 ) -> refusals.Refused:
     """The refusal of field ``name``, with something that works: a value for it, or where that says too little a whole
     message."""
@@ -210,8 +271,8 @@ def _mend(
         return refusals.join_first(message, examples().game, number)
     if number is not None and kind is protocol.Input and name in ("name", "args"):
         return refusals.input_like(path=name, message=message, example=_working_input(fields, number, examples()))
-    example = valid[0] if valid else _example(kind, name, examples)
-    return refusals.invalid(name, message, example, re=number, valid=valid)
+    example = valid[0] if valid else _example(kind, name, fields.get("world"), examples)
+    return refusals.invalid(at + name, message, example, re=number, valid=valid)
 
 
 def _working_input(fields: dict[str, Any], number: int, known: Examples) -> protocol.Input:
@@ -227,13 +288,16 @@ def _working_input(fields: dict[str, Any], number: int, known: Examples) -> prot
     )
 
 
-def _wanted(kind: type[protocol.Request], name: str) -> tuple[str, list[str] | None]:
+def _wanted(kind: type[msgspec.Struct], name: str) -> tuple[str, list[str] | None]:
     """What a field must be, in words, and the valid values if they can be listed."""
-    (field,) = (field for field in msgspec.structs.fields(kind) if field.name == name)
+    (field,) = (field for field in msgspec.structs.fields(kind) if field.encode_name == name)
     wanted = msgspec.inspect.type_info(field.type)
     if isinstance(wanted, msgspec.inspect.UnionType):
-        (wanted,) = (part for part in wanted.types if not isinstance(part, msgspec.inspect.NoneType))
+        # A number is an integer or a float with the same bounds.
+        wanted = [part for part in wanted.types if not isinstance(part, msgspec.inspect.NoneType)][-1]
     match wanted:
+        case msgspec.inspect.FloatType(ge=least, le=most):
+            return f"a number from {least} to {most}", None
         case msgspec.inspect.IntType(ge=least, le=most):
             return f"an integer from {least} to {most}", None
         case msgspec.inspect.StrType(max_length=None):
@@ -247,23 +311,38 @@ def _wanted(kind: type[protocol.Request], name: str) -> tuple[str, list[str] | N
             return f"one of {', '.join(names)}", names
         case msgspec.inspect.DictType():
             return "an object", None
+        case msgspec.inspect.ListType(max_length=most):
+            return f"a list of at most {most}", None
     raise AssertionError(f"no words for the type of {kind.__name__}.{name}")
 
 
-def _example(kind: type[protocol.Request], name: str, examples: MakeExamples) -> Any:
-    """A value that works in this field."""
+def _example(kind: type[msgspec.Struct], name: str, world: Any, examples: MakeExamples) -> Any:
+    """A value that works in this field of a request about ``world``."""
     if kind is protocol.Hello and name in ("name", "client"):
         return "ada" if name == "name" else "my-bot/1.0"
     known = examples()
+    first = next(iter(known.inputs), "")
+    player = known.players.get(world, known.player) if isinstance(world, str) else known.player
     values: dict[str, Any] = {
         "id": known.free_id,
         "game": known.game,
         "world": known.world,
-        "player": known.player,
+        "player": player,
+        "name": first or None,
+        "inputs": [{"player": player or "p_1", "name": first, "args": known.inputs.get(first, {})}],
+        "kinds": [],
+        "ticks": 1,
+        "action": "stop",
+        "wait_ms": 0,
         "seq": None,
         "since": 1,
         "seen_tick": 0,
         "limit": 20,
+        "hz": protocol.MAX_WATCH_HZ,
+        "speed": 1,
+        "tick": 0,
+        "from_tick": 0,
+        "as": known.player or "p_1",
         "note": "because …",
     }
     return values.get(name, False if _wanted(kind, name)[0] == "true or false" else None)
@@ -275,18 +354,25 @@ def _example(kind: type[protocol.Request], name: str, examples: MakeExamples) ->
 def _tidy(request: protocol.Request) -> protocol.Request:
     """Check and normalise what the types cannot say."""
     if isinstance(request, protocol.Input):
-        if request.args:
-            checked = _plain(request.args, "args", _ARGS_DEPTH, request.id, None)
-            request.args = {name: value for name, value in checked.items() if value is not None}
-        if request.note is not None:
-            request.note = without_controls(request.note, keep="\n\t") or None
-        if request.note is not None and len(request.note) * 4 > protocol.MAX_NOTE_BYTES:
-            size_bytes = len(request.note.encode())
-            if size_bytes > protocol.MAX_NOTE_BYTES:
-                raise refusals.note_too_large(size_bytes, request.id)
+        _tidy_input(request, request.id, "", _ARGS_DEPTH)
+    elif isinstance(request, protocol.Act):
+        for place, given in enumerate(request.inputs):
+            _tidy_input(given, request.id, f"inputs[{place}].", _PART_ARGS_DEPTH)
     elif isinstance(request, protocol.Hello) and request.name is not None:
         request.name = without_controls(request.name).strip() or None
     return request
+
+
+def _tidy_input(given: protocol.Input | protocol.ActInput, number: int, at: str, depth: int) -> None:
+    if given.args:
+        checked = _plain(given.args, f"{at}args", depth, number, None)
+        given.args = {name: value for name, value in checked.items() if value is not None}
+    if given.note is not None:
+        given.note = without_controls(given.note, keep="\n\t") or None
+    if given.note is not None and len(given.note) * 4 > protocol.MAX_NOTE_BYTES:
+        size_bytes = len(given.note.encode())
+        if size_bytes > protocol.MAX_NOTE_BYTES:
+            raise refusals.note_too_large(size_bytes, number, f"{at}note")
 
 
 def without_controls(text: str, keep: str = "") -> str:

@@ -153,12 +153,14 @@ class Entrance:
         connection.close_timeout = self._limits.answer_timeout_s
         if isinstance(entry.body, Body):
             return http.answer(request, entry.body)
-        asked = Asked(path=path, query=query, agent=visitor.agent, role=visitor.role)
+        asked = Asked(path=path, name=entry.name_in(path), query=query, agent=visitor.agent, role=visitor.role)
         try:
             made = entry.body(asked)
-            return self._when_made(request, made) if inspect.isawaitable(made) else http.answer(request, made)
+            if inspect.isawaitable(made):
+                return self._when_made(connection, request, made)
+            return http.answer(request, made)
         except Exception:
-            return _broken(request)
+            return _broken(connection, request)
 
     def _count(self, connection: GatewayConnection, request: Request) -> Response | None:
         if self.answers >= self._limits.max_answers:
@@ -168,16 +170,17 @@ class Entrance:
         self.answers += 1
         return None
 
-    async def _when_made(self, request: Request, made: Awaitable[Body]) -> Response:
+    async def _when_made(self, connection: GatewayConnection, request: Request, made: Awaitable[Body]) -> Response:
         try:
             async with asyncio.timeout(self._limits.produce_timeout_s):
                 return http.answer(request, await made)
         except TimeoutError:
-            _log.warning("what is at %s was not made within %g s", _path(request), self._limits.produce_timeout_s)
+            within_s, about = self._limits.produce_timeout_s, connection.about
+            _log.warning("what is at %s was not made within %g s", _path(request), within_s, extra=about)
             why = "This took too long to make."
             return http.come_again(request, HTTPStatus.SERVICE_UNAVAILABLE, why, LATE_RETRY_S)
         except Exception:
-            return _broken(request)
+            return _broken(connection, request)
 
 
 def _path(request: Request) -> str:
@@ -197,9 +200,9 @@ def _not_for(request: Request, visitor: Visitor, needed: str) -> Response:
     return http.refused(request, HTTPStatus.FORBIDDEN, why)
 
 
-def _broken(request: Request) -> Response:
+def _broken(connection: GatewayConnection, request: Request) -> Response:
     """Log what has just been caught, under a reference that the asker gets."""
     reference = secrets.token_hex(4)
-    _log.exception("internal error at %s, reference %s", _path(request), reference)
+    _log.exception("internal error at %s, reference %s", _path(request), reference, extra=connection.about)
     why = f"The server failed; its log has more under the reference {reference}.\n"
     return http.refused(request, HTTPStatus.INTERNAL_SERVER_ERROR, why)

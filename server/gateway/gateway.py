@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -24,14 +25,15 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from server import messages, version
+from server import messages, page, version
 from server.gateway import http, refusals, requests, sweeper
 from server.gateway.admission import Agents
 from server.gateway.answers import Answers, internal
 from server.gateway.backends import Backends, Waiting
 from server.gateway.catalogue import Catalogue
-from server.gateway.connection import GatewayConnection
+from server.gateway.connection import GatewayConnection, name_connection
 from server.gateway.decoding import decode
+from server.gateway.documents import add_documents
 from server.gateway.drain import come_back_ms, drain
 from server.gateway.entrance import Entrance
 from server.gateway.fanout import Fanout
@@ -39,10 +41,15 @@ from server.gateway.greeting import Greeting
 from server.gateway.holding import Held
 from server.gateway.identity import Door
 from server.gateway.limits import GatewayLimits
+from server.gateway.logpages import LogPages
+from server.gateway.metrics import MetricsDesk
 from server.gateway.news import News
 from server.gateway.paths import Paths
 from server.gateway.refusals import Refused
-from server.gateway.session import Session
+from server.gateway.screens import Screens
+from server.gateway.session import Session, detached
+from server.gateway.subscriptions import Subscriptions
+from server.gateway.watching import Watches
 from server.link import Link
 from server.process import cpu_seconds, resident_bytes
 from server.tls import server_context
@@ -75,10 +82,12 @@ class Gateway:
         self._sweeping: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._requests = 0
+        self._disconnects: Counter[str] = Counter()
+        self._metrics = MetricsDesk(control)
         self._version = f"worldline/{version()}"
         self._held = Held()
         self._agents = Agents(limits)
-        door = Door(TokenBook(Path(config.data)), config.guests, config.secret)
+        door = Door(TokenBook(Path(config.data)), config.guests, config.secret, config.bots_token)
         self._entrance = Entrance(config, limits, self._version, self._paths(), door)
         self._answers = Answers(limits, self._entrance)
         self._greeting = Greeting(
@@ -93,8 +102,28 @@ class Gateway:
             self._answers.reply,
             self._vanished,
         )
+        self._watches = Watches(self._backends.tell, control.send)
+        self._subscriptions = Subscriptions(self._backends)
+        self._screens = Screens(
+            self._backends,
+            self._held,
+            self._answers,
+            self._watches,
+            replayers=config.replayers,
+            report=control.send,
+        )
         self._news = News(
-            config, catalogue, self._backends, self._fanout, self._held, self._greeting, self._answers, self.sessions
+            config,
+            catalogue,
+            self._backends,
+            self._fanout,
+            self._held,
+            self._greeting,
+            self._answers,
+            self._watches,
+            self._subscriptions,
+            self._screens,
+            self.sessions,
         )
         self.stopped: asyncio.Future[None] = self._loop.create_future()
 
@@ -106,6 +135,7 @@ class Gateway:
             """A connection with this gateway's limits."""
 
         Connection.limits, Connection.entrance = limits, self._entrance
+        _library_log.addFilter(name_connection)
         tls = self._config.tls
         self._server = await serve(
             self._serve,
@@ -139,7 +169,12 @@ class Gateway:
         """What plain HTTP answers."""
         paths = Paths()
         paths.add("/healthz", lambda _: self._entrance.health())
+        paths.add("/metrics", self._metrics.body, needs="developer")
         paths.add("/readyz", lambda _: self._entrance.health(ready=self._backends.ready))
+        for path, body in page.bodies().items():
+            paths.add(path, body)
+        add_documents(paths, self._catalogue, self._config.guests)
+        LogPages(lambda world, question: self._screens.inquire(world, question)).add_to(paths)
         return paths
 
     async def _serve(self, connection: ServerConnection) -> None:
@@ -157,8 +192,9 @@ class Gateway:
                     await asyncio.sleep(0)
             await connection.wait_closed()
         except ConnectionClosed:
-            _log.debug("%s has gone", connection.peer)
+            _log.debug("%s has gone", connection.peer, extra=connection.about)
         finally:
+            self._disconnects[connection.ending] += 1
             self._vanished(session)
 
     def _vanished(self, session: Session) -> None:
@@ -171,10 +207,12 @@ class Gateway:
         session.gone = True
         self.sessions.discard(session)
         self._greeting.gone(session)
+        self._watches.gone(session)
         if session.agent is not None and session.arrived:
             self._agents.depart(session.agent, self._loop.time())
         for seat in session.seats():
-            self._backends.tell(seat.shard, messages.PlayerDetached(world=seat.world, player=seat.player))
+            self._backends.tell(seat.shard, detached(session, seat.world, seat.player))
+            self._subscriptions.end(seat)
             self._fanout.remove(seat.world, seat.player)
 
     async def _handle(self, session: Session, data: bytes, text_frame: bool) -> None:
@@ -204,7 +242,7 @@ class Gateway:
         except Refused as refused:
             self._answers.refuse(session, refused.error)
         except Exception:
-            self._answers.refuse(session, internal(number))
+            self._answers.refuse(session, internal(number, session.connection))
 
     async def _admit(self, session: Session, request: protocol.Request) -> None:
         """Limits and order of talk. Raises `Refused`."""
@@ -213,8 +251,11 @@ class Gateway:
             if session.agent is not None:
                 raise refusals.second_hello(request.id)
             return
-        is_ping = isinstance(request, protocol.Ping)
-        wait = await (session.admission.ping() if is_ping else session.admission.request())
+        wait = None
+        if isinstance(request, protocol.Ping):
+            wait = await session.admission.ping()
+        elif session.is_limited(request):
+            wait = await session.admission.request()
         if wait is not None:
             raise refusals.rate_limited(wait, request.id)
         if session.agent is None:
@@ -234,6 +275,15 @@ class Gateway:
             if isinstance(request, protocol.Hello):
                 self._greeting.hello(waiting, request)
                 return
+            if isinstance(request, protocol.Watch):
+                self._screens.watch(waiting, request)
+                return
+            if isinstance(request, protocol.Control):
+                self._screens.control(waiting, request)
+                return
+            if isinstance(request, protocol.Log | protocol.State):
+                self._screens.read(waiting, request)
+                return
             now_ms = time.time_ns() // 1_000_000
             step = requests.plan(request, session, self._catalogue, self._config.secret, now_ms)
             if isinstance(step, requests.Ask):
@@ -251,6 +301,8 @@ class Gateway:
         match message:
             case messages.AskStatistics():
                 self._control.send(self._statistics(message.request))
+            case messages.MetricsMade():
+                self._metrics.made(message)
             case messages.Drain():
                 if self._draining is None:
                     self._draining = self._loop.create_task(self._drain())
@@ -273,6 +325,9 @@ class Gateway:
             connections=len(self.sessions),
             requests=self._requests,
             refusals=dict(self._answers.refusals),
+            roles=dict(Counter(session.role for session in self.sessions if session.agent is not None)),
+            disconnects=dict(self._disconnects),
+            outbox_bytes=sum(session.connection.waiting_bytes for session in self.sessions),
         )
 
     # --- time ----------------------------------------------------------------------------------------

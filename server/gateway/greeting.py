@@ -1,8 +1,9 @@
 """Hello and welcome: somebody new, or a session that goes on where a connection was lost.
 
-A session that is resumed asks the lobby what it has, then each player's shard to let this gateway speak for it. Until
-all have answered, nothing more is read from its connection and its pushes wait: the welcome comes first. A connection
-that the session still has is closed with 4001, since a player is driven from one place at a time.
+A session that is resumed asks the lobby what it has, then each player's shard to let this gateway speak for it. A new
+session of an agent with a token asks what its other sessions have. Until all have answered, nothing more is read from
+the connection and its pushes wait: the welcome comes first. A connection that the session still has is closed with
+4001, since a player is driven from one place at a time.
 
 Invariant: of the living connections of a gateway, at most one belongs to a session; a player that a shard was asked to
 attach is either driven by the session's living connection, or the shard is told that nobody drives it.
@@ -28,13 +29,14 @@ from server.gateway.fanout import Fanout, spread
 from server.gateway.holding import Held
 from server.gateway.identity import Door, Unauthorized
 from server.gateway.limits import GatewayLimits
-from server.gateway.session import Returning, Session
+from server.gateway.session import Returning, Session, detached
 from server.identifiers import new_session
 from server.sessions import LEFT
 from worldline import protocol
 
 _log = logging.getLogger("worldline.gateway")
 
+FEATURES: Final = ["watch"]  # optional parts of the protocol that this server has
 _UNNUMBERED: Final = 0  # the table of open questions gives the number
 
 
@@ -77,25 +79,30 @@ class Greeting:
             person = self.door.identify(hello, headers.get("Authorization"), time.time())
         except Unauthorized as error:
             session.dismissed = True
-            _log.info("no entrance for %s: %s", session.connection.peer, error)
+            peer, about = session.connection.peer, session.connection.about
+            _log.info("no entrance for %s: %s", peer, error, extra=about)
             raise refusals.unauthorized(str(error), hello.id) from None
         older = None if person.session is None else self._sessions.get(person.session)
         if older is None and not self._agents.may_connect(person.agent):
             raise refusals.too_many_connections(self._limits.max_connections_per_agent, hello.id)
-        session.agent, session.name = person.agent, person.name
+        session.agent = session.connection.agent = person.agent
+        session.name = person.name
         session.role, session.guest = person.role, person.guest
         session.id = person.session or new_session()
         self._sessions[session.id] = session
-        if person.session is None:
+        peer, about = session.connection.peer, session.connection.about
+        _log.debug("%s is %s (%s)", peer, session.agent, session.name, extra=about)
+        if person.session is None and person.guest:  # nobody that anybody knows
             self._reply(waiting, self._welcome(session, None))
             return
         if older is not None:
             self._let_go(older)
             text = "a newer connection of this session has taken over"
             older.connection.close_soon(protocol.CLOSE_TAKEN_OVER, close_reason(text))
-        session.returning = Returning()
+        session.returning = Returning(resumed=person.session is not None)
         session.connection.hold_reading()
-        self._backends.ask(SUPERVISOR, messages.AskSession(request=_UNNUMBERED, session=session.id), waiting)
+        question = messages.AskSession(request=_UNNUMBERED, session=session.id, agent=person.agent)
+        self._backends.ask(SUPERVISOR, question, waiting)
 
     def revoke(self) -> None:
         """Look for tokens that were revoked, and end the sessions of their agents; others may have got another role."""
@@ -108,7 +115,8 @@ class Greeting:
             if role is not None:
                 session.role = role
                 continue
-            _log.info("the token of %s (%s) was revoked: its session ends", session.agent, session.name)
+            about = session.connection.about
+            _log.info("the token of %s (%s) was revoked: its session ends", session.agent, session.name, extra=about)
             session.dismissed = True
             text = "the token of this agent was revoked"
             session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(text))
@@ -133,8 +141,12 @@ class Greeting:
         returning.lost += found.lost
         for player in found.players:
             returning.awaited[player.world, player.player] = player
+            if player.private:
+                session.note_private(player.world)
         for player in found.players:
-            attach = messages.AttachPlayer(request=_UNNUMBERED, world=player.world, player=player.player)
+            attach = messages.AttachPlayer(
+                request=_UNNUMBERED, world=player.world, player=player.player, session=session.id or ""
+            )
             asking = Waiting(session, waiting.request, waiting.ignored, waiting.hint)
             asking.world, asking.player = player.world, player.player
             if not self._backends.ask(player.shard, attach, asking):
@@ -142,14 +154,16 @@ class Greeting:
         self._welcome_if_complete(waiting)
 
     def attached(self, waiting: Waiting, shard: int, attached: messages.PlayerAttached) -> None:
-        """A player is driven from here again."""
+        """A player is driven from here again, or another session has it."""
         player = attached.player
         session = self.living(waiting.session)
         if session is None:
-            self._backends.tell(shard, messages.PlayerDetached(world=player.world, player=player.player))
+            if player.yours:
+                self._backends.tell(shard, detached(waiting.session, player.world, player.player))
             return
-        session.take_seat(player.world, player.game, player.player, shard, cursor=attached.since)
-        self._fanout.add(player.world, player.player, session)
+        if player.yours:
+            session.take_seat(player.world, player.game, player.player, shard, cursor=attached.since)
+            self._fanout.add(player.world, player.player, session)
         if session is waiting.session and session.returning is not None:
             session.returning.awaited.pop((player.world, player.player), None)
             session.returning.players.append(player)
@@ -162,9 +176,10 @@ class Greeting:
         assert waiting.player is not None
         if waiting.session.gone or returning is None:
             return
-        returning.awaited.pop((waiting.world, waiting.player), None)
+        awaited = returning.awaited.pop((waiting.world, waiting.player), None)
+        yours = awaited is None or awaited.yours
         known = any((lost.world, lost.player) == (waiting.world, waiting.player) for lost in returning.lost)
-        if reason != LEFT and not known:
+        if reason != LEFT and yours and not known:
             lost = protocol.LostPlayer(world=waiting.world, player=waiting.player, reason=reason, tick=tick)
             returning.lost.append(lost)
         self._welcome_if_complete(waiting)
@@ -202,14 +217,14 @@ class Greeting:
         return protocol.Welcome(
             session=session.id,
             resume=resume.sign(identity, self._config.secret),
-            resumed=returning is not None,
+            resumed=returning is not None and returning.resumed,
             agent=session.agent,
             name=session.name,
             role=session.role,
             durability=self._config.durability,
             server=self._version,
             server_time_ms=int(now_s * 1000),
-            features=[],
+            features=FEATURES,
             limits=self._limits.announced(),
             players=[] if returning is None else returning.players,
             lost=[] if returning is None else returning.lost,

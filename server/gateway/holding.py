@@ -39,6 +39,9 @@ def repeatable(question: Question) -> bool:
     """Whether a question whose answer was lost may be put again."""
     if isinstance(question, messages.StepWorld):
         return question.at_tick is not None
+    if isinstance(question, messages.ActPlayers):
+        named = all(given.seq is not None for given in question.inputs)
+        return named and (question.step is None or bool(question.inputs) or question.at_tick is not None)
     return not isinstance(question, messages.PlayerInput) or question.seq is not None
 
 

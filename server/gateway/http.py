@@ -89,7 +89,7 @@ def nothing_there(request: Request, path: str, nearest: str | None) -> Response:
         request,
         http.HTTPStatus.NOT_FOUND,
         f"There is nothing at {path[:200]}.{advice} Agents connect to {WEBSOCKET_PATH} with a WebSocket; "
-        "/healthz says how the server is.\n",
+        "/llms.txt says how, and what else there is.\n",
     )
 
 

@@ -8,6 +8,7 @@ Not here: what a role may do (``permissions``), and what a session gets back (``
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 import msgspec
@@ -47,7 +48,9 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 class Door:
     """Lets people in: with the tokens of a data folder, and as guests if ``guests`` says so."""
 
-    def __init__(self, tokens: TokenBook, guests: Guests, secret: bytes) -> None:
+    def __init__(self, tokens: TokenBook, guests: Guests, secret: bytes, bots_token: str = "") -> None:
+        """``bots_token``: what the server's own bots show; empty if it has none."""
+        self._bots_token = bots_token.encode()
         self._tokens = tokens
         self._guests = guests
         self._secret = secret
@@ -61,6 +64,8 @@ class Door:
         self._tokens.refresh()  # a token that was made just now is good, one that was revoked just now is not
         token = hello.token if hello.token is not None else bearer(header)
         earlier = None if hello.resume is None else resume.read(hello.resume, self._secret, now_s)
+        if token is not None and self._bots_token and hmac.compare_digest(token.encode(), self._bots_token):
+            return _bot(hello, earlier)
         if token is not None:
             record = self._tokens.find(token)
             if record is None:
@@ -107,6 +112,14 @@ def bearer(header: str | None) -> str | None:
     """The token in an Authorization header. Other schemes are a proxy's business."""
     scheme, _, token = (header or "").strip().partition(" ")
     return token.strip() if scheme.lower() == _BEARER else None
+
+
+def _bot(hello: protocol.Hello, earlier: resume.Identity | None) -> Person:
+    """One of the server's own bots: each connection is an agent of its own, or goes on as the one it was."""
+    if earlier is not None and earlier.guest:
+        return Person(agent=earlier.agent, name=earlier.name, role="agent", guest=True, session=earlier.session)
+    agent = new_agent()
+    return Person(agent=agent, name=hello.name or f"bot-{agent[-4:]}", role="agent", guest=True)
 
 
 def _proved(record: TokenRecord, earlier: resume.Identity | None) -> Person:

@@ -22,7 +22,10 @@ from server.gateway.catalogue import Catalogue, read_game
 from server.gateway.fanout import Fanout, spread
 from server.gateway.greeting import Greeting
 from server.gateway.holding import Held, away, back, repeatable
-from server.gateway.session import Session
+from server.gateway.screens import REPLAYER, Screens, is_replayer
+from server.gateway.session import Session, detached
+from server.gateway.subscriptions import Subscriptions, settle
+from server.gateway.watching import Watches
 from worldline import protocol
 
 _PLACE_LOST: Final = ("world_closed", "world_faulted", "world_full", "unknown_world")
@@ -43,6 +46,9 @@ class News:
         held: Held,
         greeting: Greeting,
         answers: Answers,
+        watches: Watches,
+        subscriptions: Subscriptions,
+        screens: Screens,
         sessions: Set[Session],
     ) -> None:
         self._config = config
@@ -52,6 +58,9 @@ class News:
         self._held = held
         self._greeting = greeting
         self._answers = answers
+        self._watches = watches
+        self._subscriptions = subscriptions
+        self._screens = screens
         self._sessions = sessions
 
     def ask(self, waiting: Waiting, step: requests.Ask) -> None:
@@ -66,6 +75,9 @@ class News:
 
     def _answer_gone(self, waiting: Waiting, gone: messages.WorldGone) -> None:
         """The world that this request is about does not come back."""
+        if waiting.viewer is not None:
+            self._screens.world_gone(waiting)
+            return
         if isinstance(waiting.request, protocol.Hello):
             self._greeting.world_gone(waiting, gone.reason)
             return
@@ -99,21 +111,32 @@ class News:
             case messages.WorldMade():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
-                    self._answers.reply(waiting, requests.created(waiting.request, message.world, self._config.secret))
+                    made = requests.created(waiting.request, message.world, self._config.secret)
+                    if made.join_code is not None:
+                        waiting.session.note_private(made.world)
+                    self._answers.reply(waiting, made)
             case messages.GameCounts():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._answers.reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
+            case messages.LeaderboardFound():
+                waiting = self._backends.take(message.request)
+                if waiting is not None:
+                    self._answers.reply(waiting, protocol.LeaderboardReply(entries=message.entries, next=message.next))
             case messages.SessionFound():
                 waiting = self._backends.take(message.request)
                 if waiting is not None:
                     self._greeting.found(waiting, message)
+            case messages.ReplayerUp():
+                self._backends.shard_up(REPLAYER - message.replayer, message.socket_path)
+            case messages.ReplayerDown():
+                self._backends.shard_down(REPLAYER - message.replayer, also_expected=message.given_up)
             case messages.ShardUp():
                 self._backends.shard_up(message.shard, message.socket_path)
             case messages.ShardDown():
                 self._backends.shard_down(message.shard)
                 for world in message.worlds:
-                    spread(self._fanout.sessions_in(world), away(world))
+                    spread(self._present(world), away(world))
             case messages.WorldMoved():
                 self._world_moved(message.world, message.shard)
             case messages.WorldGone():
@@ -124,6 +147,8 @@ class News:
                 self._catalogue.put(read_game(Store.read_only(Path(self._config.data)), message.game))
             case messages.CodeBroken():
                 self._code_broken(message)
+            case messages.WorldDiverged():
+                self._world_diverged(message)
             case _:
                 _log.error("the supervisor sent %s, which is not for gateways", type(message).__name__)
 
@@ -133,11 +158,15 @@ class News:
             return
         # Also for a client that has gone meanwhile: its place is reserved, and joining is how a reservation ends.
         assert isinstance(waiting.request, protocol.Join)
+        if placed.private:
+            waiting.session.note_private(placed.world)
         self.ask(waiting, requests.join_world(waiting.request, waiting.session, placed))
 
     def _on_world_found(self, waiting: Waiting, found: messages.WorldFound) -> None:
         request = waiting.request
-        if isinstance(request, protocol.Step | protocol.Play) and found.shard is not None:
+        if waiting.viewer is not None:
+            self._screens.world_found(waiting, found)
+        elif requests.is_owners(request) and found.shard is not None:
             self.ask(waiting, requests.owners_request(request, waiting.session, found.shard))
         else:
             self._answers.reply(waiting, requests.world_found(found, waiting.world or "", waiting.session, request.id))
@@ -149,8 +178,16 @@ class News:
         if isinstance(message, messages.Push):
             self._push(message)
             return
+        if isinstance(message, messages.Framed):
+            self._watches.framed(message)
+            return
+        if isinstance(message, messages.StreamEnded):
+            self._screens.stream_ended(message)
+            return
         if isinstance(message, messages.CodeBroken):
             self._code_broken(message)
+            return
+        if isinstance(message, messages.Answer) and self._backends.settle(message.request, message.message):
             return
         waiting = self._backends.take(message.request)
         if waiting is None:
@@ -161,6 +198,12 @@ class News:
                 self._greeting.attached(waiting, shard, message)
             case messages.PlayerAbsent():
                 self._greeting.absent(waiting, message.reason, message.tick)
+            case messages.Answer() if waiting.pushed is not None:
+                settle(waiting.pushed, message.message)
+            case messages.Watched() | messages.WatchDelayed():
+                self._screens.answered(shard, waiting, message)
+            case messages.Answer(message=protocol.Error() as error) if waiting.viewer is not None:
+                self._screens.answered(shard, waiting, error)
             case messages.Answer():
                 self._on_answer(shard, waiting, message.message)
 
@@ -168,15 +211,15 @@ class News:
         session = waiting.session
         match answer:
             case protocol.Joined():
-                driver = self._greeting.living(session)
-                if driver is None:
-                    self._backends.tell(shard, messages.PlayerDetached(world=answer.world, player=answer.player))
+                if not self._take_seats(shard, session, answer):
                     return
-                driver.take_seat(answer.world, answer.game, answer.player, shard)
-                self._fanout.add(answer.world, answer.player, driver)
-                session.saw(answer.observation)
             case protocol.Outcome():
                 session.saw(answer.observation)
+            case protocol.Subscribed():
+                self._subscriptions.begin(waiting, answer)
+            case protocol.Acted():
+                for observation in answer.observations or ():
+                    session.saw(observation)
             case protocol.Observation():
                 session.saw(answer)
             case protocol.Left():
@@ -192,11 +235,29 @@ class News:
                 answer = refusals.place_lost(waiting.game, waiting.request.id)
         self._answers.reply(waiting, answer)
 
+    def _take_seats(self, shard: int, session: Session, joined: protocol.Joined) -> bool:
+        """The session drives those who have joined. False if it has gone meanwhile: then nobody does."""
+        driver = self._greeting.living(session)
+        seated = [(player.player, player.observation) for player in joined.players or ()]
+        for player, observation in seated or [(joined.player, joined.observation)]:
+            if driver is None:
+                self._backends.tell(shard, detached(session, joined.world, player))
+                continue
+            driver.take_seat(joined.world, joined.game, player, shard)
+            self._fanout.add(joined.world, player, driver)
+            session.saw(observation)
+        return driver is not None
+
     def on_shard_lost(self, shard: int) -> None:
-        """What this shard was asked is asked again when its worlds are back."""
+        """What this shard was asked is asked again when its worlds are back; and who watched them watches on."""
+        self._screens.source_lost(shard)
         for waiting in self._backends.take_all(shard):
             assert waiting.question is not None
-            if repeatable(waiting.question):
+            if waiting.pushed is not None:
+                settle(waiting.pushed, None)
+            elif is_replayer(shard):
+                self._screens.question_lost(waiting)
+            elif repeatable(waiting.question):
                 self._held.put(waiting.question, waiting)
             else:
                 self._answers.reply(waiting, refusals.fate_unknown(waiting.world or "", waiting.request.id))
@@ -207,13 +268,20 @@ class News:
         for session in sessions:
             for seat in session.seats_in(world):
                 seat.shard = shard
-                self._backends.tell(shard, messages.PlayerDriven(world=world, player=seat.player))
+                driven = messages.PlayerDriven(
+                    world=world,
+                    player=seat.player,
+                    session=session.id or "",
+                    events_since=seat.next_event if seat.events else None,
+                )
+                self._backends.tell(shard, driven)
         for question, waiting in self._held.take(world):
             if isinstance(question, messages.ObservePlayer) and question.wait is not None:
                 question.wait, question.woke = None, "now"  # its world has been away: that is news enough
             if not self._backends.ask(shard, question, waiting):  # it has died again already
                 self._held.put(question, waiting)
-        spread(sessions, back(world))
+        spread(self._present(world), back(world))
+        self._screens.world_moved(world)
 
     def _push(self, push: messages.Push) -> None:
         message = push.message
@@ -221,10 +289,13 @@ class News:
             self._world_closed(message)
             return
         if push.player is None:
-            spread(self._fanout.sessions_in(push.world), message)
+            spread(self._present(push.world), message)
             return
         session = self._fanout.driver(push.world, push.player)
         if session is None:
+            return
+        if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):
+            self._subscriptions.push(session, message)
             return
         if isinstance(message, protocol.Closed):
             session.drop_seat(push.world, push.player)
@@ -240,14 +311,27 @@ class News:
             file=broken.file,
             line=broken.line,
         )
-        spread([session for session in self._sessions if session.role == "developer"], notice)
+        spread(self._developers(), notice)
+
+    def _world_diverged(self, diverged: messages.WorldDiverged) -> None:
+        notice = protocol.Notice(code="world_diverged", message=diverged.message, world=diverged.world)
+        spread(self._developers(), notice)
+
+    def _developers(self) -> list[Session]:
+        return [session for session in self._sessions if session.role == "developer"]
 
     def _world_closed(self, closed: protocol.Closed) -> None:
         """Tell everyone who plays there, and free their seats. Told once, however many sources say so."""
         sessions = self._fanout.remove_world(closed.world)
         for session in sessions:
             session.end_world(closed.world, closed.reason, closed.status or "closed")
-        spread(sessions, closed)
+        watching = self._watches.sessions_in(closed.world)
+        self._screens.world_ended(closed.world)
+        spread(dict.fromkeys((*sessions, *watching)), closed)
+
+    def _present(self, world: str) -> list[Session]:
+        """Who plays in a world or watches it, each once."""
+        return list(dict.fromkeys((*self._fanout.sessions_in(world), *self._watches.sessions_in(world))))
 
 
 def _any_world_will_do(request: protocol.Request) -> bool:

@@ -1,7 +1,7 @@
 """What each role may ask for: the one place where roles are enforced.
 
-A spectator looks at the games and worlds there are; an agent also plays; a developer may do everything, also make
-worlds with settings, seed and clock of its choice. Pure functions.
+A spectator looks at the games and worlds there are, and watches them; an agent also plays; a developer may do
+everything, also make worlds with settings, seed and clock of its choice. Pure functions.
 
 Not here: how somebody comes by a role (``identity``), and whether a world that one may ask about tells everything
 (``server/visibility.py``).
@@ -16,7 +16,18 @@ from worldline import protocol
 
 RANKS: Final[dict[protocol.Role, int]] = {"spectator": 0, "agent": 1, "developer": 2}
 
-FOR_EVERYBODY: Final = (protocol.Hello, protocol.Ping, protocol.Games, protocol.Rules, protocol.Worlds)
+FOR_EVERYBODY: Final = (
+    protocol.Hello,
+    protocol.Ping,
+    protocol.Games,
+    protocol.Rules,
+    protocol.Worlds,
+    protocol.Leaderboard,
+    protocol.Watch,
+    protocol.Control,
+    protocol.Log,
+    protocol.State,
+)
 """Requests that need no role but the least; all others need to be an agent's."""
 
 

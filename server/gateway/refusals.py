@@ -101,6 +101,47 @@ def invalid(path: str, message: str, example: Any, *, re: int | None = None, val
     )
 
 
+def unknown_watch(watch: str, mine: list[str], re: int) -> Refused:
+    """This client watches no such stream; ``mine`` are those that it does."""
+    running = quoted(protocol.Worlds(id=re, status="running"))
+    hint = f"did you mean {quoted(nearest_names(watch, mine)[0])}?" if mine else f"watch one of these first: {running}"
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="unknown_watch",
+            message=f"you watch nothing under the name {shown(watch)}",
+            hint=hint,
+            path="watch",
+            valid=nearest_names(watch, mine),
+        )
+    )
+
+
+def replayer_died(retry_after_ms: int) -> protocol.Error:
+    """What shows what has been has died while it looked for that, more than once."""
+    return protocol.Error(
+        code="overloaded",
+        message="the process that shows what has been has died while it looked for that",
+        hint="send the same request again after retry_after_ms; if it stays so, tell the operator",
+        retry_after_ms=retry_after_ms,
+    )
+
+
+def too_many_watches(most: int, mine: list[str], re: int) -> Refused:
+    """This client watches as much as one connection may."""
+    stop = quoted(protocol.Control(id=re, watch=mine[0], action="stop"))
+    return Refused(
+        protocol.Error(
+            re=re,
+            code="too_many_open",
+            message=f"this connection watches {most} streams, as many as it may",
+            hint=f"end one of them first: {stop}",
+            valid=mine,
+            retry_after_ms=SOON_MS,
+        )
+    )
+
+
 def input_like(path: str, message: str, example: protocol.Input) -> Refused:
     """Name or args of an input are wrong; ``example`` is a whole input that works."""
     return Refused(
@@ -123,15 +164,15 @@ def join_first(message: str, game: str, re: int) -> Refused:
     )
 
 
-def note_too_large(size_bytes: int, re: int) -> Refused:
+def note_too_large(size_bytes: int, re: int, path: str = "note") -> Refused:
     """The note does not fit."""
     return Refused(
         protocol.Error(
             re=re,
             code="too_large",
-            message=f"note has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
+            message=f"{path} has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
             hint=f"say it shorter: {quoted('in short: …')}",
-            path="note",
+            path=path,
             data={"limit_bytes": protocol.MAX_NOTE_BYTES},
         )
     )
@@ -218,7 +259,7 @@ def unknown_world(name: str, near: list[str], re: int) -> protocol.Error:
     return error
 
 
-def unknown_player(name: str, world: str, mine: list[str], re: int) -> Refused:
+def unknown_player(name: str, world: str, mine: list[str], re: int, path: str = "player") -> Refused:
     """You drive no such player in this world."""
     return Refused(
         protocol.Error(
@@ -226,7 +267,7 @@ def unknown_player(name: str, world: str, mine: list[str], re: int) -> Refused:
             code="unknown_player",
             message=f"you have no player {shown(name)} in world {world}",
             hint=f"did you mean {quoted(nearest_names(name, mine)[0])}? (leave it out when you drive only one)",
-            path="player",
+            path=path,
             valid=nearest_names(name, mine),
         )
     )

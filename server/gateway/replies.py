@@ -16,6 +16,16 @@ from worldline import protocol
 _encoders: Final = {"json": msgspec.json.Encoder().encode, "msgpack": msgspec.msgpack.Encoder().encode}
 
 
+_CAN_BE_ASKED_FOR_AGAIN: Final = (
+    protocol.Observation,
+    protocol.WorldsReply,
+    protocol.GamesReply,
+    protocol.RulesReply,
+    protocol.LogReply,
+    protocol.StateReply,
+)
+
+
 def encode(message: protocol.Reply, encoding: Encoding) -> bytes:
     """A message as it goes out."""
     return _encoders[encoding](message)
@@ -33,8 +43,7 @@ def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> by
         message.observation, message.result = None, None
         message.hint = error.hint
         return encode(message, encoding)
-    if isinstance(message, protocol.Joined) and message.observation is not None:
-        message.observation = None
+    if isinstance(message, protocol.Joined | protocol.Acted) and _without_observations(message):
         message.hint = error.hint
         return encode(message, encoding)
     return encode(error, encoding)
@@ -42,11 +51,23 @@ def fitting(message: protocol.Reply, encoding: Encoding, limit_bytes: int) -> by
 
 def without_waiting(message: protocol.Reply) -> protocol.Reply:
     """The smallest form of a reply to a client that does not read: what can be asked for again is left out."""
-    if isinstance(message, protocol.Outcome | protocol.Joined):
-        if message.observation is not None:
-            message.observation = None
+    if isinstance(message, protocol.Outcome | protocol.Joined | protocol.Acted):
+        if _without_observations(message):
             message.hint = message.hint or "replies waited unread: the observation was left out; observe again"
         return message
-    if isinstance(message, protocol.Observation | protocol.WorldsReply | protocol.GamesReply | protocol.RulesReply):
+    if isinstance(message, _CAN_BE_ASKED_FOR_AGAIN):
         return refusals.overloaded("too many replies wait unread on this connection", message.re or 0)
     return message
+
+
+def _without_observations(message: protocol.Outcome | protocol.Joined | protocol.Acted) -> bool:
+    """Leave out what was seen; whether there was anything."""
+    if isinstance(message, protocol.Acted):
+        seen, message.observations = message.observations, None
+        return seen is not None
+    seated = message.players or [] if isinstance(message, protocol.Joined) else []
+    had = message.observation is not None or any(player.observation is not None for player in seated)
+    message.observation = None
+    for player in seated:
+        player.observation = None
+    return had

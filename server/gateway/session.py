@@ -8,6 +8,8 @@ Not here: the socket (``server/gateway/connection.py``), and how a session goes 
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,19 +19,22 @@ from server.gateway import refusals
 from server.gateway.admission import Admission
 from server.gateway.decoding import Examples
 from server.gateway.limits import FloodWindow, GatewayLimits
-from server.messages import SessionPlayer
+from server.messages import PlayerDetached, SessionPlayer
 from worldline import protocol
 
 if TYPE_CHECKING:
     from server.gateway.connection import GatewayConnection
 
+REMEMBERED_PRIVATE: Final = 64  # private worlds of this client, the latest
 REMEMBERED_ENDS: Final = 64  # worlds of this client whose end it may ask about; the lobby remembers more
 
 
 class Seat(msgspec.Struct):
     """A player that this session drives.
 
-    ``cursor`` is the n of the first event that its next observation shall hold.
+    ``cursor`` is the n of the first event that its next observation shall hold. ``events``: its events are pushed, and
+    ``next_event`` is the n of the next one; those that were left out are ``skipped``, from first to last. ``observing``
+    pushes observations, ``observe_hz`` a second.
     """
 
     world: str
@@ -37,6 +42,11 @@ class Seat(msgspec.Struct):
     player: str
     shard: int
     cursor: int = 1
+    events: bool = False
+    next_event: int = 1
+    skipped: tuple[int, int] | None = None
+    observe_hz: protocol.Number | None = None
+    observing: asyncio.Task[None] | None = None
 
 
 class WorldEnd(msgspec.Struct, frozen=True):
@@ -48,9 +58,10 @@ class WorldEnd(msgspec.Struct, frozen=True):
 
 
 class Returning(msgspec.Struct, eq=False):
-    """A session that is being resumed: what its welcome will say, which players' shards have not answered yet, and the
-    pushes that wait for the welcome."""
+    """A session whose players are being looked for: what its welcome will say, which players' shards have not answered
+    yet, and the pushes that wait for the welcome. ``resumed``: it is an earlier one that goes on."""
 
+    resumed: bool
     players: list[protocol.ResumedPlayer] = []
     lost: list[protocol.LostPlayer] = []
     awaited: dict[tuple[str, str], SessionPlayer] = {}
@@ -61,13 +72,16 @@ class Session:
     """The state of one conversation.
 
     ``agent`` is None until hello; ``role`` is what it may be; ``guest``: no token proves it; ``arrived``: it is counted
-    among its agent's connections. ``returning``: it is being resumed, and its welcome has not been sent; ``gone``: its
-    connection has ended or was taken over; ``dismissed``: it is being closed by us, and nothing more is read from it.
+    among its agent's connections. ``returning``: its players are being looked for, and its welcome has not been sent;
+    ``gone``: its connection has ended or was taken over; ``dismissed``: it is being closed by us, and nothing more is
+    read from it.
     """
 
     def __init__(self, connection: GatewayConnection, limits: GatewayLimits) -> None:
         self.connection = connection
         self.admission = Admission(limits)
+        self.observe_hz = min(limits.rate_hz if limits.rate_limited else math.inf, protocol.MAX_OBSERVE_HZ)
+        """So many observations a second may be pushed for a player."""
         self.flood = FloodWindow(limits.flood_refusals, limits.flood_s) if limits.rate_limited else None
         self.agent: str | None = None
         self.id: str | None = None
@@ -81,6 +95,20 @@ class Session:
         self.open_ids: set[int] = set()
         self._seats: dict[str, dict[str, Seat]] = {}
         self._ends: OrderedDict[str, WorldEnd] = OrderedDict()
+        self._private: OrderedDict[str, None] = OrderedDict()
+
+    # limits
+
+    def note_private(self, world: str) -> None:
+        """The world is private, and this client may be in it."""
+        self._private[world] = None
+        if len(self._private) > REMEMBERED_PRIVATE:
+            self._private.popitem(last=False)
+
+    def is_limited(self, request: protocol.Request) -> bool:
+        """Whether a request counts against rates. A developer's to a private world does not, so that training needs no
+        server of its own kind: it takes time from nobody but those whom it has invited."""
+        return not (self.role == "developer" and getattr(request, "world", None) in self._private)
 
     # seats
 
@@ -131,7 +159,7 @@ class Session:
             if seat is not None:
                 seat.cursor = max(seat.cursor, observation.cursor)
 
-    def pick(self, world: str, player: str | None, re: int) -> Seat | None:
+    def pick(self, world: str, player: str | None, re: int, *, path: str = "player") -> Seat | None:
         """The seat that a request means; None if this session has none in ``world``.
 
         Raises `Refused`: `unknown_player`, or `invalid_args` if the request must say which of several it means.
@@ -142,7 +170,7 @@ class Session:
         if player is not None:
             seat = seats.get(player)
             if seat is None:
-                raise refusals.unknown_player(player, world, list(seats), re)
+                raise refusals.unknown_player(player, world, list(seats), re, path)
             return seat
         if len(seats) > 1:
             mine = list(seats)
@@ -168,5 +196,11 @@ class Session:
             inputs=inputs_of.get(game, {}),
             world=seat.world if seat is not None else None,
             player=seat.player if seat is not None else None,
+            players={each.world: each.player for each in self.seats()},
             free_id=self.free_id(),
         )
+
+
+def detached(session: Session, world: str, player: str) -> PlayerDetached:
+    """What the shard of a player is told when its session's connection has gone."""
+    return PlayerDetached(world=world, player=player, session=session.id or "")

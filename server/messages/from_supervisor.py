@@ -46,12 +46,16 @@ class ConfigureGateway(Message, tag="configure_gateway"):
     """The data folder, for its tokens."""
     secret: bytes
     """Signs resume tokens."""
+    bots_token: str
+    """Shown by the bots that this server runs."""
     hosts: list[str] | None
     """None: any Host header is served; else names of this machine, and these."""
     tls: Tls | None
     """With what the socket speaks TLS; None: not at all."""
     log_format: Literal["text", "json"]
     log_level: str
+    replayers: int = 1
+    """How many replayers there may be."""
 
 
 class ConfigureShard(Message, tag="configure_shard"):
@@ -71,8 +75,81 @@ class ConfigureShard(Message, tag="configure_shard"):
     """When it drains: leave the worlds for another shard to go on with; else close them."""
     dev: bool = False
     """Worlds go on with the code of `ReloadGame`, stand still when it raises, and are compared around every look."""
+    fair_play: bool = True
+    """While a world runs, what could help a player is kept from others (``server/visibility.py``)."""
     eager: bool = False
     """Compute every player's observation in every tick: the control of ``worldline bench --eager``, not for play."""
+
+
+class ConfigureReplayer(Message, tag="configure_replayer"):
+    """The first message a replayer gets. It binds ``socket_path`` for gateways, and only reads ``data``."""
+
+    replayer: int
+    data: str
+    socket_path: str
+    call_page_path: str
+    fair_play: bool
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+REPORTS_FOLDER: Final = "reports"
+"""In the data folder: what the checker has found."""
+
+
+class ConfigureChecker(Message, tag="configure_checker"):
+    """The first message the checker gets. It reads ``data``, and writes reports into a folder in it. It ends if a step
+    of a world uses more than ``step_cpu_s`` of processor time."""
+
+    data: str
+    step_cpu_s: float
+    priority: Literal["idle", "normal"]
+    log_format: Literal["text", "json"]
+    log_level: str
+
+
+class CheckWorld(Message, tag="check_world"):
+    """Re-execute a world from the snapshot of ``from_tick``, or an earlier one, to the checkpoint of ``to_tick``; None:
+    to its end. Answered by `WorldChecked`; one order at a time."""
+
+    world: str
+    from_tick: int
+    to_tick: int | None
+
+
+class WorldDiverged(Message, tag="world_diverged"):
+    """To gateways, for the developers who are connected: a world is not the same when it is computed again."""
+
+    world: str
+    message: str
+
+
+class MakeFork(Message, tag="make_fork"):
+    """To a replayer: put a fork of ``world`` into the data folder, as ``fork``. Answered by `ForkMade`."""
+
+    request: int
+    fork: str
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    shown_tick: int
+    """Up to which tick the world has been shown, which its log may not reach yet."""
+    private: bool
+
+
+class ReplayerUp(Message, tag="replayer_up"):
+    """To gateways: connect to this replayer."""
+
+    replayer: int
+    socket_path: str
+
+
+class ReplayerDown(Message, tag="replayer_down"):
+    """To gateways: this replayer has died, and is started again; or it is ``given_up``, until somebody asks for it."""
+
+    replayer: int
+    given_up: bool = False
 
 
 class ShardUp(Message, tag="shard_up"):
@@ -111,6 +188,7 @@ class Placed(Message, tag="placed"):
     world: str
     game: str
     shard: int
+    private: bool = False
 
 
 class WorldMade(Message, tag="world_made"):
@@ -161,14 +239,34 @@ class SessionPlayer(Message):
     player: str
     shard: int
     tick: int
+    yours: bool = True
+    """False: another session of the same agent has it."""
+    private: bool = False
+    """Whether its world is."""
 
 
 class SessionFound(Message, tag="session_found"):
-    """The answer to `AskSession`: what it has in worlds that run, and what it lost otherwise than by leaving."""
+    """The answer to `AskSession`: what it and its agent have in worlds that run, and what it lost otherwise than by
+    leaving."""
 
     request: int
     players: list[SessionPlayer]
     lost: list[protocol.LostPlayer]
+
+
+class LeaderboardFound(Message, tag="leaderboard_found"):
+    """The answer to `AskLeaderboard`."""
+
+    request: int
+    entries: list[protocol.LeaderboardEntry]
+    next: str | None = None
+
+
+class MetricsMade(Message, tag="metrics_made"):
+    """The answer to `AskMetrics`: the text of /metrics."""
+
+    request: int
+    text: bytes
 
 
 class OpenWorld(Message, tag="open_world"):
@@ -236,6 +334,13 @@ class Drain(Message, tag="drain"):
 FromSupervisor = (
     ConfigureGateway
     | ConfigureShard
+    | ConfigureReplayer
+    | ConfigureChecker
+    | CheckWorld
+    | WorldDiverged
+    | MakeFork
+    | ReplayerUp
+    | ReplayerDown
     | ShardUp
     | ShardDown
     | WorldMoved
@@ -247,6 +352,8 @@ FromSupervisor = (
     | WorldFound
     | GameCounts
     | SessionFound
+    | MetricsMade
+    | LeaderboardFound
     | OpenWorld
     | RestoreWorld
     | ReloadGame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,6 +24,10 @@ class AskPlace(Message, tag="ask_place"):
     world: str | None = None
     invited: bool = False
     """The client has shown the join code of ``world``."""
+    seats: int = 1
+    seat: int | None = None
+    player: str | None = None
+    """One that the agent has in ``world``."""
 
 
 class AskCreate(Message, tag="ask_create"):
@@ -37,6 +41,9 @@ class AskCreate(Message, tag="ask_create"):
     clock: str | None = None
     private: bool = False
     ranked: bool = True
+    bots: int = 0
+    """How many of the game's sample bots shall play in it."""
+    by_developer: bool = False
 
 
 class AskWorlds(Message, tag="ask_worlds"):
@@ -65,10 +72,12 @@ class AskGameCounts(Message, tag="ask_game_counts"):
 
 
 class AskSession(Message, tag="ask_session"):
-    """Which players has this session, and which did it lose? Answered by `SessionFound`."""
+    """Which players has this session, which has its agent in other sessions, and which did it lose? Answered by
+    `SessionFound`."""
 
     request: int
     session: str
+    agent: str
 
 
 class ShardReady(Message, tag="shard_ready"):
@@ -109,6 +118,7 @@ class WorldRestored(Message, tag="world_restored"):
     digest: str
     clock: str
     max_players: int
+    seats_per_agent: int
     status: protocol.WorldStatus
     tick: int
     players: list[RestoredPlayer]
@@ -135,6 +145,14 @@ class PlayerJoined(Message, tag="player_joined"):
     session: str
     name: str
     seat: int
+
+
+class PlayerTaken(Message, tag="player_taken"):
+    """Another session of its agent drives the player from now on."""
+
+    world: str
+    player: str
+    session: str
 
 
 class JoinRefused(Message, tag="join_refused"):
@@ -227,6 +245,34 @@ class WorldStatistics(Message):
     nodes: int
     node_writes: int
     spatial_queries: int
+    tick_cpu_s: float = 0.0
+    """Processor time of its ticks, with what was answered after each."""
+
+
+class WorldCounters(Message):
+    """What all worlds of a shard have counted since its start, those that have ended included."""
+
+    tick_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    tick_lateness_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    observation_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    input_to_durable_seconds: Histogram = msgspec.field(default_factory=Histogram)
+    slow_ticks: int = 0
+    """Ticks that took longer than 1/tick_hz."""
+    late_ticks: int = 0
+    """Other ticks that began more than 1/tick_hz after their time."""
+    inputs: dict[str, int] = msgspec.field(default_factory=dict)
+    """By what became of them: applied, rejected, failed (the game raised)."""
+
+    def add(self, other: WorldCounters) -> None:
+        """Add what ``other`` has counted."""
+        self.tick_seconds.merge(other.tick_seconds)
+        self.tick_lateness_seconds.merge(other.tick_lateness_seconds)
+        self.observation_seconds.merge(other.observation_seconds)
+        self.input_to_durable_seconds.merge(other.input_to_durable_seconds)
+        self.slow_ticks += other.slow_ticks
+        self.late_ticks += other.late_ticks
+        for outcome, count in other.inputs.items():
+            self.inputs[outcome] = self.inputs.get(outcome, 0) + count
 
 
 class ShardStatistics(Message, tag="shard_statistics"):
@@ -247,6 +293,61 @@ class ShardStatistics(Message, tag="shard_statistics"):
     tail_s: float
     """About how long it would take to execute again what came after the last snapshots."""
     worlds: list[WorldStatistics]
+    counters: WorldCounters = msgspec.field(default_factory=WorldCounters)
+    inbox_depth: int = 0
+    """Inputs, joins and leaves that wait for a tick."""
+
+
+class AskFork(Message, tag="ask_fork"):
+    """Make a fork of ``world`` after ``tick`` that belongs to this agent. Answered by `WorldMade` or `Refused`."""
+
+    request: int
+    agent: str
+    role: protocol.Role
+    world: str
+    tick: int
+    private: bool = False
+    key: str | None = None
+
+
+class ForkMade(Message, tag="fork_made"):
+    """From a replayer: the fork is in the data folder; or why not."""
+
+    request: int
+    game: str = ""
+    digest: str = ""
+    error: protocol.Error | None = None
+
+
+class AskReplayer(Message, tag="ask_replayer"):
+    """Somebody wants to see what has been: start this replayer if it does not run. Answered by `ReplayerUp`, or
+    `ReplayerDown` if it cannot run. ``gone``: where one listened that this gateway has lost."""
+
+    replayer: int
+    gone: str | None = None
+
+
+class ReplayerReady(Message, tag="replayer_ready"):
+    """The replayer accepts gateways."""
+
+
+class WorldChecked(Message, tag="world_checked"):
+    """The answer to `CheckWorld`. ``tick`` is how far it came; ``problem`` says what is wrong and what to do,
+    ``differs`` what differs, ``report`` names the file that says everything."""
+
+    world: str
+    status: Literal["verified", "diverged", "damaged", "cannot"]
+    tick: int
+    differs: list[str]
+    problem: str | None = None
+    report: str | None = None
+
+
+class WorldSpectators(Message, tag="world_spectators"):
+    """So many connections of this gateway watch the world."""
+
+    world: str
+    viewers: int
 
 
 class GatewayStatistics(Message, tag="gateway_statistics"):
@@ -260,6 +361,28 @@ class GatewayStatistics(Message, tag="gateway_statistics"):
     connections: int
     requests: int
     refusals: dict[str, int]
+    roles: dict[str, int] = msgspec.field(default_factory=dict)
+    """Connections that have said hello, by role."""
+    disconnects: dict[str, int] = msgspec.field(default_factory=dict)
+    """By why the connection ended."""
+    outbox_bytes: int = 0
+    """What clients have not read yet, as far as this process knows."""
+
+
+class AskLeaderboard(Message, tag="ask_leaderboard"):
+    """Who has played a game best? ``after``: how many standings were told before. Answered by `LeaderboardFound` or
+    `Refused`."""
+
+    request: int
+    game: str
+    limit: int
+    after: int = 0
+
+
+class AskMetrics(Message, tag="ask_metrics"):
+    """How is the whole server doing, as Prometheus reads it? Answered by `MetricsMade`."""
+
+    request: int
 
 
 ToSupervisor = (
@@ -270,12 +393,15 @@ ToSupervisor = (
     | AskWorld
     | AskGameCounts
     | AskSession
+    | AskMetrics
+    | AskLeaderboard
     | ShardReady
     | WorldOpened
     | WorldNotOpened
     | WorldRestored
     | WorldNotRestored
     | PlayerJoined
+    | PlayerTaken
     | JoinRefused
     | PlayerLeft
     | WorldChanged
@@ -285,4 +411,10 @@ ToSupervisor = (
     | ViewReply
     | ShardStatistics
     | GatewayStatistics
+    | WorldSpectators
+    | AskFork
+    | ForkMade
+    | AskReplayer
+    | ReplayerReady
+    | WorldChecked
 )

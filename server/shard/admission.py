@@ -1,21 +1,26 @@
 """May this input be taken? The rules that stand between a request and the inbox: seats, arguments, `seq`, and
 whose turn it is.
 
-Pure decisions about one world and its inbox. A refusal here is before the log: nothing happened, the seq is free.
+Decisions about one world and its inbox. A refusal here is before the log: nothing happened, the seq is free.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Any, NamedTuple
+
+import msgspec
 
 from games.errors import ArgumentProblem
 from games.runtime.players import InputOutcome, input_digest
 from games.runtime.world import World
 from server import messages
 from server.shard import replies
-from server.shard.inbox import Inbox, PendingInput
+from server.shard.inbox import Inbox, InputAsker, PendingInput
 from server.shard.pace import Pace
 from worldline import protocol
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Taken(NamedTuple):
@@ -37,15 +42,32 @@ class Again(NamedTuple):
     outcome: InputOutcome
 
 
+Verdict = Taken | Waiting | Again | protocol.Error
+
+
+def pending_input(message: messages.PlayerInput, taken: Taken, asker: InputAsker) -> PendingInput:
+    """An input that has been taken, as it waits for its tick."""
+    return PendingInput(
+        player=message.player,
+        seq=taken.seq,
+        name=message.name,
+        args=taken.args,
+        note=message.note,
+        seen_tick=message.seen_tick,
+        received_ms=time.time_ns() // 1_000_000,
+        askers=[asker],
+        size_bytes=len(_encode(taken.args)) + 4 * len(message.note or ""),
+    )
+
+
 def judge(
     world: World,
     inbox: Inbox,
     pace: Pace,
     message: messages.PlayerInput,
     status: protocol.WorldStatus,
-    retry_after_ms: int,
-) -> Taken | Waiting | Again | protocol.Error:
-    """Say what becomes of an input. ``retry_after_ms``: when what waits now will have been applied."""
+) -> Verdict:
+    """Say what becomes of an input."""
     player = world.players.get(message.player)
     if player is None or inbox.leave_waiting(message.player):
         return replies.not_joined(message.player, world.id)
@@ -62,8 +84,11 @@ def judge(
     refusal = _out_of_time(world, pace, message) or _out_of_turn(world, inbox, pace, message.player)
     if refusal is not None:
         return refusal
+    wait_ms = pace.too_often_ms(message.player)
+    if wait_ms is not None:
+        return replies.rate_limited(message.player, wait_ms)
     if inbox.full:
-        return replies.overloaded(world.id, len(inbox), retry_after_ms)
+        return replies.overloaded(world.id, len(inbox), pace.retry_after_ms)
     return Taken(expected, args)
 
 

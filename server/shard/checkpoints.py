@@ -250,7 +250,10 @@ class Checkpoints:
             await shot.durable.wait()
             name: str = await self._on_helper(kept.snapshots.publish, written.draft)
         except (OSError, SnapshotDamaged) as error:
-            _log.error("no snapshot of world %s at tick %d: %s; its log has it all", kept.course.id, shot.tick, error)
+            _log.error(
+                "no snapshot of world %s at tick %d: %s; its log has it all",
+                kept.course.id, shot.tick, error, extra={"world": kept.course.id},
+            )  # fmt: skip
             kept.wait_until_s = time.monotonic() + RETRY_AFTER_S
             return hold_s
         self._journal([kept.history.checkpoint(shot.tick, written.hash, name, written.draft.size_bytes)])
@@ -261,7 +264,8 @@ class Checkpoints:
         try:
             await self._on_helper(kept.snapshots.thin, spacing_ticks)
         except OSError as error:
-            _log.error("old snapshots of world %s cannot be removed: %s", kept.course.id, error)
+            about = {"world": kept.course.id}
+            _log.error("old snapshots of world %s cannot be removed: %s", kept.course.id, error, extra=about)
         return hold_s + written.cpu_s
 
     async def _wait_for_slack(self) -> None:
@@ -299,7 +303,8 @@ class Checkpoints:
         if not kept.course.ended:
             kept.course.end_faulted(fault)
         else:
-            _log.error("world %s has ended, but there is no snapshot of its end: %s", kept.course.id, fault.message)
+            world, about = kept.course.id, {"world": kept.course.id}
+            _log.error("world %s has ended, but there is no snapshot of its end: %s", world, fault.message, extra=about)
 
     async def _on_helper(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._helper, function, *arguments)

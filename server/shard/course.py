@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from eventlog.errors import RecordInvalid, RecordTooLarge
@@ -29,7 +30,10 @@ from games.code import GameCode
 from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
+from server.rates import InputRate
 from server.shard import clocks, replies
+from server.shard.acts import Acts
+from server.shard.audience import Audience
 from server.shard.breakage import Breakage, breakage
 from server.shard.desk import Desk
 from server.shard.drivers import Drivers
@@ -47,6 +51,7 @@ from server.shard.inbox import (
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from server.shard.sight import Sight
+from server.shard.subscribers import Subscribers
 from server.shard.surroundings import Surroundings
 from server.shard.telling import Telling
 from server.shard.waits import Waits
@@ -58,8 +63,19 @@ _log: Final = logging.getLogger("worldline.shard")
 class Course:
     """One world on its way, with what waits for it and who speaks for its players."""
 
-    def __init__(self, world: World, history: History, surroundings: Surroundings, *, eager: bool, dev: bool) -> None:
-        """``eager``: compute every player's observation in every tick. ``dev``: stand still where the game raises."""
+    def __init__(
+        self,
+        world: World,
+        history: History,
+        surroundings: Surroundings,
+        *,
+        rate: InputRate | None,
+        eager: bool,
+        dev: bool,
+        fair_play: bool,
+    ) -> None:
+        """``rate``: how many inputs a player may send. ``eager``: compute every player's observation in every tick.
+        ``dev``: stand still where the game raises. ``fair_play``: keep from others what could help a player."""
         self.world = world
         self.id = world.id
         self.game = world.code.name
@@ -68,11 +84,26 @@ class Course:
         self.end_reason = ""
         self.inbox = Inbox()
         self.drivers = Drivers()
-        self.pace = Pace(world, self.inbox)
+        self.pace = Pace(world, self.inbox, rate)
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
-        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, dev=dev)
+        look = partial(surroundings.look, world.id)
+        self.audience = Audience(world, history, self.desk, look, fair_play=fair_play)
+        self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, self.audience, dev=dev)
         self.waits = Waits(world, self.pace, surroundings.read)
+        self.acts = Acts(
+            world,
+            self.inbox,
+            self.pace,
+            self.desk,
+            self.sight,
+            self.drivers,
+            self.telling,
+            wake=self.wake,
+            why_paused=lambda: self.why_paused,
+        )
+        self.desk.acted = self.telling.acted
+        self.subscribers = Subscribers(world, self.drivers, self.desk, self.sight)
         self._history = history
         self._surroundings = surroundings
         self._eager = eager
@@ -150,9 +181,12 @@ class Course:
                 self.inbox.put(pending)  # decided here: it is written down when the world goes on
             else:
                 self.desk.turn_away(pending, refusal)
-        for step in self.pace.steps:
-            self.desk.refuse(step.asker, refusal)
-        self.pace.steps.clear()
+        while self.pace.steps:
+            step = self.pace.steps.popleft()
+            if step.act is None:
+                self.desk.refuse(step.asker, refusal)
+            else:
+                self.acts.give_up(step.act, refusal, at_once=True)
         self.waits.wake_all("now")
         self.desk.tell_now(replies.paused(self.id, reason), self._change())
 
@@ -173,6 +207,7 @@ class Course:
         Raises GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted: then nothing has changed.
         """
         self.world.reload(code)
+        self.audience.changes += 1
         self.desk.journal(self._history.code(_now_ms()))
         self.desk.push(protocol.RulesChanged(world=self.id, game=self.game, digest=code.digest, tick=self.world.tick))
         self.desk.report(messages.WorldReloaded(world=self.id, digest=code.digest))
@@ -205,7 +240,8 @@ class Course:
                 self.inbox.put(pending)
             else:
                 self.desk.refuse_pending(pending, refusals.world_paused(self.id, reason))
-        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason)
+        about = {"world": self.id}
+        _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason, extra=about)
         self.desk.tell_developers(broken.told(self.game, self.id))
         self.pause(reason)
 
@@ -291,9 +327,14 @@ class Course:
         """One of the ticks that the owner asked for has run."""
         step = self.pace.steps[0]
         step.ticks -= 1
-        if not step.ticks:
-            self.pace.steps.popleft()
+        if step.ticks:
+            return
+        self.pace.steps.popleft()
+        if step.act is None:
             self.desk.answer(step.asker, protocol.Stepped(world=self.id, tick=self.world.tick))
+        else:
+            self.acts.ticked(step.act)
+        self.acts.begin_next()
 
     def _begin(self) -> None:
         """Tick from now on; what waits for players waits for the whole time."""
@@ -322,32 +363,34 @@ class Course:
 
     # --- joining and leaving -------------------------------------------------------------------------
 
-    def take(self, pending: PendingJoin | PendingLeave) -> None:
-        """Queue a join or leave for the next tick; apply it at once where that may be long in coming."""
+    def take(self, coming: Sequence[PendingJoin | PendingLeave]) -> None:
+        """Queue joins or a leave for the next tick; apply them at once where that may be long in coming."""
         if self.status != "waiting" and self.pace.realtime:
-            self.inbox.put(pending)
+            for pending in coming:
+                self.inbox.put(pending)
             return
-        if isinstance(pending, PendingLeave):
-            for dropped in self.inbox.drop(pending.player):
-                self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
-        self.apply_now(pending)
+        for pending in coming:
+            if isinstance(pending, PendingLeave):
+                for dropped in self.inbox.drop(pending.player):
+                    self.desk.refuse_pending(dropped, replies.not_joined(pending.player, self.id))
+        self.apply_now(coming)
 
-    def apply_now(self, pending: Pending) -> None:
+    def apply_now(self, applied: Sequence[Pending]) -> None:
         """Log and apply between two ticks what cannot wait for the next, and answer it."""
-        record, entries = self._history.tick([pending], ran=False, time_ms=_now_ms())
+        record, entries = self._history.tick(list(applied), ran=False, time_ms=_now_ms())
         self.desk.journal(record)
         try:
             result = self.world.apply(entries, step=False)
             self.world.check_memory()
         except WorldFaulted as fault:
-            self.end_faulted(fault, also_refuse=[pending])
+            self.end_faulted(fault, also_refuse=applied)
             return
         starts = self.status == "waiting" and len(self.world.players) >= self.manifest.min_players
         if starts:
             self.sight.status = "running"
-        other_clock = isinstance(pending, PendingClock)
+        other_clock = any(isinstance(pending, PendingClock) for pending in applied)
         self._count(anew=starts or other_clock)
-        self._tell([pending], result)
+        self._tell(applied, result)
         if starts and not self.ended:
             self.desk.push(protocol.Started(world=self.id, tick=self.world.tick))
             self._report_change()
@@ -356,14 +399,31 @@ class Course:
         if not self.ended and not self.pace.realtime:
             self.wake()
 
-    def _tell(self, applied: list[Pending], result: TickResult) -> None:
+    def _tell(self, applied: Sequence[Pending], result: TickResult) -> None:
+        for outcome in result.outcomes:
+            self.meters.came_out(outcome)
+        self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])
         self.telling.tell(applied, result)
+        self.subscribers.look()
         if self.sight.fault is not None:  # an observation broke the world
             self.end_faulted(self.sight.fault)
         elif result.finished is not None:
             self._end_finished(result.finished)
         else:
             self.waits.look()
+
+    def _time_until_durable(self, inputs: Sequence[PendingInput]) -> None:
+        """Measure from when inputs came in to when their outcomes may leave."""
+        if not inputs or self.ticket is None:
+            return
+        received_ms = [pending.received_ms for pending in inputs]
+
+        def durable(_: Ticket) -> None:
+            now_ms = _now_ms()
+            for since_ms in received_ms:
+                self.meters.input_to_durable_seconds.record(max(0, now_ms - since_ms) / 1000)
+
+        self.ticket.add_done_callback(durable)
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -383,7 +443,8 @@ class Course:
     def end_faulted(self, fault: WorldFaulted, also_refuse: Sequence[Pending] = ()) -> None:
         """The game broke: the tick that it broke in, or that would be next, does not count as run."""
         tick = self._next_tick
-        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message)
+        about = {"world": self.id}
+        _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message, extra=about)
         inputs = [pending for pending in also_refuse if isinstance(pending, PendingInput)]
         record = self._history.fault(tick, fault.kind, inputs[-1] if inputs else None)
         self._end("faulted", fault.message, None, record, also_refuse)
@@ -397,16 +458,22 @@ class Course:
         also_refuse: Sequence[Pending] = (),
     ) -> None:
         self.sight.status, self.end_reason = status, reason
+        _log.info("world %s of %s has ended: %s", self.id, self.game, reason, extra={"world": self.id})
         ended = self.desk.journal(record)
         refusal = refusals.world_ended(self.id, self.game, status, reason)
         for pending in (*also_refuse, *self.inbox.drain()):
             self.desk.refuse_pending(pending, refusal)
-        for step in self.pace.steps:  # fewer ticks than were asked for: the game may have ended in one of them
+        while self.pace.steps:  # fewer ticks than were asked for: the game may have ended in one of them
+            step = self.pace.steps.popleft()
+            finished = status == "finished"
+            if step.act is not None:
+                self.acts.give_up(step.act, None if finished and step.act.begun else refusal, at_once=False)
+                continue
             stepped = protocol.Stepped(world=self.id, tick=self.world.tick)
-            self.desk.answer(step.asker, stepped if status == "finished" else refusal)
-        self.pace.steps.clear()
+            self.desk.answer(step.asker, stepped if finished else refusal)
         for waiting in self.waits.take_all():
             self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
+        self.audience.world_ended()
         closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
         self._report_change()

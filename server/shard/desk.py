@@ -8,14 +8,15 @@ Not here: what the answers say (replies), and when they are due (host).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
 from server import messages
 from server.shard.inbox import (
+    Act,
     Asker,
-    JoinAsker,
+    InputAsker,
     Pending,
     PendingClock,
     PendingInput,
@@ -27,6 +28,16 @@ from server.shard.surroundings import Surroundings
 from worldline import protocol
 
 
+class Acted(Protocol):
+    """Answers an act; ``at_once``: nothing has been written down of it."""
+
+    def __call__(self, act: Act, *, at_once: bool = False) -> None: ...
+
+
+def _nobody_acts(act: Act, *, at_once: bool = False) -> None:
+    raise AssertionError("an act has come before somebody was there to answer it")
+
+
 class Desk:
     """What leaves one world. ``ticket``: the journal group of its last record."""
 
@@ -34,6 +45,8 @@ class Desk:
         self._world = world
         self._surroundings = surroundings
         self.ticket: Ticket | None = None
+        self.acted: Acted = _nobody_acts
+        """Answers an act of which everything is known."""
 
     def journal(self, record: Piece) -> Ticket:
         """Journal a record by itself: what leaves from now on waits for it."""
@@ -83,16 +96,33 @@ class Desk:
         match pending:
             case PendingJoin():
                 for joining in pending.askers:
-                    self.refuse_join(joining, pending.agent, error)
+                    self.refuse_join(joining.asker, pending.agent, error)
             case PendingLeave(asker=Asker() as asker):
                 self.refuse(asker, error)
             case PendingInput():
                 for waiting in pending.askers:
-                    self.refuse(waiting.asker, error)
+                    if waiting.act is None:
+                        self.refuse(waiting.asker, error)
+                    else:
+                        self._part_of_act(waiting.act, waiting.place, error, at_once=True)
 
-    def refuse_join(self, asker: JoinAsker, agent: str, error: protocol.Error) -> None:
+    def answer_input(self, asker: InputAsker, outcome: protocol.Outcome) -> None:
+        """Answer an input with its outcome, or keep that until its act can be answered."""
+        if asker.act is None:
+            self.answer(asker.asker, outcome)
+        else:
+            self._part_of_act(asker.act, asker.place, outcome)
+
+    def _part_of_act(
+        self, act: Act, place: int, part: protocol.Outcome | protocol.Error, *, at_once: bool = False
+    ) -> None:
+        act.outcomes[place] = part
+        if act.complete:
+            self.acted(act, at_once=at_once)
+
+    def refuse_join(self, asker: Asker, agent: str, error: protocol.Error) -> None:
         """Refuse a seat, and tell the lobby so."""
-        self.refuse(asker.asker, error)
+        self.refuse(asker, error)
         self._surroundings.report(messages.JoinRefused(world=self._world, agent=agent), None)
 
     def refuse_pending(self, pending: Pending, error: protocol.Error) -> None:
@@ -107,7 +137,10 @@ class Desk:
                     self.answer(pending.asker, error)
             case PendingInput():
                 for waiting in pending.askers:
-                    self.answer(waiting.asker, error)
+                    if waiting.act is None:
+                        self.answer(waiting.asker, error)
+                    else:
+                        self._part_of_act(waiting.act, waiting.place, error)
             case PendingClock():
                 self.answer(pending.asker, error)
             case PendingSilence():

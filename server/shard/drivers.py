@@ -20,9 +20,19 @@ DEPARTED_KEPT: Final = 64  # players that have left of whom the world can still 
 
 
 @dataclass(slots=True)
+class Subscription:
+    """The events of a player are pushed, from number ``next_event`` on."""
+
+    next_event: int
+    told_the_end: bool = False
+
+
+@dataclass(slots=True)
 class _Driver:
     link: Link[Any] | None
+    session: str
     detached_at_s: float | None
+    subscription: Subscription | None = None
 
 
 class Drivers:
@@ -30,35 +40,50 @@ class Drivers:
 
     def __init__(self) -> None:
         self._drivers: dict[str, _Driver] = {}
-        self._player_of: dict[str, str] = {}
+        self._agents: dict[str, str] = {}
         self._heard: defaultdict[str, Heard] = defaultdict(Heard)
         self._departed: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._empty_since_s: float | None = time.monotonic()
 
-    def player_of(self, agent: str) -> str | None:
-        """The player that this agent has here."""
-        return self._player_of.get(agent)
+    def players_of(self, agent: str) -> list[str]:
+        """The players that this agent has here, in the order in which they came."""
+        return [player for player, seated in self._agents.items() if seated == agent]
+
+    def session_of(self, player: str) -> str:
+        """The session that has a player."""
+        return self._drivers[player].session
+
+    def is_driven(self, player: str) -> bool:
+        """Whether somebody drives a player."""
+        return self._drivers[player].detached_at_s is None
+
+    def driven_elsewhere(self, player: str, session: str) -> bool:
+        """Whether another session than this one drives a player."""
+        return self.is_driven(player) and self.session_of(player) != session
 
     def heard(self, player: str) -> Heard:
         """What this player's agent has certainly heard."""
         return self._heard[player]
 
-    def seated(self, player: str, agent: str, link: Link[Any] | None) -> None:
-        """An agent sits as ``player``; without ``link`` nobody drives it yet."""
-        self._player_of[agent] = player
+    def seated(self, player: str, agent: str, session: str) -> None:
+        """An agent sits as ``player``, which one of its sessions has. Nobody drives it yet."""
+        self._agents[player] = agent
         self._empty_since_s = None
-        self.drive(player, link)
+        self._drivers[player] = _Driver(None, session, time.monotonic())
 
-    def drive(self, player: str, link: Link[Any] | None) -> None:
-        """``link`` speaks for this player now. A link that is lost already will not be reported lost again."""
-        alone = link is None or link.lost
-        self._drivers[player] = _Driver(link, time.monotonic() if alone else None)
+    def drive(self, player: str, link: Link[Any], session: str) -> None:
+        """``link`` speaks for this player now, for this session. A link that is lost already will not be reported lost
+        again."""
+        before = self._drivers[player]
+        goes_on = before.link is link and before.session == session and before.detached_at_s is None
+        subscription = before.subscription if goes_on else None
+        self._drivers[player] = _Driver(link, session, time.monotonic() if link.lost else None, subscription)
 
     def gone(self, player: str, reason: str, tick: int) -> None:
         """The player has left."""
         self._drivers.pop(player, None)
         self._heard.pop(player, None)
-        self._player_of = {agent: driven for agent, driven in self._player_of.items() if driven != player}
+        self._agents.pop(player, None)
         self._departed[player] = reason, tick
         if len(self._departed) > DEPARTED_KEPT:
             self._departed.popitem(last=False)
@@ -69,16 +94,34 @@ class Drivers:
         """Why a player is not here, and when it went: reason and tick."""
         return self._departed.get(player, ("left", 0))
 
-    def detached(self, link: Link[Any], player: str) -> None:
-        """The gateway that spoke for this player has no connection for it any more: its grace begins."""
+    def detached(self, link: Link[Any], player: str, session: str) -> bool:
+        """The gateway that spoke for this player has no connection of its session any more: its grace begins. False if
+        it was not driven from there."""
         driver = self._drivers.get(player)
-        if driver is not None and driver.link is link and driver.detached_at_s is None:
+        if driver is None or driver.link is not link or driver.session != session:
+            return False
+        if driver.detached_at_s is None:
             driver.detached_at_s = time.monotonic()
+        driver.subscription = None
+        return True
+
+    def link_of(self, player: str) -> Link[Any] | None:
+        """The gateway that speaks for a player."""
+        return self._drivers[player].link
+
+    def subscribe(self, player: str, subscription: Subscription | None) -> None:
+        """Who drives this player has subscribed to its events, or (None) no longer wants them."""
+        self._drivers[player].subscription = subscription
+
+    def subscriptions(self) -> list[tuple[str, Subscription]]:
+        """Every player whose events are pushed."""
+        drivers = self._drivers.items()
+        return [(player, driver.subscription) for player, driver in drivers if driver.subscription is not None]
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""
-        for player in self._drivers:
-            self.detached(link, player)
+        for player, driver in self._drivers.items():
+            self.detached(link, player, driver.session)
 
     def connected(self) -> dict[str, bool]:
         """Every player, and whether somebody drives it."""

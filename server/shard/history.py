@@ -11,7 +11,7 @@ Not here: when records are durable (journal), and who is answered (host).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from eventlog import records
@@ -38,11 +38,12 @@ class History:
         *,
         outcomes: Sequence[records.OutcomeNote] = (),
         joined: Mapping[str, records.JoinEntry] | None = None,
+        visitors: Iterable[str] = (),
         fingerprint: bytes = b"\0" * records.FINGERPRINT_BYTES,
     ) -> None:
         """``outcomes`` and ``fingerprint``: of a resumed log, those that its next record notes or may repeat.
 
-        ``joined``: how those came who are seated in it.
+        ``joined``: how those came who are seated in it; ``visitors``: the agents that have a seat in it or had one.
         """
         self.genesis = genesis
         self._world = world
@@ -50,6 +51,7 @@ class History:
         self._hz = world.code.manifest.tick_hz
         self._outcomes = list(outcomes)
         self._joined = dict(joined or {})
+        self._visitors = dict.fromkeys(visitors)
         self._ended: records.Close | records.Fault | None = None
         self._observed_tick: dict[str, int] = {}
         self._last_beat_tick = world.tick - int(BEAT_EVERY_S * self._hz)  # one is due at once
@@ -61,6 +63,10 @@ class History:
     def observed(self, player: str) -> None:
         """The player is being shown the present tick: its next input will have been decided on that."""
         self._observed_tick[player] = self._world.tick
+
+    def had_seat(self, agent: str) -> bool:
+        """Whether this agent has a seat in the world, or has had one."""
+        return agent in self._visitors
 
     def left(self, player: str) -> None:
         """Forget a player."""
@@ -142,6 +148,7 @@ class History:
             result=result,
             fingerprint=self._next_fingerprint(),
             outcomes=self._take_outcomes(),
+            scores={player.id: player.score for player in self._world.players.values()},
         )
         piece = self._log.append(record)
         self._ended = record
@@ -177,10 +184,11 @@ class History:
         return Standing(
             snapshot=snapshot,
             until=self._shown_until,
-            joined=[self._joined[player] for player in self._world.players],
+            joined=[self._joined[player] for player in self._world.players if player in self._joined],
             outcomes=list(self._outcomes),
             fingerprint=self._fingerprint,
             ended=self._ended,
+            visitors=list(self._visitors),
         )
 
     def checkpoint(self, tick: int, state_hash: bytes, snapshot: str, size_bytes: int) -> Piece:
@@ -200,13 +208,15 @@ class History:
     def _entries(self, drained: list[Pending]) -> tuple[list[records.Entry], list[Entry]]:
         logged: list[records.Entry] = []
         applied: list[Entry] = []
-        joins = 0
-        seats = self._free_seats()
+        new = 0
+        vacant = {player.seat: player.id for player in self._world.vacant_players()}
+        seats = self._seats_for([pending.seat for pending in drained if isinstance(pending, PendingJoin)])
         for pending in drained:
             match pending:
                 case PendingJoin():
-                    pending.player, seat = self._world.next_player_id(after=joins), seats[joins]
-                    joins += 1
+                    seat = next(seats)
+                    pending.player = vacant.get(seat) or self._world.next_player_id(after=new)
+                    new += seat not in vacant
                     self._joined[pending.player] = records.JoinEntry(
                         player=pending.player,
                         seat=seat,
@@ -214,12 +224,13 @@ class History:
                         name=pending.name,
                         session=pending.session,
                     )
+                    self._visitors[pending.agent] = None
                     logged.append(self._joined[pending.player])
-                    applied.append(
-                        effects.Join(player=pending.player, seat=seat, agent=pending.agent, name=pending.name)
-                    )
+                    applied.append(_as_applied(self._joined[pending.player], takes=seat in vacant))
                 case PendingLeave():
-                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason))
+                    leaving = self._world.players.get(pending.player)
+                    score = None if leaving is None else leaving.score
+                    logged.append(records.LeaveEntry(player=pending.player, reason=pending.reason, score=score))
                     applied.append(effects.Leave(player=pending.player, reason=pending.reason))
                 case PendingInput():
                     logged.append(self._input_entry(pending))
@@ -236,6 +247,7 @@ class History:
         return logged, applied
 
     def _input_entry(self, pending: PendingInput) -> records.InputEntry:
+        pending.observed_tick = self._observed_tick.get(pending.player)
         return records.InputEntry(
             player=pending.player,
             seq=pending.seq,
@@ -243,11 +255,22 @@ class History:
             args=pending.args,
             note=pending.note,
             seen_tick=pending.seen_tick,
-            observed_tick=self._observed_tick.get(pending.player),
+            observed_tick=pending.observed_tick,
             received_ms=pending.received_ms,
         )
 
-    def _free_seats(self) -> list[int]:
-        """Free seats, lowest first. One that gets free in the same tick is given away in a later one."""
-        taken = {player.seat for player in self._world.players.values()}
-        return [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in taken]
+    def _seats_for(self, wanted: list[int | None]) -> Iterator[int]:
+        """The seats of those who join, in the order in which they do: the one that is wanted, else the lowest that is
+        vacant, else the lowest that is free, and nobody wants. One that gets free in the same tick is given away in a
+        later one."""
+        held = {player.seat: player.is_vacant for player in self._world.players.values()}
+        seats = [seat for seat in range(1, self._world.code.manifest.max_players + 1) if seat not in wanted]
+        vacant = [seat for seat in seats if held.get(seat, False)]
+        free = iter([*vacant, *(seat for seat in seats if seat not in held)])
+        return (next(free) if seat is None else seat for seat in wanted)
+
+
+def _as_applied(entry: records.JoinEntry, *, takes: bool) -> Entry:
+    if takes:
+        return effects.Take(player=entry.player, agent=entry.agent, name=entry.name)
+    return effects.Join(player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name)

@@ -14,17 +14,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, Final
-
-import msgspec
+from typing import Any
 
 from eventlog.records import Genesis, JoinEntry
 from games.errors import ObservationFailed, WorldFaulted
 from games.runtime.world import World
 from server import messages, refusals
 from server.link import Link
-from server.shard import admission, replies, reports
+from server.rates import InputRate
+from server.shard import admission, replies, reports, seating
 from server.shard.course import Course
+from server.shard.drivers import Subscription
 from server.shard.history import History
 from server.shard.inbox import (
     Asker,
@@ -40,19 +40,26 @@ from server.shard.sight import logged
 from server.shard.surroundings import Surroundings
 from worldline import protocol
 
-RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick: what waits now is applied by then
-
 _log = logging.getLogger("worldline.shard")
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class WorldHost:
-    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual."""
+    """One world and its requests. The owner in its genesis may say when it ticks, as long as its clock is manual; if it
+    has none, whoever plays in it."""
 
     def __init__(
-        self, world: World, history: History, surroundings: Surroundings, genesis: Genesis, *, eager: bool, dev: bool
+        self,
+        world: World,
+        history: History,
+        surroundings: Surroundings,
+        genesis: Genesis,
+        *,
+        rate: InputRate | None,
+        eager: bool,
+        dev: bool,
+        fair_play: bool,
     ) -> None:
-        self.course = Course(world, history, surroundings, eager=eager, dev=dev)
+        self.course = Course(world, history, surroundings, rate=rate, eager=eager, dev=dev, fair_play=fair_play)
         self.world = world
         self.id = world.id
         self._genesis = genesis
@@ -68,7 +75,7 @@ class WorldHost:
         ``joined`` says how they came, by player. Nobody drives them yet: their grace begins.
         """
         for player, entry in joined.items():
-            self._drivers.seated(player, entry.agent, None)
+            self._drivers.seated(player, entry.agent, entry.session)
         self.course.restored(len(joined))
         return reports.restored(self.world, self._sight.status, joined, self._genesis)
 
@@ -76,26 +83,34 @@ class WorldHost:
 
     def join(self, link: Link[Any], message: messages.JoinWorld) -> None:
         """Seat an agent, at the next tick or at once if the world does not tick yet."""
-        asker = JoinAsker(Asker(link, message.request), message.observe)
-        player = self._drivers.player_of(message.agent)
-        if player is not None:  # asked twice: the same seat, driven from here now
-            self._drivers.drive(player, link)
-            self.course.telling.joined(asker, player)
+        asker = Asker(link, message.request)
+        granted = seating.judge(self.world, self._inbox, self._drivers, message, self._most_seats(message.agent))
+        if isinstance(granted, protocol.Error):
+            self._desk.refuse_join(asker, message.agent, granted)
             return
-        waiting = self._inbox.join_of(message.agent)
-        if self.course.why_paused is not None:
+        if self.course.why_paused is not None and (granted.new or granted.coming):
             self._desk.refuse_join(asker, message.agent, refusals.world_paused(self.id, self.course.why_paused))
-        elif waiting is not None:
-            waiting.askers.append(asker)
-        elif len(self.world.players) + self._inbox.joins_waiting >= self._manifest.max_players:
-            self._desk.refuse_join(
-                asker, message.agent, refusals.world_full(self.id, self.world.code.name, self._manifest.max_players)
-            )
-        elif self._inbox.full:
-            overloaded = replies.overloaded(self.id, len(self._inbox), self._retry_after_ms)
+            return
+        if not self._inbox.has_room(len(granted.new)):
+            overloaded = replies.overloaded(self.id, len(self._inbox), self.course.pace.retry_after_ms)
             self._desk.refuse_join(asker, message.agent, overloaded)
-        else:
-            self.course.take(PendingJoin([asker], message.agent, message.session, message.name))
+            return
+        new = [PendingJoin([], message.agent, message.session, message.name, seat) for seat in granted.new]
+        joining = JoinAsker(
+            asker, message.session, message.observe, granted.players, (*granted.coming, *new), message.seats > 1
+        )
+        if joining.coming:
+            joining.coming[-1].askers.append(joining)
+        if new:
+            self.course.take(new)
+        elif not joining.coming:  # asked twice: the same seats, driven from here now
+            self.course.telling.joined(joining)
+
+    def _most_seats(self, agent: str) -> int:
+        """How many seats one agent may have here: in a world that counts as many as the game says, in one among
+        friends, or that its owner makes tick, or that is nobody's and stands still, all."""
+        own = self.world.clock == "manual" and self._genesis.owner in (agent, None)
+        return self._manifest.max_players if self._genesis.private or own else self._manifest.seats_per_agent
 
     def input(self, link: Link[Any], message: messages.PlayerInput) -> None:
         """Queue an input for the next tick; or say at once why not, or what became of it the first time."""
@@ -103,21 +118,12 @@ class WorldHost:
         if message.player in self.world.players and message.seen_tick is not None:
             self._drivers.heard(message.player).saw(message.seen_tick)
         pace, paused = self.course.pace, self.course.why_paused
-        match admission.judge(self.world, self._inbox, pace, message, self._sight.status, self._retry_after_ms):
+        match admission.judge(self.world, self._inbox, pace, message, self._sight.status):
             case admission.Taken() if paused is not None:
                 self._desk.refuse(asker.asker, refusals.world_paused(self.id, paused))
-            case admission.Taken(seq, args):
-                pending = PendingInput(
-                    player=message.player,
-                    seq=seq,
-                    name=message.name,
-                    args=args,
-                    note=message.note,
-                    seen_tick=message.seen_tick,
-                    received_ms=_now_ms(),
-                    askers=[asker],
-                    size_bytes=len(_encode(args)) + 4 * len(message.note or ""),
-                )
+            case admission.Taken() as taken:
+                pending = admission.pending_input(message, taken, asker)
+                pace.take(message.player)
                 self._inbox.put(pending)
                 self._wait_at_most(message.wait_ms, pending, asker)
                 if not pace.realtime:
@@ -131,6 +137,15 @@ class WorldHost:
                     self.course.end_faulted(self._sight.fault)
             case error:
                 self._desk.refuse(asker.asker, error)
+
+    def act(self, link: Link[Any], message: messages.ActPlayers) -> None:
+        """Let several players act, and run ticks if the owner of a manual world says so."""
+        asker = Asker(link, message.request)
+        refusal = None if message.step is None else self._not_yours(message.agent)
+        if refusal is None:
+            self.course.acts.put(asker, message)
+        else:
+            self._desk.refuse(asker, refusal)
 
     def _wait_at_most(self, wait_ms: int, pending: PendingInput, asker: InputAsker) -> None:
         """Tell an asker that its input is pending, if its tick has not run by then. The input stays."""
@@ -170,9 +185,23 @@ class WorldHost:
             seen.woke = message.woke
             self._desk.answer(asker, seen)
         except ObservationFailed as failure:
-            self._desk.refuse(asker, replies.observe_failed(failure, logged(failure)))
+            reference = logged(failure, self.world.players[message.player].agent)
+            self._desk.refuse(asker, replies.observe_failed(failure, reference))
         except WorldFaulted as fault:
             self.course.end_faulted(fault, also_refuse=[PendingLeave(asker, message.player, "")])
+
+    def subscribe(self, link: Link[Any], message: messages.SubscribePlayer) -> None:
+        """Push the events of a player, or no longer."""
+        self.course.subscribers.put(Asker(link, message.request), message)
+        if self._sight.fault is not None:
+            self.course.end_faulted(self._sight.fault)
+
+    def watch(self, link: Link[Any], message: messages.WatchWorld) -> None:
+        """Let a gateway's client watch. Called in the slack between ticks."""
+        try:
+            self.course.audience.watch(link, message)
+        except WorldFaulted as fault:
+            self.course.end_faulted(fault, also_refuse=[PendingLeave(Asker(link, message.request), "", "")])
 
     def leave(self, link: Link[Any], message: messages.LeaveWorld) -> None:
         """Take a player out, at the next tick or at once if the world does not tick yet."""
@@ -182,7 +211,7 @@ class WorldHost:
         elif self.course.why_paused is not None:
             self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
         else:
-            self.course.take(PendingLeave(asker, message.player, "left"))
+            self.course.take([PendingLeave(asker, message.player, "left")])
 
     def step(self, link: Link[Any], message: messages.StepWorld) -> None:
         """Run so many ticks for the owner of a manual world, one after the other, as other worlds' ticks allow."""
@@ -204,29 +233,49 @@ class WorldHost:
         if refusal is not None:
             self._desk.refuse(asker, refusal)
             return
-        self.course.apply_now(PendingClock(asker, self._manifest.clock))
+        self.course.apply_now([PendingClock(asker, self._manifest.clock)])
+
+    def stop(self, link: Link[Any], message: messages.StopWorld) -> None:
+        """End the world for its owner, or for a developer."""
+        asker = Asker(link, message.request)
+        if not message.by_developer and message.agent != self._genesis.owner:
+            self._desk.refuse(asker, replies.not_yours_to_stop(self.id, self._genesis.owner))
+        elif self.course.why_paused is not None:
+            self._desk.refuse(asker, refusals.world_paused(self.id, self.course.why_paused))
+        else:
+            self.course.close("stopped")
+            self._desk.answer(asker, protocol.Stopped(world=self.id, tick=self.world.tick))
 
     def _not_yours(self, agent: str) -> protocol.Error | None:
         """Why an agent may not say when this world ticks; None if it may."""
-        if agent != self._genesis.owner:
-            return replies.not_owner(self.id, self._genesis.owner)
+        if agent != self._genesis.owner and not self._nobody_s_and_plays(agent):
+            return replies.not_owner(self.id, self._genesis.game, self._genesis.owner, manual=self.course.pace.manual)
         if not self.course.pace.manual:
             return replies.not_manual(self.id, self.world.clock)
         paused = self.course.why_paused
         return None if paused is None else refusals.world_paused(self.id, paused)
 
+    def _nobody_s_and_plays(self, agent: str) -> bool:
+        """Whether this agent plays in a fork that has no owner: then it may say when it ticks."""
+        return self._genesis.owner is None and bool(self._drivers.players_of(agent))
+
     def attach(self, link: Link[Any], message: messages.AttachPlayer) -> None:
-        """The player's session is back: it is driven from here now, and its grace is over."""
+        """The player's session is back: it is driven from here now, and its grace is over. Another session of its
+        agent hears of it."""
         player = self.world.players.get(message.player)
         if player is None:
             reason, tick = self._drivers.why_gone(message.player)
             asker = Asker(link, message.request)
             self._desk.send(asker, messages.PlayerAbsent(request=message.request, reason=reason, tick=tick))
             return
-        self._drivers.drive(player.id, link)
+        yours = self._drivers.session_of(player.id) == message.session
+        if yours:
+            self._drivers.drive(player.id, link, message.session)
+        seated = replies.resumed(self.world, player.id, status=self._sight.status)
+        seated.yours, seated.driven = yours, self._drivers.is_driven(player.id)
         attached = messages.PlayerAttached(
             request=message.request,
-            player=replies.resumed(self.world, player.id, status=self._sight.status),
+            player=seated,
             since=self._drivers.heard(player.id).since,
         )
         self._desk.send(Asker(link, message.request), attached)
@@ -234,15 +283,19 @@ class WorldHost:
     def spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         """A gateway says whether it has a connection for this player."""
         if isinstance(message, messages.PlayerDetached):
-            self._drivers.detached(link, message.player)
-            self.course.waits.wake(message.player, "now")  # nobody hears the answer, but every request gets one
+            if self._drivers.detached(link, message.player, message.session):
+                self.course.waits.wake(message.player, "now")  # nobody hears the answer, but every request gets one
         elif message.player in self.world.players:
-            self._drivers.drive(message.player, link)
+            self.course.telling.drive(message.player, link, message.session)
+            if message.events_since is not None:
+                self._drivers.subscribe(message.player, Subscription(message.events_since))
+                self.course.subscribers.look()
 
     def link_lost(self, link: Link[Any]) -> None:
         """A gateway is gone, and with it the connections of its players."""
         self._drivers.link_lost(link)
         self.course.waits.forget(link)
+        self.course.audience.link_lost(link)
 
     # --- housekeeping --------------------------------------------------------------------------------
 
@@ -252,7 +305,7 @@ class WorldHost:
             return
         for player in self._drivers.alone_for(self._manifest.grace_s, now_s):
             if not self._inbox.leave_waiting(player):
-                self.course.take(PendingLeave(None, player, "timeout"))
+                self.course.take([PendingLeave(None, player, "timeout")])
         if self._drivers.empty_for(self._manifest.idle_s, now_s):
             self.course.close("idle")
 
@@ -263,10 +316,6 @@ class WorldHost:
     def statistics(self, now_s: float) -> messages.WorldStatistics:
         """What the world has cost."""
         return reports.statistics(self.world, self.course.meters, now_s)
-
-    @property
-    def _retry_after_ms(self) -> int:
-        return RETRY_NEXT_TICK_MS + int(1000 / self._manifest.tick_hz)
 
 
 def _now_ms() -> int:

@@ -8,6 +8,7 @@ No I/O, no clock. The inbox is bounded: a full one refuses, it never drops.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from typing import Any, Final, NamedTuple
 
 from games.errors import ArgumentProblem
 from games.manifest import Manifest
+from server import messages
 from server.link import Link
+from worldline import protocol
 
 INBOX_LIMIT: Final = 256  # entries per world and tick: more than 8 players at 10 inputs/s can need in a long pause
 INBOX_LIMIT_BYTES: Final = 2 * 2**20  # of args and notes: one tick's record must fit into the log (4 MiB)
@@ -28,23 +31,37 @@ class Asker(NamedTuple):
     request: int
 
 
-class JoinAsker(NamedTuple):
-    """One request that waits for a seat."""
-
-    asker: Asker
-    observe: bool
-
-
 @dataclass(slots=True)
 class PendingJoin:
-    """A player to be seated. An agent that asks twice before the tick gets one seat and two answers."""
+    """A player to be seated. An agent that asks twice before the tick gets one seat and two answers; of several seats
+    that are asked for at once the last has the askers."""
 
     askers: list[JoinAsker]
     agent: str
     session: str
     name: str
+    seat: int | None = None
+    """The one that is wanted; None: the lowest that is free."""
     player: str = ""
     """Named when the join is logged."""
+
+
+class JoinAsker(NamedTuple):
+    """One request for seats: for a session that drives them from then on, those that its agent has already, and those
+    that are to come."""
+
+    asker: Asker
+    session: str
+    observe: bool
+    players: tuple[str, ...]
+    coming: tuple[PendingJoin, ...] = ()
+    several: bool = False
+    """It asked for more than one seat."""
+
+    @property
+    def all_players(self) -> list[str]:
+        """All of its players, once those that were to come have been named."""
+        return [*self.players, *(pending.player for pending in self.coming)]
 
 
 @dataclass(slots=True)
@@ -57,11 +74,14 @@ class PendingLeave:
 
 
 class InputAsker(NamedTuple):
-    """One request that waits for an input's outcome."""
+    """One request that waits for an input's outcome, which may be one of several of an act."""
 
     asker: Asker
     observe: bool
     since: int
+    act: Act | None = None
+    place: int = 0
+    """Which of the inputs of ``act`` it is."""
 
 
 @dataclass(slots=True)
@@ -78,6 +98,31 @@ class PendingInput:
     askers: list[InputAsker]
     size_bytes: int
     """Of args and note, as the log will hold them."""
+    observed_tick: int | None = None
+    """The last tick that its agent had been shown; noted when the input is logged."""
+
+
+@dataclass(slots=True, eq=False)
+class Act:
+    """A request that lets several players act. Its inputs wait in the inbox as others do."""
+
+    asker: Asker
+    message: messages.ActPlayers
+    outcomes: list[protocol.Outcome | protocol.Error | None]
+    """By input, as far as they are known."""
+    pending: list[PendingInput]
+    begun: bool = False
+    ticking: bool = False
+    """Its ticks have not all run."""
+    refusal: protocol.Error | None = None
+    """Why there are fewer ticks than it wanted."""
+    timer: asyncio.TimerHandle | None = None
+    answered: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is known that there is to know of it."""
+        return not self.ticking and None not in self.outcomes
 
 
 @dataclass(slots=True)
@@ -112,7 +157,11 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether nothing more can be taken before the next tick."""
-        return len(self._queue) >= INBOX_LIMIT or self._bytes >= INBOX_LIMIT_BYTES
+        return not self.has_room(1)
+
+    def has_room(self, entries: int) -> bool:
+        """Whether so many can be taken before the next tick."""
+        return len(self._queue) + entries <= INBOX_LIMIT and self._bytes < INBOX_LIMIT_BYTES
 
     def put(self, pending: Pending) -> None:
         """Queue ``pending``. The caller has asked `full`; leaves that the server decides are always taken."""
@@ -178,12 +227,15 @@ class Inbox:
         """How many are about to be seated."""
         return sum(isinstance(pending, PendingJoin) for pending in self._queue)
 
-    def join_of(self, agent: str) -> PendingJoin | None:
-        """This agent's join, if it waits here."""
-        for pending in self._queue:
-            if isinstance(pending, PendingJoin) and pending.agent == agent:
-                return pending
-        return None
+    def joins_of(self, agent: str) -> list[PendingJoin]:
+        """This agent's joins that wait here."""
+        return [pending for pending in self._queue if isinstance(pending, PendingJoin) and pending.agent == agent]
+
+    @property
+    def seats_wanted(self) -> set[int]:
+        """The seats that those want who are about to be seated, and name one."""
+        wanted = (pending.seat for pending in self._queue if isinstance(pending, PendingJoin))
+        return {seat for seat in wanted if seat is not None}
 
     def leave_waiting(self, player: str) -> bool:
         """Whether this player is about to be taken out."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
+from games.runtime.players import InputOutcome
 from server.histogram import Histogram
+from server.messages import WorldCounters
+
+GAME_ERROR: Final = "game_error"
+"""The code of an input whose handler raised."""
 
 
 @dataclass(slots=True)
@@ -14,10 +21,14 @@ class Meters:
     started_at_s: float | None = None
     ticks_run: int = 0
     overruns: int = 0
+    late_starts: int = 0
     dilated_s: float = 0.0
     tick_seconds: Histogram = field(default_factory=Histogram)
+    tick_cpu_s: float = 0.0
     lateness_seconds: Histogram = field(default_factory=Histogram)
     observation_seconds: Histogram = field(default_factory=Histogram)
+    inputs: Counter[str] = field(default_factory=Counter)
+    input_to_durable_seconds: Histogram = field(default_factory=Histogram)
     observations: int = 0
     observation_bytes: int = 0
     ticks_at_last_check: int = 0
@@ -31,12 +42,18 @@ class Meters:
         self.lateness_seconds.record(max(0.0, lateness_s))
         if took_s > period_s:
             self.overruns += 1
+        elif lateness_s > period_s:
+            self.late_starts += 1
 
     def observed(self, *, took_s: float, size_bytes: int) -> None:
         """Count one observation that was computed."""
         self.observations += 1
         self.observation_bytes += size_bytes
         self.observation_seconds.record(took_s)
+
+    def came_out(self, outcome: InputOutcome) -> None:
+        """Count what became of an input."""
+        self.inputs["failed" if outcome.code == GAME_ERROR else outcome.status] += 1
 
     def rate_since_last_check(self, now_s: float, tick_hz: float) -> float:
         """The share (0-1) of its nominal speed at which the world ran since this was asked last."""
@@ -52,3 +69,15 @@ class Meters:
             return False
         self.told_slow_at_s = now_s
         return True
+
+    def counters(self) -> WorldCounters:
+        """What has been counted here, as a part of what the whole shard has."""
+        return WorldCounters(
+            tick_seconds=self.tick_seconds,
+            tick_lateness_seconds=self.lateness_seconds,
+            observation_seconds=self.observation_seconds,
+            input_to_durable_seconds=self.input_to_durable_seconds,
+            slow_ticks=self.overruns,
+            late_ticks=self.late_starts,
+            inputs=dict(self.inputs),
+        )

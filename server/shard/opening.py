@@ -14,15 +14,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import lupa
-
 from eventlog import records
 from eventlog.worldlog import WorldLog
 from games.code import Engine, GameCode
-from games.runtime.sandbox import lua_version
 from games.runtime.world import World
 from replays.replay import Replay, replay
-from server import version
+from replays.report import versions_here
 from server.callpage import CallPage
 from server.messages import OpenWorld
 from server.shard.history import History
@@ -58,7 +55,7 @@ def make(code: GameCode, engine: Engine, order: OpenWorld, *, shard: int) -> Ope
         ranked=order.ranked,
         private=order.private,
         engine=engine.digest,
-        versions={"lua": lua_version(), "lupa": lupa.__version__, "worldline": version()},
+        versions=versions_here(),
         created_ms=time.time_ns() // 1_000_000,
         forked_from=None,
     )
@@ -98,6 +95,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
     _log.info(
         "world %s is at tick %d again: from tick %d, %d records, %.0f ms",
         world_id, replaying.world.tick, replaying.began_at_tick, replaying.records_done, tail_s * 1000,
+        extra={"world": world_id},
     )  # fmt: skip
     log = WorldLog.resume(replaying.position, shard=shard, engine=replaying.genesis.engine)
     # Whom the game has kicked left no entry: the world knows who is still there.
@@ -108,6 +106,7 @@ def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls
         replaying.genesis,
         outcomes=replaying.outcomes,
         joined=joined,
+        visitors=replaying.visitors,
         fingerprint=replaying.fingerprint,
     )
     return Opened(replaying.world, log, history, joined, replaying.genesis, tail_s)

@@ -10,24 +10,29 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from games.runtime.world import World
+from server.rates import InputRate
 from server.shard import clocks
-from server.shard.inbox import Asker, Inbox
+from server.shard.inbox import Act, Asker, Inbox
+
+RETRY_NEXT_TICK_MS: Final = 50  # on top of one tick
 
 
 @dataclass(slots=True)
 class Step:
-    """What is left of a request for ticks."""
+    """What is left of a request for ticks, which may be an act's."""
 
     asker: Asker
     ticks: int
+    act: Act | None = None
 
 
 class Pace:
     """When one world ticks."""
 
-    def __init__(self, world: World, inbox: Inbox) -> None:
+    def __init__(self, world: World, inbox: Inbox, rate: InputRate | None = None) -> None:
         self._world = world
         self._inbox = inbox
         self._deadline_s = world.code.manifest.deadline_ms / 1000
@@ -35,6 +40,23 @@ class Pace:
         self.one_each = world.code.manifest.clock in ("lockstep", "turn")
         """Whether a player acts once per tick, and only when it is awaited."""
         self.steps: deque[Step] = deque()
+        self.rate = rate
+        """How many inputs each player may send; None: as many as it likes."""
+
+    @property
+    def retry_after_ms(self) -> int:
+        """When what waits now will have been applied."""
+        return RETRY_NEXT_TICK_MS + int(1000 / self._world.code.manifest.tick_hz)
+
+    def too_often_ms(self, player: str) -> int | None:
+        """When a player may send its next input that sends them too often; None: now. A manual world waits for its
+        owner anyway."""
+        return None if self.rate is None or self.manual else self.rate.refusal_ms(player)
+
+    def take(self, player: str) -> None:
+        """The player has sent an input, and it was taken."""
+        if self.rate is not None and not self.manual:
+            self.rate.take(player)
 
     @property
     def realtime(self) -> bool:

@@ -6,6 +6,7 @@ Pure functions: from the runtime's results to the structs of ``worldline.protoco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -15,15 +16,12 @@ from games.nearest import by_nearness, did_you_mean
 from games.runtime.players import InputOutcome
 from games.runtime.world import World
 from server import messages, refusals
+from server.pictures import whole
+from server.rates import INPUT_RATE_HZ
 from server.shard.inbox import PendingInput
 from worldline import protocol
 
 _actions: Final = msgspec.msgpack.Decoder(list[protocol.OfferedAction])
-
-
-def whole(number: float) -> float:
-    """A whole number as an int: on the wire it has no fraction then."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def observation(
@@ -76,18 +74,19 @@ def cannot_wait(wait: messages.Wait, world: World) -> protocol.Error | None:
         return protocol.Error(
             code="invalid_args",
             message=f"until = turn: in {world.code.name} there are no turns, everybody acts at any time",
-            hint="wait with until = tick or event, or leave until out",
+            hint='wait for ticks: `"tick"`, or for events, or leave until out',
             path="until",
             valid=["tick", "event", "end"],
         )
     for kind in wait.kinds or ():
         if kind not in manifest.events:
+            near = by_nearness(kind, manifest.events)
             return protocol.Error(
                 code="invalid_args",
                 message=f"kinds: {world.code.name} has no event {kind!r}{did_you_mean(kind, manifest.events)}",
-                hint="take kinds from the list in valid, or leave kinds out",
+                hint=f"try {refusals.quoted(near[:1])}, or leave kinds out",
                 path="kinds",
-                valid=by_nearness(kind, manifest.events),
+                valid=near,
             )
     return None
 
@@ -118,28 +117,44 @@ def outcome(
 
 
 def joined(
-    world: World, player: str, *, status: protocol.WorldStatus, seen: protocol.Observation | None
+    world: World,
+    players: Sequence[str],
+    *,
+    status: protocol.WorldStatus,
+    seen: Sequence[protocol.Observation | None],
+    several: bool,
 ) -> protocol.Joined:
-    """The answer to a join."""
-    state = world.players[player]
+    """The answer to a join: all of ``players`` with what each of them has ``seen``, or only the first."""
+    seated = [
+        protocol.SeatedPlayer(
+            player=player,
+            seat=world.players[player].seat,
+            next_seq=world.players[player].next_seq,
+            cursor=world.events(player, 1).cursor,
+            observation=observation,
+        )
+        for player, observation in zip(players, seen, strict=True)
+    ]
+    first = seated[0]
     return protocol.Joined(
         world=world.id,
         game=world.code.name,
-        player=player,
-        seat=state.seat,
-        next_seq=state.next_seq,
-        cursor=world.events(player, 1).cursor,
+        player=first.player,
+        seat=first.seat,
+        next_seq=first.next_seq,
+        cursor=first.cursor,
         status=status,
         tick=world.tick,
         clock=world.clock,
         tick_hz=whole(world.code.manifest.tick_hz),
         digest=world.code.digest,
-        observation=seen,
+        observation=None if several else first.observation,
+        players=seated if several else None,
     )
 
 
 def resumed(world: World, player: str, *, status: protocol.WorldStatus) -> protocol.ResumedPlayer:
-    """A player as the welcome of its session tells it. It is driven from now on."""
+    """A player as the welcome of its session tells it."""
     state = world.players[player]
     return protocol.ResumedPlayer(
         world=world.id,
@@ -161,6 +176,18 @@ def paused(world: str, reason: str) -> protocol.Notice:
         message=f"this world stands still: {reason}",
         world=world,
         retry_after_ms=refusals.PAUSED_RETRY_MS,
+    )
+
+
+def no_longer_kept(world: str, player: str, first: int, last: int) -> protocol.Notice:
+    """What a subscriber is told of events that are gone."""
+    return protocol.Notice(
+        code="events_skipped",
+        message=f"events {first} to {last} of {player} are no longer kept",
+        world=world,
+        player=player,
+        first=first,
+        last=last,
     )
 
 
@@ -200,12 +227,22 @@ def overloaded(world: str, waiting: int, retry_after_ms: int) -> protocol.Error:
     )
 
 
+def rate_limited(player: str, wait_ms: int) -> protocol.Error:
+    """The player sends more than a shard takes, through whatever gateways."""
+    return protocol.Error(
+        code="rate_limited",
+        message=f"player {player} may send {INPUT_RATE_HZ:g} inputs a second, over all connections",
+        hint="send it again after retry_after_ms; its seq is still free",
+        retry_after_ms=wait_ms,
+    )
+
+
 def not_started(world: str, players: int, min_players: int) -> protocol.Error:
     """The world waits for more players."""
     return protocol.Error(
         code="not_started",
         message=f"world {world} has {players} of the {min_players} players it waits for",
-        hint="send it again after retry_after_ms, or once `started` has come",
+        hint="send it again after retry_after_ms, or once started has come",
         retry_after_ms=1000,
     )
 
@@ -230,6 +267,13 @@ def already_acted(player: str, tick: int) -> protocol.Error:
     )
 
 
+def of_an_act(error: protocol.Error, place: int, player: str) -> protocol.Error:
+    """The refusal of one input of an act: nothing of the act is taken."""
+    error.path = f"inputs[{place}].{error.path}" if error.path else f"inputs[{place}]"
+    error.message = f"{player}: {error.message} (so none of the inputs was taken)"
+    return error
+
+
 def too_late(expires_tick: int, tick: int) -> protocol.Error:
     """The input was meant for a tick that has run."""
     return protocol.Error(
@@ -241,12 +285,29 @@ def too_late(expires_tick: int, tick: int) -> protocol.Error:
     )
 
 
-def not_owner(world: str, owner: str | None) -> protocol.Error:
-    """Only its owner makes a manual world tick."""
+def not_owner(world: str, game: str, owner: str | None, *, manual: bool) -> protocol.Error:
+    """Only its owner makes a manual world tick; of a fork that has none, only who plays in it."""
+    if owner is None and manual:
+        return protocol.Error(
+            code="not_owner",
+            message=f"world {world} belongs to nobody: whoever plays in it says when it ticks",
+            hint=f"join it first: {refusals.quoted(protocol.Join(id=1, world=world))}",
+            path="world",
+        )
     return protocol.Error(
         code="not_owner",
         message=f"world {world} belongs to {owner}" if owner else f"world {world} belongs to nobody: it runs by itself",
-        hint='a world of your own that you can step is made by create with "clock":"manual"',
+        hint=f"make one that you can step: {refusals.quoted(protocol.Create(id=1, game=game, clock='manual'))}",
+        path="world",
+    )
+
+
+def not_yours_to_stop(world: str, owner: str | None) -> protocol.Error:
+    """Only its owner ends a world, or a developer."""
+    return protocol.Error(
+        code="not_owner",
+        message=f"world {world} belongs to {owner or 'nobody'}",
+        hint="leave gives your seat back; a developer may stop any world",
         path="world",
     )
 
@@ -266,7 +327,7 @@ def wrong_tick(at_tick: int, tick: int) -> protocol.Error:
     return protocol.Error(
         code="wrong_tick",
         message=f"the step was to begin at tick {at_tick}, but the world is at tick {tick}",
-        hint="if this was sent twice, the first one did it; else step with the tick it is at now",
+        hint=f"if this was sent twice, the first one did it; else step with at_tick = `{tick}`",
         path="at_tick",
         data={"tick": tick},
     )
@@ -277,7 +338,7 @@ def seq_gap(seq: int, expected: int) -> protocol.Error:
     return protocol.Error(
         code="seq_conflict",
         message=f"seq {seq} came before seq {expected}",
-        hint=f"send seq {expected} first, or leave seq out",
+        hint=f"send seq `{expected}` first, or leave seq out",
         path="seq",
         data={"expected_seq": expected},
     )

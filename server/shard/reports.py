@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from eventlog.records import Genesis, JoinEntry
 from games.runtime.world import World
 from server import messages
-from server.shard import replies
+from server.pictures import whole
 from server.shard.meters import Meters
 from server.shard.pace import Pace
 from worldline import protocol
@@ -23,6 +23,7 @@ def restored(
         digest=world.code.digest,
         clock=world.clock,
         max_players=world.code.manifest.max_players,
+        seats_per_agent=world.code.manifest.seats_per_agent,
         status=status,
         tick=world.tick,
         owner=genesis.owner,
@@ -35,7 +36,7 @@ def restored(
                 session=entry.session,
                 name=entry.name,
                 seat=entry.seat,
-                score=replies.whole(world.players[player].score),
+                score=whole(world.players[player].score),
             )
             for player, entry in joined.items()
         ],
@@ -53,7 +54,7 @@ def joined(world: World, player: str, session: str) -> messages.PlayerJoined:
 def pulse(world: World, connected: Mapping[str, bool], pace: Pace) -> messages.WorldPulse:
     """How a world is doing; ``connected`` says of each player whether somebody drives it."""
     players = [
-        messages.PlayerStanding(player=player, score=replies.whole(world.players[player].score), connected=driven)
+        messages.PlayerStanding(player=player, score=whole(world.players[player].score), connected=driven)
         for player, driven in connected.items()
     ]
     return messages.WorldPulse(
@@ -73,6 +74,7 @@ def statistics(world: World, meters: Meters, now_s: float) -> messages.WorldStat
         ticks_run=meters.ticks_run,
         running_s=0.0 if meters.started_at_s is None else now_s - meters.started_at_s,
         tick_seconds=meters.tick_seconds,
+        tick_cpu_s=meters.tick_cpu_s,
         lateness_seconds=meters.lateness_seconds,
         observation_seconds=meters.observation_seconds,
         overruns=meters.overruns,

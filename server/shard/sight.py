@@ -67,14 +67,15 @@ class Sight:
         try:
             return self.observation(player, since, form)
         except ObservationFailed as failure:
-            logged(failure)
+            logged(failure, self._world.players[player].agent)
         except WorldFaulted as fault:
             self.fault = fault
         return None
 
 
-def logged(failure: ObservationFailed) -> str:
-    """Log a failed observation; return the reference under which the log has it."""
+def logged(failure: ObservationFailed, agent: str) -> str:
+    """Log that ``agent`` could be shown nothing; return the reference under which the log has it."""
     reference = uuid.uuid4().hex[:8]
-    _log.warning("observation failed, reference %s: %s\n%s", reference, failure, failure.traceback)
+    about = {"world": failure.world, "agent": agent}
+    _log.warning("observation failed, reference %s: %s\n%s", reference, failure, failure.traceback, extra=about)
     return reference

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eventlog.piece import Piece
@@ -31,6 +31,10 @@ class Surroundings(Protocol):
 
     def read(self, link: Link[Any], message: messages.ObservePlayer) -> None:
         """Let a player look as soon as ticks leave time for it."""
+
+    def look(self, world: str, job: Callable[[], None]) -> None:
+        """Do something that looks at this world's view, as soon as ticks leave time for it and if it is still here. If
+        that breaks the world, it ends."""
 
     def started(self, course: Course) -> None:
         """The world wants to tick from now on, by the clock that it has now."""

@@ -89,18 +89,21 @@ class Ticker:
         due = [(course, deadline_s) for course, deadline_s in due if course.is_ready(now_s)]
         self._write_ahead([course for course, _ in due])
         for course, deadline_s in due:
-            began_s = time.monotonic()
+            began_s, cpu_s = time.monotonic(), time.thread_time()
             with self._calls.during(course.id, course.world.tick + 1, "tick"):
                 course.run_tick()
             ended_s = time.monotonic()
+            course.meters.tick_cpu_s += time.thread_time() - cpu_s
             course.meters.ticked(
                 lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / course.manifest.tick_hz
             )
             self._ticked(course, ended_s - began_s)
             course.meters.dilated_s += self._scheduler.ran(course.id, deadline_s, ended_s)
         for course, _ in due:
+            cpu_s = time.thread_time()
             with self._calls.during(course.id, course.world.tick, "observe"):
                 course.answer()
+            course.meters.tick_cpu_s += time.thread_time() - cpu_s
         self._passing = False
         self._set_timer()
 

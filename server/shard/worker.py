@@ -16,7 +16,7 @@ import logging
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +34,7 @@ from server.callpage import CallPage
 from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
+from server.rates import InputRate
 from server.shard import opening
 from server.shard.breakage import not_reloaded
 from server.shard.checkpoints import Checkpoints
@@ -100,10 +101,13 @@ class Shard:
             may_read=lambda: not self._ticker.is_due(),
             host_of=lambda world: self._hosts.get(world),
             observe=self._observe,
+            watch=self._watch,
             answer_view=lambda reply, host: self.report(reply, None if host is None else host.course.ticket),
         )
         self._hosts: dict[str, WorldHost] = {}
         self._ended: OrderedDict[str, Ended] = OrderedDict()
+        self._counted = messages.WorldCounters()
+        """What the worlds that have ended had counted."""
         self._gateways: set[Link[Any]] = set()
         self._openings: deque[messages.OpenWorld | messages.RestoreWorld] = deque()
         self._listener: asyncio.AbstractServer | None = None
@@ -150,6 +154,10 @@ class Shard:
         """Let a player look in the slack between ticks."""
         self._reads.put(link, message)
 
+    def look(self, world: str, job: Callable[[], None]) -> None:
+        """Do something that looks at a world's view in the slack between ticks."""
+        self._reads.look(world, job)
+
     def started(self, course: Course) -> None:
         """Tick this world from now on."""
         self._ticker.add(course)
@@ -167,6 +175,7 @@ class Shard:
         others may have its files."""
         self._ticker.remove(course.id)
         del self._hosts[course.id]
+        self._counted.add(course.meters.counters())
         self._ended[course.id] = Ended(course.game, course.status, course.end_reason, course.world.tick, after)
         if len(self._ended) > ENDED_KEPT:
             self._ended.popitem(last=False)
@@ -184,8 +193,11 @@ class Shard:
     # --- messages ------------------------------------------------------------------------------------
 
     def _on_gateway_message(self, link: Link[Any], message: messages.GatewayToShard) -> None:
-        if isinstance(message, messages.ObservePlayer):
+        if isinstance(message, messages.ObservePlayer | messages.WatchWorld):
             self._reads.put(link, message)
+            return
+        if isinstance(message, messages.NeedWhole | messages.StopWatching):
+            self._spectators(link, message)
             return
         if isinstance(message, messages.PlayerDetached | messages.PlayerDriven):
             self._spoken_for(link, message)
@@ -207,18 +219,39 @@ class Shard:
                     host.join(link, message)
                 case messages.PlayerInput():
                     host.input(link, message)
+                case messages.SubscribePlayer():
+                    host.subscribe(link, message)
+                case messages.ActPlayers():
+                    host.act(link, message)
                 case messages.LeaveWorld():
                     host.leave(link, message)
                 case messages.StepWorld():
                     host.step(link, message)
                 case messages.PlayWorld():
                     host.play(link, message)
+                case messages.StopWorld():
+                    host.stop(link, message)
 
     def _observe(self, link: Link[Any], message: messages.ObservePlayer) -> None:
         host = self._host_or_refuse(link, message.request, message.world)
         if host is not None:
             with self._calls.during(host.id, host.world.tick, "observe"):
                 host.observe(link, message)
+
+    def _watch(self, link: Link[Any], message: messages.WatchWorld) -> None:
+        host = self._host_or_refuse(link, message.request, message.world)
+        if host is not None:
+            with self._calls.during(host.id, host.world.tick, "view"):
+                host.watch(link, message)
+
+    def _spectators(self, link: Link[Any], message: messages.NeedWhole | messages.StopWatching) -> None:
+        host = self._hosts.get(message.world)
+        if host is None:
+            return  # its streams have ended with it
+        if isinstance(message, messages.NeedWhole):
+            host.course.audience.need_whole(link, message.watch)
+        else:
+            host.course.audience.stop(link, message.watch, message.opening)
 
     def _spoken_for(self, link: Link[Any], message: messages.PlayerDriven | messages.PlayerDetached) -> None:
         host = self._hosts.get(message.world)
@@ -320,11 +353,17 @@ class Shard:
             if code.changes_rules_of(host.world.code):
                 with self._calls.during(world, host.world.tick, "entries"):
                     host.course.reload(code)
-                _log.info("world %s of %s goes on with the saved code at tick %d", world, game.name, host.world.tick)
+                about = {"world": world}
+                _log.info(
+                    "world %s of %s goes on with the saved code at tick %d",
+                    world, game.name, host.world.tick, extra=about,
+                )  # fmt: skip
         except WorldFaulted as fault:
             host.course.end_faulted(fault)
         except (EventLogError, GameError, SnapshotUnreadable, StateNotSaveable) as error:
-            _log.error("world %s of %s goes on with the code it has: %s", world, game.name, error)
+            _log.error(
+                "world %s of %s goes on with the code it has: %s", world, game.name, error, extra={"world": world}
+            )
             self.push(not_reloaded(game.name, world, error), None)
 
     def _open_world(self, message: messages.OpenWorld) -> None:
@@ -333,10 +372,12 @@ class Shard:
             with self._calls.during(message.world, 0, "setup"):
                 opened = opening.make(code, self._engine, message, shard=self._config.shard)
         except (GameError, ArgumentProblem, EventLogError) as error:
-            _log.error("world %s of %s could not be made: %s", message.world, message.game, error)
+            about = {"world": message.world}
+            _log.error("world %s of %s could not be made: %s", message.world, message.game, error, extra=about)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
             return
         host = self._host(opened)
+        _log.info("world %s of %s begins", host.id, message.game, extra={"world": host.id})
         host.course.telling.debug(opened.world.setup_lines)
         self.report(messages.WorldOpened(world=host.id), host.course.ticket)
         self._reload(host.id)
@@ -365,7 +406,15 @@ class Shard:
 
     def _host(self, opened: opening.Opened) -> WorldHost:
         host = WorldHost(
-            opened.world, opened.history, self, opened.genesis, eager=self._config.eager, dev=self._config.dev
+            opened.world,
+            opened.history,
+            self,
+            opened.genesis,
+            # Who plays alone or among friends takes nothing from others but what the inbox bounds.
+            rate=InputRate() if self._config.limits and not opened.genesis.private else None,
+            eager=self._config.eager,
+            dev=self._config.dev,
+            fair_play=self._config.fair_play,
         )
         if self._config.dev:
             host.world.compare_looks()
@@ -423,7 +472,8 @@ class Shard:
         rate = course.meters.rate_since_last_check(now_s, course.manifest.tick_hz)
         if rate >= CLOCK_SLOW_RATE or not course.meters.may_tell_slow(now_s, CLOCK_SLOW_EVERY_S):
             return
-        _log.warning("world %s runs at %d %% of its speed: the shard is overloaded", host.id, rate * 100)
+        about = {"world": host.id}
+        _log.warning("world %s runs at %d %% of its speed: the shard is overloaded", host.id, rate * 100, extra=about)
         notice = protocol.Notice(
             code="clock_slow",
             message=f"this world runs at {rate:.0%} of its speed: its machine is overloaded",
@@ -434,6 +484,9 @@ class Shard:
 
     def _statistics(self, request: int) -> messages.ShardStatistics:
         journal = self._journal.statistics()
+        counters = messages.WorldCounters()
+        for counted in (self._counted, *(host.course.meters.counters() for host in self._hosts.values())):
+            counters.add(counted)
         return messages.ShardStatistics(
             request=request,
             shard=self._config.shard,
@@ -448,6 +501,8 @@ class Shard:
             snapshot_hold_seconds=self._checkpoints.hold_seconds,
             tail_s=self._checkpoints.tail_s,
             worlds=[host.statistics(time.monotonic()) for host in self._hosts.values()],
+            counters=counters,
+            inbox_depth=sum(len(host.course.inbox) for host in self._hosts.values()),
         )
 
     def _on_disk_failure(self, error: Exception) -> None:

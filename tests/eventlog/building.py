@@ -85,9 +85,11 @@ def every_kind() -> list[Appendable]:
         records.Tick(tick=3, ticks=1000, time_ms=5, fingerprint=fingerprint(3)),
         records.Beat(tick=1002, until=1092, fingerprint=fingerprint(1002), outcomes=[]),
         records.Checkpoint(1002, b"\x01" * 16, "0000001002.snap", 4096),
-        tick_record(1080, records.LeaveEntry("p_1", "left"), records.AbortEntry("operator")),
+        tick_record(1080, records.LeaveEntry("p_1", "left", 12.5), records.AbortEntry("operator")),
         records.Fault(tick=1081, kind="timeout", last_input=("p_1", 3), fingerprint=fingerprint(1081)),
-        records.Close(tick=1080, reason="operator", result={"winner": None}, fingerprint=fingerprint(1080)),
+        records.Close(
+            tick=1080, reason="operator", result={"winner": None}, fingerprint=fingerprint(1080), scores={"p_2": 7}
+        ),
     ]
 
 

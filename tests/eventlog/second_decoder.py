@@ -23,14 +23,15 @@ RECORDS = {
     4: ("beat", "tick until fingerprint outcomes"),
     5: ("checkpoint", "tick hash snapshot bytes"),
     6: ("fault", "tick kind last_input fingerprint outcomes"),
-    7: ("close", "tick reason result fingerprint outcomes"),
+    7: ("close", "tick reason result fingerprint outcomes scores"),
+    8: ("origin", "tick part parts code hash state"),
 }
 ENTRIES = {
     1: ("code", "digest"),
     2: ("engine", "digest"),
     3: ("clock", "clock"),
     4: ("join", "player seat agent name session"),
-    5: ("leave", "player reason"),
+    5: ("leave", "player reason score"),
     6: ("input", "player seq name args note seen_tick observed_tick received_ms"),
     7: ("timeout", "player"),
     8: ("abort", "reason"),
@@ -190,15 +191,33 @@ class WorldReader:
 
     def _check_order(self, name: str, fields: dict[str, Any], tick: int) -> None:
         need((name == "genesis") == (not self.records), "the genesis is first")
-        need(len(self.records) != 1 or name == "open", "the open record is second")
+        self._check_beginning(name, fields)
         if name == "open":
             need(not self.epochs or fields["epoch"] > self.epochs[-1], "epochs rise")
             self.epochs.append(fields["epoch"])
         need(tick == {"genesis": 0, "open": self._tick}.get(name, fields.get("tick")), "the header's tick")
-        if name in ("tick", "beat", "fault", "close"):
+        if name in ("tick", "beat", "fault", "close", "origin"):
             undoes = name == "tick" and not fields["ran"] and [e["kind"] for e in fields["entries"][:1]] == ["code"]
             need(tick >= self._tick - undoes, "ticks do not go back")
             self._tick = tick + fields.get("ticks", 1) - 1 if name != "fault" else max(0, tick - 1)
+
+    def _check_beginning(self, name: str, fields: dict[str, Any]) -> None:
+        """Behind the genesis come the parts of an origin, if it is a fork's, and then an open record."""
+        before = self.records[-1] if self.records else None
+        if name == "origin":
+            need(before is not None and before.name in ("genesis", "origin"), "an origin follows the genesis")
+            assert before is not None
+            if before.name == "genesis":
+                need(before.fields["forked_from"] is not None and fields["part"] == 1, "the first part, of a fork")
+                need(before.fields["forked_from"][1] == fields["tick"], "the tick that was forked")
+            else:
+                need(fields["part"] == before.fields["part"] + 1, "parts in order")
+                need(all(fields[key] == before.fields[key] for key in ("tick", "parts", "code", "hash")), "one origin")
+            need(fields["part"] <= fields["parts"], "no part too many")
+        elif before is not None and before.name == "origin":
+            need(name == "open" and before.fields["part"] == before.fields["parts"], "an open record, all parts there")
+        else:
+            need(len(self.records) != 1 or name == "open", "an open record follows")
 
 
 def read_world_files(folder: Path) -> WorldReader:

@@ -135,7 +135,7 @@ REFUSED = [
     ('[spectate]\nwhen = "delayed"', 4, 'delay_s goes with when = "delayed"'),
     ("[spectate]\ndelay_s = 5", 5, 'delay_s goes with when = "delayed"'),
     ("[spectate]\nwho = 1", 5, "unknown key who in [spectate]"),
-    ("seats_per_agent = 2", 4, "seats_per_agent must be 1: this version seats an agent once in a world"),
+    ("seats_per_agent = 5", 4, "seats_per_agent must be at most max_players (4)"),
     ('actions = "all"', 4, 'actions must be one of off, names, full, got "all"'),
     ("x = ", 4, "this is not TOML"),
     ("\n\n[inputs.move\n", 6, "this is not TOML"),

@@ -41,6 +41,7 @@ class Recording:
         settings: dict[str, Any],
         file_bytes: int = 8 << 20,
         world: str = WORLD,
+        versions: dict[str, str] | None = None,
     ) -> None:
         """Must be made on a running event loop: the journal needs one."""
         self.id = world
@@ -58,6 +59,7 @@ class Recording:
             settings=settings,
             engine=engine.digest,
             created_ms=TIME_MS,
+            versions=versions or {},
         )
         self._log = WorldLog.create(genesis, shard=0, file_bytes=file_bytes)
         self._last = self._journal.append([self._log.head])
@@ -68,6 +70,7 @@ class Recording:
         self._data = data
         self._until = 0
         self._joined: dict[str, records.JoinEntry] = {}
+        self._beside: dict[str, Any] = {}
         self.lie: dict[str, Any] | None = None
         """Args that are written instead of those of the next input."""
 
@@ -85,9 +88,12 @@ class Recording:
         """Take a player out in the next tick."""
         self._apply([Leave(player=player, reason="left")], ran=True)
 
-    def input(self, player: str, name: str, args: dict[str, Any]) -> None:
+    def input(
+        self, player: str, name: str, args: dict[str, Any], *, observed_tick: int | None = None, note: str | None = None
+    ) -> None:
         """Apply an input in the next tick."""
         seq = self._seqs[player]
+        self._beside = {"observed_tick": observed_tick, "note": note}
         self._seqs[player] = seq + 1
         self._apply([Input(player=player, seq=seq, name=name, args=args)], ran=True)
 
@@ -131,6 +137,18 @@ class Recording:
         )
         self._last = self._journal.append([self._log.append(record)])
         self._until = tick
+
+    def step_many(self, ticks: int) -> None:
+        """Let ticks pass as one record, as the owner of a world does who steps it."""
+        record = records.Tick(
+            tick=self.world.tick + 1,
+            ticks=ticks,
+            time_ms=TIME_MS,
+            fingerprint=self._next_fingerprint(),
+            outcomes=self._take_notes(),
+        )
+        self._last = self._journal.append([self._log.append(record)])
+        self.world.run_empty(ticks)
 
     def run(self, ticks: int) -> None:
         """Let ticks pass in which nobody does anything, with a beat every second."""
@@ -254,13 +272,18 @@ class Recording:
                 self._joined[entry.player] = joined
                 return joined
             case Leave():
-                return records.LeaveEntry(entry.player, entry.reason)
+                return records.LeaveEntry(entry.player, entry.reason, self.world.players[entry.player].score)
             case Silence():
                 return records.TimeoutEntry(entry.player)
             case Input():
                 args, self.lie = (entry.args if self.lie is None else self.lie), None
                 return records.InputEntry(
-                    player=entry.player, seq=entry.seq, name=entry.name, args=args, received_ms=TIME_MS
+                    player=entry.player,
+                    seq=entry.seq,
+                    name=entry.name,
+                    args=args,
+                    received_ms=TIME_MS,
+                    **self._beside,
                 )
 
     def _take_notes(self) -> list[records.OutcomeNote]:

@@ -151,6 +151,28 @@ async def test_outcomes_and_the_end_are_kept_with_a_place(tmp_path: Path) -> Non
         assert standing(walk) == expected
 
 
+async def test_a_tick_within_a_record_of_many_is_gone_to(tmp_path: Path) -> None:
+    recording = Recording(tmp_path, tsunami(), seed=3, settings={})
+    player = recording.join()
+    recording.input(player, "move", {"x": 100.0, "z": 0.0})
+    hashes = {}
+    for _ in range(3):
+        recording.step_many(200)
+        hashes[recording.world.tick] = state_hash(recording.world.snapshot())
+    recording.input(player, "move", {"to": "home"})
+    await recording.close()
+    plain = replay(tmp_path, WORLD).run()
+    walk = replay(tmp_path, WORLD)
+    walk.keyframes = Keyframes(spacing_ticks=10**9)
+    for tick in (300, 301, 401, 402, 100, 350, 399, 601):
+        assert walk.seek(tick).tick == tick
+        assert hashes.get(tick) in (None, state_hash(walk.world.snapshot()))
+        walk.checkpoint()
+    for tick in (350, 100, 401, 399, 402):
+        assert walk.seek(tick).tick == tick
+        assert standing(walk.run()) == standing(plain)
+
+
 async def test_a_lie_in_the_log_is_found_on_the_way(tmp_path: Path) -> None:
     recording = Recording(tmp_path, tsunami(), seed=3, settings={})
     player = recording.join()
@@ -196,12 +218,14 @@ async def test_a_game_that_cannot_be_saved_can_be_looked_at_all_the_same(tmp_pat
         walk.checkpoint()
 
 
-def frame(tick: int) -> Keyframe:
+def frame(tick: int, *, snapshot_bytes: int = 0) -> Keyframe:
     return Keyframe(
         tick=tick,
         position=LogEnd(world=WORLD, epoch=1, file=1, offset=0, crc=0, tick=tick),
         records_done=1,
-        standing=Standing(snapshot=b"", until=0, joined=[], outcomes=[], fingerprint=b"f" * 8, ended=None),
+        standing=Standing(
+            snapshot=bytes(snapshot_bytes), until=0, joined=[], outcomes=[], fingerprint=b"f" * 8, ended=None
+        ),
     )
 
 
@@ -220,3 +244,21 @@ def test_keyframes_stay_few_and_spread_over_the_whole_way() -> None:
     assert len(frames.ticks) == len(set(frames.ticks))
     with pytest.raises(ValueError, match="too few"):
         Keyframes(limit=1)
+
+
+def test_keyframes_of_half_an_hour_are_all_kept_and_their_memory_is_bounded() -> None:
+    frames = Keyframes()
+    for tick in range(0, 108_000, 60):  # a beat a second
+        if frames.is_due(tick):
+            frames.add(frame(tick, snapshot_bytes=160_000))
+    assert max(after - before for before, after in zip(frames.ticks, frames.ticks[1:], strict=False)) <= 700
+    small = Keyframes(spacing_ticks=10, budget_bytes=1000)
+    for tick in range(0, 1000, 10):
+        small.add(frame(tick, snapshot_bytes=100))
+        small.add(frame(tick, snapshot_bytes=50))
+        assert small.size_bytes == 50 * len(small) <= 1000
+    assert len(small) >= 5
+    large = Keyframes(spacing_ticks=10, budget_bytes=10)
+    for tick in (1, 2, 3):
+        large.add(frame(tick, snapshot_bytes=5000))
+        assert len(large) == min(tick, 2), "two are kept, whatever they take"

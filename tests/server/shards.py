@@ -32,6 +32,9 @@ class RunningShard:
         self.data = data
         self.reports: list[Any] = []
         self.pushes: list[messages.Push] = []
+        self.framed: list[messages.Framed] = []
+        self.news = asyncio.Event()
+        """Set when one more of them has come."""
         self.control: Link[Any]
         self.gateway: Link[Any]
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -46,6 +49,9 @@ class RunningShard:
         if isinstance(message, messages.Push):
             self.pushes.append(message)
             self._reported.set()
+        elif isinstance(message, messages.Framed):
+            self.framed.append(message)
+            self.news.set()
         else:
             is_answer = isinstance(message, messages.Answer)
             self._answers[message.request].set_result(message.message if is_answer else message)
@@ -68,11 +74,11 @@ class RunningShard:
             self._reported.clear()
             await self._reported.wait()
 
-    def ask(self, kind: type[Any], **fields: Any) -> asyncio.Future[Any]:
-        """Send a request as a gateway does; the future is its answer."""
+    def ask(self, kind: type[Any], *, through: Link[Any] | None = None, **fields: Any) -> asyncio.Future[Any]:
+        """Send a request as a gateway does, ``through`` another than the first; the future is its answer."""
         self._requests += 1
         answer = self._answers[self._requests] = asyncio.get_running_loop().create_future()
-        self.gateway.send(kind(request=self._requests, **({"world": WORLD} | fields)))
+        (through or self.gateway).send(kind(request=self._requests, **({"world": WORLD} | fields)))
         return answer
 
     async def open(self, game: str = "echo", **fields: Any) -> None:
@@ -96,7 +102,9 @@ class RunningShard:
 
 
 @contextlib.asynccontextmanager
-async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool = False) -> AsyncIterator[RunningShard]:
+async def running_shard(
+    folder: Path, *, disk: Disk | None = None, eager: bool = False, limits: bool = False
+) -> AsyncIterator[RunningShard]:
     """Run a shard on a data folder inside ``folder``, whose path must be short."""
     data = folder / "data"
     ours, theirs = socket.socketpair()
@@ -107,7 +115,7 @@ async def running_shard(folder: Path, *, disk: Disk | None = None, eager: bool =
         socket_path=str(folder / "shard.sock"),
         call_page_path=str(folder / "shard.page"),
         durability="durable",
-        limits=False,
+        limits=limits,
         log_format="text",
         log_level="info",
         eager=eager,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.demo.map import Row, draw_map, faint
+from server.demo.map import Row, draw_map, extent_of, faint, read_nodes
 
 SIZE = {"x": 1000, "z": 200}
 
@@ -111,3 +111,11 @@ def test_whatever_a_game_returns_a_map_of_the_right_size_is_drawn(anything_at_al
     assert [len(line) for line in characters(rows)] == [12, 12, 12]
     for row in rows:
         assert all(math.isfinite(int(cell.colour[1:], 16)) and len(cell.colour) == 7 for cell in row)
+
+
+def test_details_are_left_out_and_the_camera_says_where_the_middle_is() -> None:
+    tree = {"id": 1, "kind": "tree", "x": 5, "z": 5, "tags": ["detail"]}
+    view = {"nodes": [tree, {"id": 2, "kind": "food", "x": 5, "z": 5}], "size": {"x": 11, "z": 11}}
+    assert [node.kind for node in read_nodes(view)] == ["food"]
+    around = extent_of(view | {"camera": {"look": "grid", "x": 5, "z": 5}}, [])
+    assert (around.west, around.east, around.north, around.south) == (-0.5, 10.5, -0.5, 10.5)

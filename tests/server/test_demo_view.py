@@ -22,7 +22,7 @@ from server.messages import ShardStatistics, WorldStatistics
 from server.supervisor import ServerStatistics
 from worldline.protocol import PlayerSummary, WorldSummary
 
-TITLE = "worldline 0.1.0 · ws://127.0.0.1:8765/ws · data ./worldline-data"
+TITLE = "worldline 0.1.0 · http://127.0.0.1:8765/ · data ./worldline-data"
 
 
 def player(seat: int, score: float = 0.0) -> PlayerSummary:
@@ -56,7 +56,7 @@ def test_the_view_shows_address_worlds_map_players_and_log() -> None:
     text = shown(
         picture(lines=[Line(text="move to=home applied", kind="applied", tick=815, player="bot-2", note="the wave")])
     )
-    assert "ws://127.0.0.1:8765/ws" in text
+    assert "http://127.0.0.1:8765/ " in text
     assert "up 1:03" in text
     assert re.search(r"w_0000000000 +tsunami +812 +60\.0 +0\.12 +0\.50 +1\.00 +2 +bot-2 30, bot-1 0", text)
     assert "w_0000000000 at tick 999" in text

@@ -71,6 +71,7 @@ async def test_worlds_stand_still_and_go_on(short_folder: Path) -> None:
             await shard.ask(messages.JoinWorld, agent="a_2", session="s_2", name="b"),
             await shard.ask(messages.LeaveWorld, player="p_1"),
             await shard.input("count", {"by": 1}, seq=len(answers) + 1),
+            await shard.ask(messages.StopWorld, agent="a_1", by_developer=True),
         ):
             assert refusal.code == "world_paused"
         assert (await shard.join("a_1")).player == "p_1", "who sits here may say so again"

@@ -23,7 +23,7 @@ def an_input(player: str, seq: int, size_bytes: int = 10) -> PendingInput:
 
 
 def a_join(agent: str) -> PendingJoin:
-    return PendingJoin([JoinAsker(NOBODY, False)], agent, "s_1", agent)
+    return PendingJoin([JoinAsker(NOBODY, "s_1", False, ())], agent, "s_1", agent)
 
 
 def test_what_comes_first_is_applied_first() -> None:
@@ -77,7 +77,7 @@ def test_who_is_about_to_come_or_go_is_known() -> None:
     inbox.put(a_join("a_1"))
     inbox.put(PendingLeave(None, "p_1", "timeout"))
     assert inbox.joins_waiting == 1
-    assert inbox.join_of("a_1") is not None
-    assert inbox.join_of("a_2") is None
+    assert len(inbox.joins_of("a_1")) == 1
+    assert inbox.joins_of("a_2") == []
     assert inbox.leave_waiting("p_1")
     assert not inbox.leave_waiting("p_2")

@@ -302,10 +302,10 @@ def test_a_session_that_comes_back_first_is_not_sent_to_a_shard_that_only_restor
     world, player = driver.seat("a_ada", "duel")
     driver.lobby.lose_shard(0)
     assert driver.lobby.assign(world) == 1
-    (waiting,) = driver.lobby.session_players("s_a_ada")
+    (waiting,) = driver.lobby.session_players("s_a_ada", "a_ada")
     assert (waiting.world, waiting.player, waiting.shard) == (world, player, NO_SHARD)
     driver.lobby.restored(restored(world, "a_ada"), 1)
-    (back,) = driver.lobby.session_players("s_1")
+    (back,) = driver.lobby.session_players("s_1", "a_1")
     assert (back.world, back.shard) == (world, 1)
 
 
@@ -326,6 +326,7 @@ def restored(world: str, agent: str) -> messages.WorldRestored:
         digest="d",
         clock="realtime",
         max_players=2,
+        seats_per_agent=1,
         status="running",
         tick=90,
         players=[player],
@@ -453,13 +454,13 @@ def test_a_session_has_its_players_in_worlds_that_run_and_its_losses_elsewhere()
     kept, kept_player = driver.seat("a_ada", "tsunami")
     lost, lost_player = driver.seat("a_ada", "duel")
     driver.lobby.pulse(WorldPulse(world=kept, clock="realtime", tick=60, players=[]))
-    (player, _) = driver.lobby.session_players("s_a_ada")
+    (player, _) = driver.lobby.session_players("s_a_ada", "a_ada")
     assert (player.world, player.player, player.shard, player.tick) == (kept, kept_player, 0, 60)
     driver.end(lost, "closed", "shard_lost")
-    assert [one.world for one in driver.lobby.session_players("s_a_ada")] == [kept]
+    assert [one.world for one in driver.lobby.session_players("s_a_ada", "a_ada")] == [kept]
     assert driver.lobby.session_lost("s_a_ada") == [
         protocol.LostPlayer(world=lost, player=lost_player, reason="shard_lost", tick=99)
     ]
     driver.lobby.player_left(kept, kept_player, "left", 70)
-    assert driver.lobby.session_players("s_a_ada") == []
+    assert driver.lobby.session_players("s_a_ada", "a_ada") == []
     assert len(driver.lobby.session_lost("s_a_ada")) == 1

@@ -177,10 +177,10 @@ def test_a_session_is_told_what_it_has_and_what_it_lost() -> None:
         messages.PlayerJoined(world=world, player="p_1", agent="a_first", session="s_1", name="first", seat=1)
     )
     desk.answers.clear()
-    desk.reception.ask(messages.AskSession(request=60, session="s_1"), desk.answers.append)
+    desk.reception.ask(messages.AskSession(request=60, session="s_1", agent="a_s_1"), desk.answers.append)
     desk.reception.tell(messages.PlayerLeft(world=world, player="p_1", reason="timeout", tick=70))
-    desk.reception.ask(messages.AskSession(request=61, session="s_1"), desk.answers.append)
-    desk.reception.ask(messages.AskSession(request=62, session="s_other"), desk.answers.append)
+    desk.reception.ask(messages.AskSession(request=61, session="s_1", agent="a_s_1"), desk.answers.append)
+    desk.reception.ask(messages.AskSession(request=62, session="s_other", agent="a_s_other"), desk.answers.append)
     has, lost, nothing = desk.answers
     assert isinstance(has, messages.SessionFound)
     assert isinstance(lost, messages.SessionFound)

@@ -4,6 +4,7 @@ nothing, and shows what is intact of a damaged log."""
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from server.commands import main
 OLD: Final = "w_0000000001"
 NEW: Final = "w_0000000002"
 TIME_MS: Final = 1_795_400_000_000
+CLOCK: Final = datetime.datetime.fromtimestamp(TIME_MS / 1000).time().isoformat("milliseconds")
 WITHIN_S: Final = 20.0
 
 
@@ -99,21 +101,23 @@ def test_ls_lists_worlds_oldest_first(data: Path, capsys: pytest.CaptureFixture[
 
 def test_show_has_every_input_with_its_tick_outcome_and_note(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = run(capsys, "show", NEW, data=data)
-    inputs = [row for row in rows if row[1] == "input"]
+    inputs = [row for row in rows if row[2] == "input"]
     assert inputs == [
-        ["90", "input", "p_1", '1 move {"to":"r07"}', "applied", "epic is near"],
-        ["90", "input", "p_1", "2 deposit {}", "rejected not_home", ""],
+        ["90", CLOCK, "input", "p_1", '1 move {"to":"r07"}', "applied", "epic is near"],
+        ["90", CLOCK, "input", "p_1", "2 deposit {}", "rejected not_home", ""],
     ]
-    assert [row[1] for row in rows] == ["genesis", "open", "join", "input", "input", "leave", "close"]
+    assert [row[2] for row in rows] == ["genesis", "open", "join", "input", "input", "leave", "close"]
 
 
 def test_other_peoples_names_are_shown_harmless(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (join,) = [row for row in run(capsys, "show", NEW, data=data) if row[1] == "join"]
-    assert join[3] == "ada\\x1b[31m (a_ada) takes seat 1"
+    (join,) = [row for row in run(capsys, "show", NEW, data=data) if row[2] == "join"]
+    assert join[4] == "ada\\x1b[31m (a_ada) takes seat 1"
 
 
 def test_beats_are_shown_on_request(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ["120", "beat", "", "may be shown until tick 210", "", ""] in run(capsys, "show", NEW, "--all", data=data)
+    assert ["120", "", "beat", "", "may be shown until tick 210", "", ""] in run(
+        capsys, "show", NEW, "--all", data=data
+    )
 
 
 def test_json_is_one_record_a_line(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +134,7 @@ def test_without_a_name_it_is_the_newest_world(data: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize("address", [f"{NEW}@120", "w_0000000002@120", "@120"])
 def test_an_address_starts_at_its_tick(data: Path, address: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert [row[1] for row in run(capsys, "show", address, data=data)] == ["leave", "close"]
+    assert [row[2] for row in run(capsys, "show", address, data=data)] == ["leave", "close"]
 
 
 @pytest.mark.parametrize(
@@ -167,8 +171,8 @@ async def test_an_outcome_that_is_not_in_the_log_yet_is_not_guessed(
     records = list(a_short_life())[:2]
     await journal.append([log.head, *(log.append(record) for record in records)]).wait()
     # The server is running: these bytes may be in its journal only.
-    inputs = [row for row in run(capsys, "show", data=tmp_path / "data") if row[1] == "input"]
-    assert [row[4] for row in inputs] == ["not known yet", "not known yet"]
+    inputs = [row for row in run(capsys, "show", data=tmp_path / "data") if row[2] == "input"]
+    assert [row[5] for row in inputs] == ["not known yet", "not known yet"]
     await journal.close()
 
 
@@ -179,7 +183,7 @@ def test_what_is_intact_of_a_damaged_log_is_shown(data: Path, capsys: pytest.Cap
     path.write_bytes(content)
     assert main(["log", "show", NEW, "--data", str(data)]) == 1
     said = capsys.readouterr()
-    assert [line.split("\t")[1] for line in said.out.splitlines()] == ["genesis", "open", "join"]
+    assert [line.split("\t")[2] for line in said.out.splitlines()] == ["genesis", "open", "join"]
     assert said.err.startswith(f"error: the log of {NEW} is damaged after tick 0")
     assert str(path) in said.err
 
@@ -205,13 +209,13 @@ async def test_tail_f_shows_what_is_added_until_the_world_ends(tmp_path: Path) -
     reader = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     assert reader.stdout is not None
     async with asyncio.timeout(WITHIN_S):
-        lines = [(await reader.stdout.readline()).decode().split() for _ in range(3)]
-        assert [line[1] for line in lines] == ["genesis", "open", "join"]
+        lines = [(await reader.stdout.readline()).decode().split("\t") for _ in range(3)]
+        assert [line[2] for line in lines] == ["genesis", "open", "join"]
         journal.append([log.append(record) for record in others])
-        lines = [(await reader.stdout.readline()).decode().split() for _ in range(3)]
-        assert [line[1] for line in lines] == ["input", "input", "leave"]
+        lines = [(await reader.stdout.readline()).decode().split("\t") for _ in range(3)]
+        assert [line[2] for line in lines] == ["input", "input", "leave"]
         journal.append([log.append(Close(tick=200, reason="idle", fingerprint=fingerprint(5)))])
-        assert (await reader.stdout.readline()).decode().split()[:2] == ["200", "close"]
+        assert (await reader.stdout.readline()).decode().split("\t")[:3] == ["200", "", "close"]
         assert await reader.wait() == 0
     await journal.close()
 

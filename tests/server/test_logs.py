@@ -54,6 +54,33 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert second["message"] == "it failed: x: ValueError: seven lines" and "traceback" not in second
 
 
+def test_what_a_line_is_about_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("worldline.test")
+    configure_logging("json", "info", "gateway-00")
+    log.info("it failed", extra={"world": "w_1", "agent": "a_1", "connection": "127.0.0.1:5"})
+    line = json.loads(capsys.readouterr().err)
+    assert (line["world"], line["agent"], line["connection"]) == ("w_1", "a_1", "127.0.0.1:5")
+    configure_logging("text", "info", "gateway-00")
+    log.info("world w_1 failed", extra={"world": "w_1", "agent": "a_1"})
+    assert capsys.readouterr().err.endswith("worldline.test: world w_1 failed (agent a_1)\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("import threading; threading.Thread(target=lambda: 1 / 0, name='t').start()", "the thread t ends"),
+        ("class Bad:\n  def __del__(self): 1 / 0\nBad()", "Exception ignored in"),
+        ("import warnings; warnings.warn('mind\\nthat')", "mind that"),
+    ],
+)
+def test_what_python_says_by_itself_is_one_line_too(script: str, message: str) -> None:
+    configured = f"from server.logs import configure_logging; configure_logging('json', 'info', 'shard-09')\n{script}"
+    ended = subprocess.run([sys.executable, "-c", configured], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0
+    (line,) = ended.stderr.splitlines()
+    assert message in json.loads(line)["message"]
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a_traceback_is_shown_at_level_debug_only(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert log_format in ("text", "json")

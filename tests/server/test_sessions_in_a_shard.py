@@ -14,7 +14,7 @@ from worldline import protocol
 
 
 async def attach(shard: RunningShard, player: str = "p_1") -> Any:
-    return await shard.ask(messages.AttachPlayer, player=player)
+    return await shard.ask(messages.AttachPlayer, player=player, session="s_1")
 
 
 async def test_a_player_comes_back_with_its_seat_seq_and_missed_events(short_folder: Path) -> None:
@@ -27,7 +27,7 @@ async def test_a_player_comes_back_with_its_seat_seq_and_missed_events(short_fol
         await shard.input("count", {"by": 1}, seen_tick=seen.tick)
         await shard.input("say", {"text": "two"}, player="p_2")
         lost_on_the_way = await shard.ask(messages.ObservePlayer, player="p_1", since=seen.cursor)
-        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1"))
+        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1", session="s_1"))
         await shard.input("say", {"text": "three"}, player="p_2")
         back = await attach(shard)
         assert isinstance(back, messages.PlayerAttached)
@@ -46,7 +46,7 @@ async def test_who_is_back_in_time_is_not_taken_out(short_folder: Path) -> None:
         await shard.join("a_1")
         await shard.join("a_2")
         for player in ("p_1", "p_2"):
-            shard.gateway.send(messages.PlayerDetached(world=WORLD, player=player))
+            shard.gateway.send(messages.PlayerDetached(world=WORLD, player=player, session="s_1"))
         assert isinstance(await attach(shard, "p_1"), messages.PlayerAttached)
         left = await shard.report(messages.PlayerLeft)  # grace_s = 1: only the one that stayed away
         assert (left.player, left.reason) == ("p_2", "timeout")
@@ -83,10 +83,10 @@ async def test_an_old_gateway_cannot_detach_what_a_new_one_drives(short_folder: 
         newer = await connect_unix(
             str(short_folder / "shard.sock"), messages.ShardToGateway, on_message, lambda _: None
         )
-        newer.send(messages.AttachPlayer(request=1, world=WORLD, player="p_1"))
+        newer.send(messages.AttachPlayer(request=1, world=WORLD, player="p_1", session="s_1"))
         assert (await answered).player.player == "p_1"
-        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1"))
-        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_2"))
+        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1", session="s_1"))
+        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_2", session="s_1"))
         left = await shard.report(messages.PlayerLeft)
         assert left.player == "p_2"
         pulse = shard.shard._hosts[WORLD].pulse()
@@ -99,7 +99,7 @@ async def test_what_is_no_longer_kept_is_counted_as_missed(short_folder: Path) -
         await shard.open()
         await shard.join("a_1")
         await shard.join("a_2")
-        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1"))
+        shard.gateway.send(messages.PlayerDetached(world=WORLD, player="p_1", session="s_1"))
         for _ in range(3):  # 300 events; 256 are kept
             await asyncio.gather(*(shard.input("say", {"text": "?"}, player="p_2") for _ in range(100)))
         back = await attach(shard)
@@ -107,3 +107,19 @@ async def test_what_is_no_longer_kept_is_counted_as_missed(short_folder: Path) -
         assert (back.since, back.player.cursor) == (1, 301)
         seen = await shard.ask(messages.ObservePlayer, player="p_1", since=back.since)
         assert (seen.missed, [event.n for event in seen.events]) == (44, list(range(45, 301)))
+
+
+async def test_a_session_that_lost_its_player_to_another_cannot_leave_it_alone(short_folder: Path) -> None:
+    """Its gateway may tell of its end before it has heard of the loss."""
+    async with running_shard(short_folder) as shard:
+        await shard.open("short_lived")
+        await shard.join("a_1")
+        await shard.join("a_2")
+        joining = shard.ask(messages.JoinWorld, agent="a_1", session="s_2", name="a", player="p_1", take=True)
+        for player, session in (("p_1", "s_1"), ("p_2", "s_1")):
+            shard.gateway.send(messages.PlayerDetached(world=WORLD, player=player, session=session))
+        assert isinstance(await joining, protocol.Joined)
+        assert (await shard.report(messages.PlayerTaken)).session == "s_2"
+        assert (await shard.push(protocol.Closed)).reason == "taken_over"
+        assert (await shard.report(messages.PlayerLeft)).player == "p_2", "grace_s = 1: only the one left alone"
+        assert shard.shard._hosts[WORLD].pulse().players[0].connected

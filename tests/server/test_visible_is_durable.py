@@ -92,7 +92,7 @@ async def test_nobody_hears_that_a_world_has_ended_before_that_is_durable(short_
         asked = [
             shard.input("count", {"by": 5}),
             shard.ask(messages.ObservePlayer, player="p_1", since=1),
-            shard.ask(messages.AttachPlayer, player="p_1"),
+            shard.ask(messages.AttachPlayer, player="p_1", session="s_1"),
         ]
         await asyncio.to_thread(disk.wait_for_sync)
         unknown = await shard.ask(messages.ObservePlayer, world="w_0000000000", player="p_1", since=1)

@@ -22,7 +22,7 @@ import pytest
 from server.commands import COMMANDS
 from tests.system.family import Family, nobody_left_behind, run
 
-ADDRESS: Final = re.compile(r"worldline \S+ · ws://127\.0\.0\.1:(\d+)/ws · data (\S+)")
+ADDRESS: Final = re.compile(r"worldline \S+ · http://127\.0\.0\.1:(\d+)/ · data (\S+)")
 COLUMNS, ROWS = 120, 40
 SHOWN_WITHIN_S: Final = 60.0
 
@@ -36,7 +36,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, ended.stdout
 
 
-def test_the_first_line_says_where_to_connect(shown: tuple[Path, str]) -> None:
+def test_the_first_line_says_where_a_browser_shows_it(shown: tuple[Path, str]) -> None:
     match = ADDRESS.match(shown[1])
     assert match is not None, shown[1]
     assert int(match[1]) > 0

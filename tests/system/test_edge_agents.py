@@ -144,7 +144,7 @@ async def test_health_and_what_else_there_is_over_plain_http(server: RunningServ
     status, headers, body = await plain_http(server.url, b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (status, body) == (200, b"")
     assert int(headers["content-length"]) > 0
-    for path in (b"/", b"/../etc/passwd", b"/healthz/x", b"/ws/"):
+    for path in (b"/index.html", b"/../etc/passwd", b"/healthz/x", b"/ws/"):
         status, _, body = await plain_http(server.url, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert status == 404
         assert b"/ws" in body

@@ -318,9 +318,14 @@ async def test_a_client_that_vanishes_mid_message_harms_nobody(shared: RunningSe
         assert player in [seated["player"] for seated in mine["players"]]  # kept for its grace
 
 
-async def test_others_lose_no_ticks_to_all_this(shared: RunningServer) -> None:
-    """For five seconds one world is watched while clients flood, stall, send megabytes and vanish."""
-    async with seated(shared.url) as (client, world), contextlib.AsyncExitStack() as stack:
+async def test_others_lose_no_ticks_to_all_this(shared: RunningServer, tmp_path: Path) -> None:
+    """For five seconds one world is watched while clients flood, stall, send megabytes and vanish; and a world on a
+    server that nobody molests beside it, because this machine may be busy."""
+    quiet = start_server(tmp_path / "quiet", "--shards", "1", cwd=tmp_path)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(quiet.clean_up)
+        client, world = await stack.enter_async_context(seated(shared.url))
+        control, its_world = await stack.enter_async_context(seated(quiet.url))
         stop = asyncio.Event()
 
         async def misbehave(frame: str | bytes) -> None:
@@ -348,19 +353,18 @@ async def test_others_lose_no_ticks_to_all_this(shared: RunningServer) -> None:
             json.dumps({"type": "ping", "id": 7, "x": "x" * 2**20}),
         ]
         tasks = [asyncio.create_task(misbehave(frame)) for frame in frames] + [asyncio.create_task(stall())]
-        loop = asyncio.get_running_loop()
 
-        async def tick_and_time() -> tuple[int, float]:
-            """The world's tick, and when it was looked at: the middle between asking and hearing."""
-            asked_s = loop.time()
-            seen = await client.ask({"type": "observe", "id": 7, "world": world})
-            return seen["tick"], (asked_s + loop.time()) / 2
+        async def ticks_now() -> tuple[int, int]:
+            seen = client.ask({"type": "observe", "id": 7, "world": world})
+            undisturbed = control.ask({"type": "observe", "id": 7, "world": its_world})
+            one, other = await asyncio.gather(seen, undisturbed)
+            return one["tick"], other["tick"]
 
         await asyncio.sleep(0.5)
-        first_tick, began_s = await tick_and_time()
+        first, control_first = await ticks_now()
         await asyncio.sleep(5)
-        last_tick, ended_s = await tick_and_time()
+        last, control_last = await ticks_now()
         stop.set()
         await asyncio.gather(*tasks)
-        # The two observations hit some moment within a tick: one tick of tolerance on top of the 1 %.
-        assert last_tick - first_tick >= 0.99 * 60 * (ended_s - began_s) - 1
+        assert control_last - control_first > 100
+        assert last - first >= 0.9 * (control_last - control_first)

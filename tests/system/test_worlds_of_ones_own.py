@@ -115,6 +115,19 @@ async def test_wrong_wishes_are_refused_with_what_would_work(serve: Start) -> No
         assert (await guest.request("play", world="w_nowhere"))["code"] == "unknown_world"
 
 
+async def test_in_a_private_world_a_developer_steps_as_fast_as_it_can_and_still_does_after_a_cut(serve: Start) -> None:
+    server = serve()  # limits are on: ten requests a second
+    async with agent(server.url) as trainer:
+        made = await trainer.ask("create", game="duel", clock="manual", private=True)
+        await trainer.ask("join", world=made["world"])
+        for tick in range(1, 61):
+            assert (await trainer.ask("step", world=made["world"], ticks=1))["tick"] == tick
+        await trainer.vanish()
+        async with agent(server.url, resume=trainer.welcome["resume"]) as again:
+            for tick in range(61, 121):
+                assert (await again.ask("step", world=made["world"], ticks=1))["tick"] == tick
+
+
 async def test_an_agent_has_four_worlds_of_its_own(serve: Start) -> None:
     server = serve()
     async with worldline.connect(server.url, patient=False) as ada, worldline.connect(server.url) as ben:

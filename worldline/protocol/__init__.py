@@ -9,24 +9,40 @@ carries ``re`` = that id: an answer or an `Error`. Messages without ``re`` are p
 absent and null mean the same. Names say their unit (``_ms``, ``_s``, ``_hz``, ``_bytes``); a bare
 ``tick`` is a tick number.
 
+Whoever adds a message adds it to the union that it belongs to, to `ANSWERS` or `PUSHES`, and an example to
+``worldline/protocol/examples.py``: from these follow the published descriptions (``worldline/protocol/asyncapi.py``).
+
 Not here: how the server treats unknown fields and wrong frames (``server/gateway/decoding.py``), and
 what a game's own inputs look like (each game declares them; `Rules` carries their JSON Schemas).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from worldline.protocol.base import (
     JSON_SUBPROTOCOL,
+    MAX_ACT_INPUTS,
     MAX_ID_LENGTH,
     MAX_INTEGER,
     MAX_KINDS,
+    MAX_LOG_RECORDS,
     MAX_NAME_LENGTH,
     MAX_NESTING,
     MAX_NOTE_BYTES,
+    MAX_OBSERVE_HZ,
+    MAX_PATH_LENGTH,
+    MAX_SEATS,
+    MAX_SPEED,
     MAX_STEP_TICKS,
     MAX_WAIT_MS,
+    MAX_WATCH_HZ,
+    MIN_OBSERVE_HZ,
+    MIN_SPEED,
+    MIN_WATCH_HZ,
     MSGPACK_SUBPROTOCOL,
     SUBPROTOCOLS,
+    WORLD_STATUSES,
     Format,
     Ident,
     Name,
@@ -35,12 +51,14 @@ from worldline.protocol.base import (
     Reply,
     Request,
     Role,
+    Seat,
     Until,
     WaitMs,
     Woke,
     WorldStatus,
 )
 from worldline.protocol.errors import (
+    CLOSE_CODES,
     CLOSE_DONE,
     CLOSE_FAULT,
     CLOSE_FLOODING,
@@ -51,14 +69,19 @@ from worldline.protocol.errors import (
     CLOSE_TOO_SLOW,
     ERROR_CODES,
     Error,
+    ErrorCode,
 )
-from worldline.protocol.pushes import Closed, Notice, RulesChanged, Started
+from worldline.protocol.pushes import Closed, Event, Notice, RulesChanged, Started
 from worldline.protocol.replies import (
+    Acted,
     Created,
     EventItem,
+    Forked,
     GamesReply,
     GameSummary,
     Joined,
+    LeaderboardEntry,
+    LeaderboardReply,
     Left,
     Limits,
     LostPlayer,
@@ -70,8 +93,11 @@ from worldline.protocol.replies import (
     Pong,
     ResumedPlayer,
     RulesReply,
+    SeatedPlayer,
     Spectate,
     Stepped,
+    Stopped,
+    Subscribed,
     Welcome,
     WorldsReply,
     WorldSummary,
@@ -79,19 +105,41 @@ from worldline.protocol.replies import (
 from worldline.protocol.requests import (
     REQUEST_TYPES,
     REQUESTS,
+    Act,
+    ActInput,
     ClientMessage,
+    Control,
     Create,
+    Fork,
     Games,
     Hello,
     Input,
     Join,
+    Leaderboard,
     Leave,
+    Log,
     Observe,
     Ping,
     Play,
     Rules,
+    State,
     Step,
+    Stop,
+    Subscribe,
+    Watch,
     Worlds,
+)
+from worldline.protocol.watching import (
+    Frame,
+    LogReply,
+    Mark,
+    Scene,
+    StateReply,
+    Static,
+    WatchedEvent,
+    WatchedInput,
+    WatchedPlayer,
+    Watching,
 )
 
 ServerMessage = (
@@ -102,19 +150,70 @@ ServerMessage = (
     | Created
     | Joined
     | Outcome
+    | Acted
     | Observation
     | Left
     | Stepped
     | Playing
+    | Stopped
+    | LeaderboardReply
+    | Watching
+    | Forked
+    | LogReply
+    | StateReply
+    | Static
+    | Frame
     | Pong
     | Error
+    | Subscribed
+    | Event
     | Started
     | Closed
     | RulesChanged
     | Notice
 )
 
+ANSWERS: Final[dict[type[Request], type[Reply]]] = {
+    Hello: Welcome,
+    Games: GamesReply,
+    Rules: RulesReply,
+    Worlds: WorldsReply,
+    Create: Created,
+    Join: Joined,
+    Act: Acted,
+    Input: Outcome,
+    Observe: Observation,
+    Subscribe: Subscribed,
+    Leave: Left,
+    Step: Stepped,
+    Play: Playing,
+    Stop: Stopped,
+    Leaderboard: LeaderboardReply,
+    Watch: Watching,
+    Control: Watching,
+    Log: LogReply,
+    State: StateReply,
+    Fork: Forked,
+    Ping: Pong,
+}
+"""What answers each request when all is well; an `Error` when not."""
+
+PUSHES: Final[tuple[type[Reply], ...]] = (
+    Started,
+    Closed,
+    Event,
+    Observation,
+    RulesChanged,
+    Notice,
+    Watching,
+    Static,
+    Frame,
+)
+"""What may come unasked: without ``re``."""
+
 __all__ = [
+    "ANSWERS",
+    "CLOSE_CODES",
     "CLOSE_DONE",
     "CLOSE_FAULT",
     "CLOSE_FLOODING",
@@ -125,25 +224,46 @@ __all__ = [
     "CLOSE_TOO_SLOW",
     "ERROR_CODES",
     "JSON_SUBPROTOCOL",
+    "MAX_ACT_INPUTS",
     "MAX_ID_LENGTH",
     "MAX_INTEGER",
     "MAX_KINDS",
+    "MAX_LOG_RECORDS",
     "MAX_NAME_LENGTH",
     "MAX_NESTING",
     "MAX_NOTE_BYTES",
+    "MAX_OBSERVE_HZ",
+    "MAX_PATH_LENGTH",
+    "MAX_SEATS",
+    "MAX_SPEED",
     "MAX_STEP_TICKS",
     "MAX_WAIT_MS",
+    "MAX_WATCH_HZ",
+    "MIN_OBSERVE_HZ",
+    "MIN_SPEED",
+    "MIN_WATCH_HZ",
     "MSGPACK_SUBPROTOCOL",
+    "PUSHES",
     "REQUESTS",
     "REQUEST_TYPES",
     "SUBPROTOCOLS",
+    "WORLD_STATUSES",
+    "Act",
+    "ActInput",
+    "Acted",
     "ClientMessage",
     "Closed",
+    "Control",
     "Create",
     "Created",
     "Error",
+    "ErrorCode",
+    "Event",
     "EventItem",
+    "Fork",
+    "Forked",
     "Format",
+    "Frame",
     "GameSummary",
     "Games",
     "GamesReply",
@@ -152,10 +272,16 @@ __all__ = [
     "Input",
     "Join",
     "Joined",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "LeaderboardReply",
     "Leave",
     "Left",
     "Limits",
+    "Log",
+    "LogReply",
     "LostPlayer",
+    "Mark",
     "Name",
     "Natural",
     "Notice",
@@ -176,13 +302,28 @@ __all__ = [
     "Rules",
     "RulesChanged",
     "RulesReply",
+    "Scene",
+    "Seat",
+    "SeatedPlayer",
     "ServerMessage",
     "Spectate",
     "Started",
+    "State",
+    "StateReply",
+    "Static",
     "Step",
     "Stepped",
+    "Stop",
+    "Stopped",
+    "Subscribe",
+    "Subscribed",
     "Until",
     "WaitMs",
+    "Watch",
+    "WatchedEvent",
+    "WatchedInput",
+    "WatchedPlayer",
+    "Watching",
     "Welcome",
     "Woke",
     "WorldStatus",

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from worldline.protocol.base import Number, Reply, Role, Woke, WorldStatus
+from worldline.protocol.errors import Error
 
 
 class Limits(msgspec.Struct, kw_only=True):
@@ -25,8 +26,9 @@ class Limits(msgspec.Struct, kw_only=True):
 
 
 class ResumedPlayer(msgspec.Struct, kw_only=True):
-    """A player that your session has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
-    ``driven``: a connection speaks for it; after a resume it is yours."""
+    """A player that your agent has. ``next_seq`` is the seq of its next input, ``cursor`` the n of its next event.
+    ``yours``: your session drives it from here; else another session has it, ``driven`` says whether a connection
+    speaks for it there, and `Join` takes it."""
 
     world: str
     game: str
@@ -37,6 +39,7 @@ class ResumedPlayer(msgspec.Struct, kw_only=True):
     next_seq: int
     cursor: int
     driven: bool
+    yours: bool = True
 
 
 class LostPlayer(msgspec.Struct, kw_only=True):
@@ -131,7 +134,8 @@ class PlayerSummary(msgspec.Struct, kw_only=True):
 class WorldSummary(msgspec.Struct, kw_only=True):
     """One line of `WorldsReply`. ``clock``: who says when it ticks: realtime, lockstep (all who play), turn or manual
     (its owner). ``waiting_for``: the players whose input the next tick waits for. ``owner``: the agent that made it;
-    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``."""
+    if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``. So many
+    ``spectators`` watch it."""
 
     world: str
     game: str
@@ -145,6 +149,7 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     ranked: bool = True
     private: bool = False
     waiting_for: list[str] = []
+    spectators: int = 0
 
 
 class WorldsReply(Reply, tag="worlds", kw_only=True):
@@ -200,8 +205,25 @@ class Observation(Reply, tag="observation", kw_only=True):
     woke: Woke | None = None
 
 
+class Subscribed(Reply, tag="subscribed", kw_only=True):
+    """What is pushed for a player from now on. ``cursor``: the n of the first event of which that is true."""
+
+    world: str
+    player: str
+    events: bool
+    cursor: int
+    observe_hz: Number | None = None
+
+
 class Created(Reply, tag="created", kw_only=True):
     """The world is yours. ``join_code``: with it others join a private world."""
+
+    world: str
+    join_code: str | None = None
+
+
+class Forked(Reply, tag="forked", kw_only=True):
+    """The fork is there, and yours. ``join_code``: with it others join a private one."""
 
     world: str
     join_code: str | None = None
@@ -221,8 +243,26 @@ class Playing(Reply, tag="playing", kw_only=True):
     tick: int
 
 
+class Stopped(Reply, tag="stopped", kw_only=True):
+    """The world has ended; ``tick`` was its last."""
+
+    world: str
+    tick: int
+
+
+class SeatedPlayer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One of several players that you have joined as."""
+
+    player: str
+    seat: int
+    next_seq: int
+    cursor: int
+    observation: Observation | None = None
+
+
 class Joined(Reply, tag="joined", kw_only=True):
-    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event."""
+    """You have a seat. ``next_seq`` is the seq of your next input, ``cursor`` the n of your next event. If you asked
+    for several ``seats``, ``players`` are all of them, the first included."""
 
     world: str
     game: str
@@ -236,6 +276,7 @@ class Joined(Reply, tag="joined", kw_only=True):
     tick_hz: Number
     digest: str
     observation: Observation | None = None
+    players: list[SeatedPlayer] | None = None
 
 
 class Outcome(Reply, tag="outcome", kw_only=True):
@@ -264,11 +305,38 @@ class Outcome(Reply, tag="outcome", kw_only=True):
         return self.status == "applied"
 
 
+class Acted(Reply, tag="acted", kw_only=True):
+    """What became of an `Act`, by ``tick``. ``outcomes`` are those of its inputs, in their order; an input whose player
+    has gone before it could be applied has an `Error` there. ``observations``: what each of your players sees then."""
+
+    world: str
+    tick: int
+    outcomes: list[Outcome | Error]
+    observations: list[Observation] | None = None
+
+
 class Left(Reply, tag="left", kw_only=True):
     """The seat is free again."""
 
     world: str
     player: str
+
+
+class LeaderboardEntry(msgspec.Struct, kw_only=True):
+    """An agent's best score, and the world where it got it. Equal scores have the same ``rank``."""
+
+    rank: int
+    agent: str
+    name: str
+    score: Number
+    world: str
+
+
+class LeaderboardReply(Reply, tag="leaderboard", kw_only=True):
+    """A page of a game's leaderboard, best first; send ``next`` again for the page after it."""
+
+    entries: list[LeaderboardEntry]
+    next: str | None = None
 
 
 class Pong(Reply, tag="pong", kw_only=True):

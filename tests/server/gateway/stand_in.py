@@ -140,11 +140,20 @@ async def running_edge(
     guests: Guests = "developer",
     hosts: list[str] | None = None,
     tls: messages.Tls | None = None,
+    nobody_plays: bool = False,
 ) -> AsyncIterator[Edge]:
-    """A gateway with one shard, listening on a free port."""
+    """A gateway with one shard, listening on a free port. ``nobody_plays``: no session has a player, and the test is
+    not asked for any."""
     edge = Edge()
     ours, theirs = socket.socketpair()
-    edge.control = await attach(ours, messages.ToSupervisor, lambda _, m: edge.supervisor.put_nowait(m), _ignore)
+
+    def to_supervisor(_: Link[Any], message: messages.Message) -> None:
+        if nobody_plays and isinstance(message, messages.AskSession):
+            edge.control.send(messages.SessionFound(request=message.request, players=[], lost=[]))
+        else:
+            edge.supervisor.put_nowait(message)
+
+    edge.control = await attach(ours, messages.ToSupervisor, to_supervisor, _ignore)
 
     def connected(link: Link[Any]) -> None:
         edge.shard_link = link
@@ -153,20 +162,7 @@ async def running_edge(
     shard = await serve_unix(path, messages.GatewayToShard, connected, lambda _, m: edge.shard.put_nowait(m), _ignore)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # as the supervisor's has
-    config = messages.ConfigureGateway(
-        gateway=0,
-        listen_fd=-1,
-        games=[],
-        durability="durable",
-        limits=True,
-        guests=guests,
-        data=str(folder),
-        secret=SECRET,
-        hosts=hosts,
-        tls=tls,
-        log_format="text",
-        log_level="info",
-    )
+    config = _configuration(folder, guests, hosts, tls)
     early: list[messages.FromSupervisor] = []
     link: Link[Any] = await attach(
         theirs,
@@ -187,6 +183,26 @@ async def running_edge(
         await asyncio.wait_for(asyncio.shield(edge.gateway.stopped), WITHIN_S)
         shard.close()
         edge.control.close()
+
+
+def _configuration(
+    folder: Path, guests: Guests, hosts: list[str] | None, tls: messages.Tls | None
+) -> messages.ConfigureGateway:
+    return messages.ConfigureGateway(
+        gateway=0,
+        listen_fd=-1,
+        games=[],
+        durability="durable",
+        limits=True,
+        guests=guests,
+        data=str(folder),
+        secret=SECRET,
+        bots_token="",
+        hosts=hosts,
+        tls=tls,
+        log_format="text",
+        log_level="info",
+    )
 
 
 def _ignore(_: Link[Any]) -> None:

@@ -53,6 +53,10 @@ RIGHT: list[tuple[dict[str, Any], protocol.Request]] = [
         protocol.Input(id=1, world="w_1", name="move", args={"x": 3, "l": [1, 1.5]}),
     ),
     (
+        {"type": "act", "id": 1, "world": "w_1", "inputs": [{"player": "p_1", "name": "a", "args": {"x": 3.0}}]},
+        protocol.Act(id=1, world="w_1", inputs=[protocol.ActInput(player="p_1", name="a", args={"x": 3})]),
+    ),
+    (
         {"type": "input", "id": 1, "world": "w_1", "name": "say", "note": "a\n\tb\u0000\u001b[31m"},
         protocol.Input(id=1, world="w_1", name="say", note="a\n\tb[31m"),
     ),
@@ -81,6 +85,22 @@ MENDABLE: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "ping", "id": 1.5}, "invalid_args", "id"),
     ({"type": "ping", "id": True}, "invalid_args", "id"),
     ({"type": "ping", "id": 2**53}, "invalid_args", "id"),
+    ({"type": "observe", "id": 1, "world": "w_1", "kinds": "hit"}, "invalid_args", "kinds"),
+    ({"type": "observe", "id": 1, "world": "w_1", "kinds": [1]}, "invalid_args", "kinds"),
+    ({"type": "subscribe", "id": 1, "world": "w_1", "observe_hz": 61}, "invalid_args", "observe_hz"),
+    ({"type": "act", "id": 1, "world": "w_1", "inputs": {}}, "invalid_args", "inputs"),
+    ({"type": "act", "id": 1, "world": "w_1", "inputs": [7]}, "invalid_args", "inputs[0]"),
+    ({"type": "act", "id": 1, "world": "w_1", "inputs": [{"name": "a"}]}, "invalid_args", "inputs[0].player"),
+    (
+        {"type": "act", "id": 1, "world": "w_1", "inputs": [{"player": "p_1", "name": "a", "seq": 0}]},
+        "invalid_args",
+        "inputs[0].seq",
+    ),
+    (
+        {"type": "act", "id": 1, "world": "w_1", "inputs": [{"player": "p_1", "name": "a", "note": "x" * 16_385}]},
+        "too_large",
+        "inputs[0].note",
+    ),
     ({"type": "rules", "id": 1}, "invalid_args", "game"),
     ({"type": "rules", "id": 1, "game": 3}, "invalid_args", "game"),
     ({"type": "rules", "id": 1, "game": "x" * 41}, "invalid_args", "game"),

@@ -30,7 +30,7 @@ async def stranger(edge: Edge, **options: Any) -> AsyncIterator[Talker]:
 
 async def test_a_token_in_the_hello_proves_the_agent(tmp_path: Path) -> None:
     record, token = create_token(tmp_path, "ada", "agent")
-    async with running_edge(tmp_path, guests="none") as edge, stranger(edge) as client:
+    async with running_edge(tmp_path, nobody_plays=True, guests="none") as edge, stranger(edge) as client:
         welcome = await client.ask(type="hello", id=1, token=token, name="somebody else")
         assert (welcome["type"], welcome["resumed"]) == ("welcome", False)
         assert (welcome["agent"], welcome["name"], welcome["role"]) == (record.agent, "ada", "agent")
@@ -40,7 +40,7 @@ async def test_a_token_in_the_hello_proves_the_agent(tmp_path: Path) -> None:
 async def test_a_token_in_the_header_does_the_same(tmp_path: Path, scheme: str) -> None:
     record, token = create_token(tmp_path, "ada", "spectator")
     async with (
-        running_edge(tmp_path, guests="developer") as edge,
+        running_edge(tmp_path, nobody_plays=True, guests="developer") as edge,
         stranger(edge, additional_headers={"Authorization": f"{scheme} {token}"}) as client,
     ):
         welcome = await client.ask(type="hello", id=1)
@@ -49,7 +49,7 @@ async def test_a_token_in_the_header_does_the_same(tmp_path: Path, scheme: str) 
 
 async def test_another_scheme_is_a_proxys_business(tmp_path: Path) -> None:
     async with (
-        running_edge(tmp_path) as edge,
+        running_edge(tmp_path, nobody_plays=True) as edge,
         stranger(edge, additional_headers={"Authorization": "Basic YWRhOnBhc3M="}) as client,
     ):
         assert (await client.ask(type="hello", id=1))["type"] == "welcome"
@@ -58,7 +58,7 @@ async def test_another_scheme_is_a_proxys_business(tmp_path: Path) -> None:
 @pytest.mark.parametrize("guests", ["none", "developer"])
 async def test_a_wrong_token_lets_nobody_in(tmp_path: Path, guests: Any) -> None:
     _, token = create_token(tmp_path, "ada", "agent")
-    async with running_edge(tmp_path, guests=guests) as edge:
+    async with running_edge(tmp_path, nobody_plays=True, guests=guests) as edge:
         for wrong in (token[:-1], token + "x", "", "wl_", "ż"):
             async with stranger(edge) as client:
                 await client.send({"type": "hello", "id": 1, "token": wrong})
@@ -81,16 +81,16 @@ async def test_a_wrong_token_lets_nobody_in(tmp_path: Path, guests: Any) -> None
 
 async def test_without_a_token_one_is_what_guests_may_be(tmp_path: Path) -> None:
     for guests in ("spectator", "agent", "developer"):
-        async with running_edge(tmp_path, guests=guests) as edge, stranger(edge) as client:
+        async with running_edge(tmp_path, nobody_plays=True, guests=guests) as edge, stranger(edge) as client:
             welcome = await client.ask(type="hello", id=1, name="bob")
             assert (welcome["role"], welcome["name"]) == (guests, "bob")
-    async with running_edge(tmp_path, guests="none") as edge, stranger(edge) as client:
+    async with running_edge(tmp_path, nobody_plays=True, guests="none") as edge, stranger(edge) as client:
         assert (await client.ask(type="hello", id=1))["code"] == "unauthorized"
         assert (await client.ended())[0] == 1008
 
 
 async def test_a_token_made_just_now_is_good_at_once(tmp_path: Path) -> None:
-    async with running_edge(tmp_path, GatewayLimits(sweep_every_s=3600)) as edge:
+    async with running_edge(tmp_path, GatewayLimits(sweep_every_s=3600), nobody_plays=True) as edge:
         record, token = create_token(tmp_path, "ada", "agent")
         async with stranger(edge) as client:
             assert (await client.ask(type="hello", id=1, token=token))["agent"] == record.agent
@@ -99,7 +99,7 @@ async def test_a_token_made_just_now_is_good_at_once(tmp_path: Path) -> None:
 async def test_revoking_ends_the_sessions_of_that_agent_and_no_other(tmp_path: Path) -> None:
     _, token = create_token(tmp_path, "ada", "agent")
     _, others = create_token(tmp_path, "bob", "agent")
-    async with running_edge(tmp_path, QUICK) as edge, stranger(edge) as ada, stranger(edge) as again:
+    async with running_edge(tmp_path, QUICK, nobody_plays=True) as edge, stranger(edge) as ada, stranger(edge) as again:
         async with stranger(edge) as bob, talking(edge) as guest:
             resume = (await ada.ask(type="hello", id=1, token=token))["resume"]
             await again.ask(type="hello", id=1, token=token)
@@ -120,22 +120,19 @@ async def test_revoking_ends_the_sessions_of_that_agent_and_no_other(tmp_path: P
 
 async def test_a_session_goes_on_with_the_role_its_agent_has_now(tmp_path: Path) -> None:
     record, token = create_token(tmp_path, "ada", "agent")
-    async with running_edge(tmp_path, QUICK, guests="none") as edge:
+    async with running_edge(tmp_path, QUICK, nobody_plays=True, guests="none") as edge:
         async with stranger(edge) as client:
             resume = (await client.ask(type="hello", id=1, token=token))["resume"]
             path = tmp_path / "tokens.json"
             path.write_text(path.read_text().replace('"agent"', '"spectator"'))
         async with stranger(edge) as client:
-            await client.send({"type": "hello", "id": 1, "resume": resume})
-            question = await edge.asked(messages.AskSession)
-            edge.control.send(messages.SessionFound(request=question.request, players=[], lost=[]))
-            welcome = await client.hear()
+            welcome = await client.ask(type="hello", id=1, resume=resume)
             assert (welcome["resumed"], welcome["agent"], welcome["role"]) == (True, record.agent, "spectator")
 
 
 async def test_another_agents_session_does_not_go_on(tmp_path: Path) -> None:
     _, token = create_token(tmp_path, "ada", "agent")
-    async with running_edge(tmp_path) as edge:
+    async with running_edge(tmp_path, nobody_plays=True) as edge:
         async with stranger(edge) as guest:
             welcome = await guest.ask(type="hello", id=1)
         async with stranger(edge) as client:
@@ -145,9 +142,9 @@ async def test_another_agents_session_does_not_go_on(tmp_path: Path) -> None:
 
 
 async def test_a_guests_session_ends_when_guests_are_no_longer_let_in(tmp_path: Path) -> None:
-    async with running_edge(tmp_path) as edge, stranger(edge) as client:
+    async with running_edge(tmp_path, nobody_plays=True) as edge, stranger(edge) as client:
         resume = (await client.ask(type="hello", id=1))["resume"]
-    async with running_edge(tmp_path, guests="none") as edge, stranger(edge) as client:
+    async with running_edge(tmp_path, nobody_plays=True, guests="none") as edge, stranger(edge) as client:
         assert (await client.ask(type="hello", id=1, resume=resume))["code"] == "unauthorized"
 
 
@@ -163,7 +160,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", EXAMPLES)
 async def test_a_spectator_cannot_play_and_is_told_who_can(tmp_path: Path, kind: str) -> None:
-    async with running_edge(tmp_path, guests="spectator") as edge, talking(edge) as client:
+    async with running_edge(tmp_path, nobody_plays=True, guests="spectator") as edge, talking(edge) as client:
         message = {"type": kind, "id": 7, **EXAMPLES[kind]}
         error = await client.ask(**message)
         assert (error["code"], error["re"], error["data"]) == ("forbidden", 7, {"needs_role": "agent"})
@@ -176,7 +173,7 @@ async def test_a_spectator_cannot_play_and_is_told_who_can(tmp_path: Path, kind:
 
 
 async def test_a_spectator_may_look_around(tmp_path: Path) -> None:
-    async with running_edge(tmp_path, guests="spectator") as edge, talking(edge) as client:
+    async with running_edge(tmp_path, nobody_plays=True, guests="spectator") as edge, talking(edge) as client:
         assert (await client.ask(type="ping", id=1))["type"] == "pong"
         assert (await client.ask(type="rules", id=2, game="chess"))["code"] == "unknown_game"
         await client.send({"type": "games", "id": 3})
@@ -187,7 +184,16 @@ async def test_a_spectator_may_look_around(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", protocol.REQUESTS, ids=lambda kind: str(kind.__name__))
 def test_each_role_may_do_what_those_below_it_may(kind: type[protocol.Request]) -> None:
-    required = {"game": "g", "world": "w_1", "name": "n", "inputs": [], "ticks": 1}
+    required = {
+        "game": "g",
+        "world": "w_1",
+        "name": "n",
+        "inputs": [],
+        "ticks": 1,
+        "watch": "v_1",
+        "action": "stop",
+        "tick": 1,
+    }
     request = kind(id=1, **{name: required[name] for name in required if _requires(kind, name)})
     needed = permissions.needed_role(request)
     roles = get_args(protocol.Role)

@@ -204,17 +204,20 @@ async def read_all(sock: socket.socket) -> bytes:
 
 async def test_who_reads_slowly_gets_everything(tmp_path: Path) -> None:
     limits = GatewayLimits(close_timeout_s=0.05)
+    sizes = range(MAX_BODY_BYTES // 4, MAX_BODY_BYTES + 1, 16_384)  # what the kernel takes is the machine's business
     content = bytes(range(256)) * (MAX_BODY_BYTES // 256)
     async with running_edge(tmp_path, limits) as edge:
-        add(edge, "/large", Body(content=content))
-        slow = await open_and_read_nothing(edge, "/large")
-        await eventually(lambda: edge.gateway._entrance.answers == 1, "the answer is under way")
-        # Many others are served meanwhile, for longer than a close frame may take.
+        for size in sizes:
+            add(edge, f"/{size}", Body(content=content[:size]))
+        slow = [await open_and_read_nothing(edge, f"/{size}") for size in sizes]
+        await eventually(lambda: edge.gateway._entrance.answers == len(slow), "the answers are under way")
+        # Others are served meanwhile, for longer than a close frame may take.
         until_s = asyncio.get_running_loop().time() + 4 * limits.close_timeout_s
         while asyncio.get_running_loop().time() < until_s:
-            assert (await get(edge, "/large"))[2] == content
-        assert (await read_all(slow)).partition(b"\r\n\r\n")[2] == content
-        await eventually(lambda: edge.gateway._entrance.answers == 0, "the answer has been read")
+            assert (await get(edge, f"/{sizes[0]}"))[2] == content[: sizes[0]]
+        for sock, size in zip(slow, sizes, strict=True):
+            assert (await read_all(sock)).partition(b"\r\n\r\n")[2] == content[:size]
+        await eventually(lambda: edge.gateway._entrance.answers == 0, "the answers have been read")
 
 
 async def test_who_never_reads_is_cut_off_and_frees_its_place(tmp_path: Path) -> None:
@@ -260,6 +263,10 @@ async def test_ready_means_that_worlds_can_be_played(tmp_path: Path) -> None:
         async with asyncio.timeout(WITHIN_S):
             while await ready() != (200, "ok"):
                 pass
+        # A process that replays logs, and is not there yet, keeps nobody from playing.
+        edge.control.send(messages.ReplayerUp(replayer=0, socket_path=str(tmp_path / "nowhere.sock")))
+        edge.gateway._backends.expect(-11)
+        assert await ready() == (200, "ok")
         edge.control.send(messages.ShardDown(shard=0, worlds=[]))
         async with asyncio.timeout(WITHIN_S):
             while await ready() != (503, "starting"):

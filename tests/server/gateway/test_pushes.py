@@ -9,6 +9,7 @@ import msgspec
 from websockets.typing import Subprotocol
 
 from server import messages
+from server.config import Guests
 from tests.server.gateway.stand_in import Edge, Talker, observation, running_edge, talking
 from worldline import protocol
 
@@ -63,6 +64,24 @@ async def test_after_leaving_nothing_comes_any_more(tmp_path: Path) -> None:
         assert (await ada.hear())["type"] == "left"
         edge.shard_link.send(messages.Push(world="w_1", message=protocol.Closed(world="w_1", reason="idle")))
         await hears_nothing(ada)
+
+
+async def test_a_world_that_diverged_is_told_to_developers_whatever_they_play(tmp_path: Path) -> None:
+    diverged = messages.WorldDiverged(world="w_2", message="w_2@9 diverged → see the report")
+    roles: tuple[tuple[Guests, bool], ...] = (("developer", True), ("agent", False))
+    for guests, hear in roles:
+        folder = tmp_path / guests
+        folder.mkdir()
+        async with running_edge(folder, guests=guests) as edge, talking(edge) as ada:
+            await edge.seat(ada, player="p_1")
+            edge.control.send(diverged)
+            if hear:
+                heard = await ada.hear()
+                assert (heard["type"], heard["code"], heard["world"]) == ("notice", "world_diverged", "w_2")
+                assert heard["message"] == diverged.message
+            # What the supervisor sends after it arrives after it.
+            edge.control.send(messages.WorldGone(world="w_1", status="closed", reason="idle"))
+            assert (await ada.hear())["type"] == "closed"
 
 
 async def test_each_client_hears_a_push_in_its_own_encoding(tmp_path: Path) -> None:

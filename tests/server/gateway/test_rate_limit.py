@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.gateway.admission import Admission, Agents, RequestBucket, Wait, admit, retry_after_ms
+from server.gateway.admission import Admission, Agents, RequestBucket, Wait, admit
 from server.gateway.limits import GatewayLimits
+from server.rates import retry_after_ms
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from server import messages
 from server.gateway.limits import GatewayLimits
 from tests.server.gateway.stand_in import WITHIN_S, Edge, Talker, eventually, observation, running_edge, talking
+from worldline import protocol
 
 TEXT = "x" * 60_000
 UNLIMITED = GatewayLimits(rate_limited=False)
@@ -150,3 +151,32 @@ async def test_while_draining_requests_and_connections_are_refused_with_a_time(t
 def _address(edge: Edge) -> tuple[str, int]:
     host, port = edge.url.removeprefix("ws://").removesuffix("/ws").split(":")
     return host, int(port)
+
+
+async def test_pushed_events_that_are_not_read_are_bounded_and_named_once(tmp_path: Path) -> None:
+    async with running_edge(tmp_path, UNLIMITED) as edge, talking(edge) as client:
+        await edge.seat(client)
+        await client.send({"type": "subscribe", "id": 1, "world": "w_1", "events": True})
+        question = await edge.told(messages.SubscribePlayer)
+        subscribed = protocol.Subscribed(world="w_1", player="p_1", events=True, cursor=1)
+        edge.shard_link.send(messages.Answer(request=question.request, message=subscribed))
+        assert (await client.hear())["cursor"] == 1
+        (session,) = edge.gateway.sessions
+        client.connection.transport.pause_reading()
+        for sent in range(1, 401):  # far more than the kernel's buffers and ours
+            event = protocol.Event(world="w_1", player="p_1", n=sent, tick=sent, kind="said", data=TEXT[:30_000])
+            edge.shard_link.send(messages.Push(world="w_1", player="p_1", message=event))
+        await eventually(lambda: session.seats()[0].next_event == 401, "all have come to the gateway")
+        assert session.connection.full
+        assert session.connection.waiting_bytes < UNLIMITED.outbox_bytes + UNLIMITED.write_buffer_bytes + 40_000
+        client.connection.transport.resume_reading()
+        heard = []
+        while (message := await client.hear())["type"] == "event":
+            heard.append(message["n"])
+        assert heard == list(range(1, len(heard) + 1))
+        assert (message["type"], message["code"]) == ("notice", "events_skipped")
+        assert (message["player"], message["from"], message["to"]) == ("p_1", len(heard) + 1, 400)
+        assert message["retry_after_ms"] > 0
+        one_more = protocol.Event(world="w_1", player="p_1", n=401, tick=1, kind="said")
+        edge.shard_link.send(messages.Push(world="w_1", player="p_1", message=one_more))
+        assert (await client.hear())["n"] == 401

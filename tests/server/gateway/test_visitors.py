@@ -10,11 +10,13 @@ import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from server import messages
+from server.config import Guests
 from server.gateway.entrance import affordable_connections
 from server.gateway.limits import GatewayLimits
 from server.gateway.visitors import Visitors, address_of
 from server.tokens import create_token
-from tests.server.gateway.stand_in import Edge, eventually, running_edge, talking
+from tests.server.gateway.stand_in import Edge, eventually, joined, running_edge, talking
 from tests.system.edge_client import plain_http
 
 FEW = GatewayLimits(max_connections=4, max_connections_per_address=2, max_connections_per_agent=2, failed_hellos=3)
@@ -36,7 +38,10 @@ async def turned_away(edge: Edge, headers: dict[str, str] | None = None) -> tupl
 
 
 async def test_an_address_has_so_many_connections(tmp_path: Path) -> None:
-    async with running_edge(tmp_path, FEW) as edge, talking(edge, additional_headers=from_address("192.0.2.1")):
+    async with (
+        running_edge(tmp_path, FEW, nobody_plays=True) as edge,
+        talking(edge, additional_headers=from_address("192.0.2.1")),
+    ):
         async with talking(edge, additional_headers=from_address("10.0.0.1, 192.0.2.1")):
             assert await turned_away(edge, from_address("192.0.2.1")) == (503, 5)
             async with talking(edge, additional_headers=from_address("192.0.2.2")):
@@ -48,7 +53,7 @@ async def test_an_address_has_so_many_connections(tmp_path: Path) -> None:
 
 
 async def test_the_gateway_has_so_many_connections_and_still_says_how_it_is(tmp_path: Path) -> None:
-    async with running_edge(tmp_path, FEW) as edge, contextlib.AsyncExitStack() as stack:
+    async with running_edge(tmp_path, FEW, nobody_plays=True) as edge, contextlib.AsyncExitStack() as stack:
         for _ in range(4):
             await stack.enter_async_context(talking(edge))
         assert await turned_away(edge) == (503, 5)
@@ -59,7 +64,7 @@ async def test_the_gateway_has_so_many_connections_and_still_says_how_it_is(tmp_
 async def test_an_agent_has_so_many_connections(tmp_path: Path) -> None:
     _, token = create_token(tmp_path, "ada", "agent")
     limits = msgspec.structs.replace(FEW, max_connections=64)
-    async with running_edge(tmp_path, limits) as edge, talking(edge, hello=False) as third:
+    async with running_edge(tmp_path, limits, nobody_plays=True) as edge, talking(edge, hello=False) as third:
         hello = {"type": "hello", "id": 1, "token": token}
         async with talking(edge, hello=False) as first, talking(edge, hello=False) as second:
             welcome = await first.ask(**hello)
@@ -78,7 +83,7 @@ async def test_an_agent_has_so_many_connections(tmp_path: Path) -> None:
 async def test_the_connections_of_an_agent_share_its_rate(tmp_path: Path) -> None:
     _, token = create_token(tmp_path, "ada", "agent")
     limits = GatewayLimits(agent_burst=30, agent_rate_hz=5.0)
-    async with running_edge(tmp_path, limits) as edge, talking(edge) as guest:
+    async with running_edge(tmp_path, limits, nobody_plays=True) as edge, talking(edge) as guest:
         async with talking(edge, hello=False) as one, talking(edge, hello=False) as two:
             announced = (await one.ask(type="hello", id=0, token=token))["limits"]
             assert (announced["rate_hz"], announced["agent_rate_hz"]) == (10, 5)
@@ -95,11 +100,39 @@ async def test_the_connections_of_an_agent_share_its_rate(tmp_path: Path) -> Non
         assert (await guest.ask(type="rules", id=1, game="no"))["code"] == "unknown_game"
 
 
+@pytest.mark.parametrize(
+    ("guests", "private", "limited"),
+    [
+        ("developer", True, False),
+        ("developer", False, True),
+        ("agent", True, True),
+    ],
+)
+async def test_what_a_developer_asks_of_a_private_world_costs_nothing(
+    tmp_path: Path, guests: Guests, private: bool, limited: bool
+) -> None:
+    async with running_edge(tmp_path, guests=guests) as edge, talking(edge) as client:
+        await client.send({"type": "join", "id": 1, "world": "w_1"})
+        place = await edge.asked(messages.AskPlace)
+        edge.control.send(messages.Placed(request=place.request, world="w_1", game="echo", shard=0, private=private))
+        join = await edge.told(messages.JoinWorld)
+        edge.shard_link.send(messages.Answer(request=join.request, message=joined()))
+        assert (await client.hear())["type"] == "joined"
+        codes = []
+        for number in range(2, 62):
+            await client.send({"type": "leave", "id": number, "world": "w_1", "player": "nobody"})
+            codes.append((await client.hear())["code"])
+        assert ("rate_limited" in codes) is limited
+        # Other requests cost what they always do.
+        codes = [(await client.ask(type="rules", id=number, game="no"))["code"] for number in range(30)]
+        assert "rate_limited" in codes
+
+
 async def test_who_fails_to_say_who_it_is_waits_and_others_do_not(tmp_path: Path) -> None:
     _, token = create_token(tmp_path, "ada", "agent")
     limits = msgspec.structs.replace(FEW, max_connections=64)
     header = from_address("2001:db8:1:2::77")
-    async with running_edge(tmp_path, limits) as edge:
+    async with running_edge(tmp_path, limits, nobody_plays=True) as edge:
         for _ in range(3):
             async with talking(edge, hello=False, additional_headers=header) as client:
                 await client.send({"type": "hello", "id": 1, "token": "wrong"})

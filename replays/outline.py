@@ -1,0 +1,107 @@
+"""The outline of a world's log: how far it goes, who played, and what each player was shown. No game is run.
+
+Not here: what stood in the world (``seeing.py``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from pathlib import Path
+
+import msgspec
+
+from eventlog import records
+from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from
+from eventlog.snapshots import Snapshots
+from replays.errors import CannotReplay, TickOutOfRange
+from replays.origins import first_tick
+
+
+class Part(msgspec.Struct, kw_only=True):
+    """A player's part in a world."""
+
+    player: str
+    seat: int
+    agent: str
+    name: str
+    joined_tick: int
+    left_tick: int | None = None
+    left_reason: str | None = None
+
+
+class Outline(msgspec.Struct, kw_only=True):
+    """What the records of a log say without being executed."""
+
+    world: str
+    genesis: records.Genesis
+    first_tick: int = 0
+    """Above 0: it was forked from another world there, or the first files of the log are gone, and it can be executed
+    from the earliest snapshot on."""
+    last_tick: int = 0
+    ended: records.Close | records.Fault | None = None
+    parts: dict[str, Part] = {}
+    """All who ever joined, by player, in order."""
+    observed: dict[str, list[int]] = {}
+    """By player the ticks of the observations that its inputs were decided on, ascending. A player was shown more, but
+    only of these does the log say that they were sent."""
+
+    def check_tick(self, tick: int) -> int:
+        """Return ``tick``. Raises `TickOutOfRange`."""
+        if not self.first_tick <= tick <= self.last_tick:
+            raise TickOutOfRange(self.world, tick, self.first_tick, self.last_tick)
+        return tick
+
+    def last_observed(self, player: str, by_tick: int) -> int | None:
+        """The tick of the last observation, up to ``by_tick``, that the log knows this player was sent; else None."""
+        ticks = self.observed.get(player, [])
+        place = bisect_right(ticks, by_tick)
+        return ticks[place - 1] if place else None
+
+    def take(self, stored: StoredRecord) -> None:
+        """Take the next record."""
+        record = stored.record
+        self.last_tick = records.last_tick_of(record, self.last_tick)
+        match record:
+            case records.Close() | records.Fault():
+                self.ended = record
+            case records.Tick():
+                for entry in record.entries:
+                    self._take_entry(entry, record.tick)
+
+    def _take_entry(self, entry: records.Entry, tick: int) -> None:
+        match entry:
+            case records.JoinEntry():
+                self.parts[entry.player] = Part(
+                    player=entry.player, seat=entry.seat, agent=entry.agent, name=entry.name, joined_tick=tick
+                )
+            case records.LeaveEntry() if entry.player in self.parts:
+                part = self.parts[entry.player]
+                part.left_tick, part.left_reason = tick, entry.reason
+            case records.InputEntry() if entry.observed_tick is not None:
+                ticks = self.observed.setdefault(entry.player, [])
+                if not ticks or ticks[-1] < entry.observed_tick:
+                    ticks.append(entry.observed_tick)
+
+
+def outline(data: Path, world: str) -> Outline:
+    """Read the outline of ``world`` (a whole id), of a running one as far as its log goes.
+
+    Raises `CannotReplay` for a log without beginning, and the errors of ``eventlog``.
+    """
+    if WorldBytes.look(data, world).size(1):
+        stored = read_world(data, world)
+        first = next(stored, None)
+        if first is None or not isinstance(first.record, records.Genesis):
+            raise CannotReplay(world, 0, "its log does not begin with a genesis record")
+        found = Outline(world=world, genesis=first.record, first_tick=first_tick(first.record))
+    else:
+        earliest = min(Snapshots(data, world).usable(), key=lambda each: each.tick, default=None)
+        if earliest is None:
+            raise CannotReplay(world, 0, "the first files of its log are missing, and there is no snapshot")
+        stored = read_world_from(data, earliest.position)
+        found = Outline(
+            world=world, genesis=earliest.genesis, first_tick=earliest.tick, last_tick=earliest.position.tick
+        )
+    for each in stored:
+        found.take(each)
+    return found

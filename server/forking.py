@@ -1,0 +1,119 @@
+"""Forks on a running server: named by the lobby, made by a replayer, and gone on with by a shard as any world that is
+restored.
+
+Invariant: every question is answered once; a fork that was asked for with a key is made once, as long as this runs.
+
+Not here: what a fork is (``replays/fork.py``), and who may fork what (the replayer judges).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from server import messages, refusals
+from server.lobby import Lobby, LobbyGame
+from worldline import protocol
+
+KEYS_KEPT: Final = 10_000
+
+_log = logging.getLogger("worldline.supervisor")
+
+Reply = Callable[[messages.FromSupervisor], None]
+
+
+class _Wanted(NamedTuple):
+    """A fork that is being made."""
+
+    fork: str
+    question: messages.AskFork
+
+
+class Forks:
+    """The forks that are being made. ``send(world, message)`` reaches the replayer of a world, ``restore(world)`` has a
+    shard go on with one."""
+
+    def __init__(
+        self,
+        lobby: Lobby,
+        send: Callable[[str, messages.FromSupervisor], None],
+        restore: Callable[[str], None],
+    ) -> None:
+        self._lobby = lobby
+        self._send = send
+        self._restore = restore
+        self._numbers = 0
+        self._making: dict[int, _Wanted] = {}
+        self._waiting: dict[str, list[tuple[Reply, int]]] = {}
+        """By fork who waits for it."""
+        self._by_key: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def ask(self, question: messages.AskFork, reply: Reply) -> None:
+        """Make a fork, or answer with the one that was made before with the same key."""
+        key = (question.agent, question.key or "")
+        known = self._by_key.get(key) if question.key is not None else None
+        if known in self._waiting:
+            self._waiting[known].append((reply, question.request))
+            return
+        if known is not None:
+            reply(messages.WorldMade(request=question.request, world=known))
+            return
+        named = self._lobby.name_fork(question.agent)
+        if isinstance(named, protocol.Error):
+            reply(messages.Refused(request=question.request, error=named))
+            return
+        if question.key is not None:
+            self._by_key[key] = named
+            if len(self._by_key) > KEYS_KEPT:
+                self._by_key.popitem(last=False)
+        self._numbers += 1
+        self._making[self._numbers] = _Wanted(named, question)
+        self._waiting[named] = [(reply, question.request)]
+        found = self._lobby.find(question.world)
+        order = messages.MakeFork(
+            request=self._numbers,
+            fork=named,
+            agent=question.agent,
+            role=question.role,
+            world=question.world,
+            tick=question.tick,
+            shown_tick=0 if found is None else found[0].tick,
+            private=question.private,
+        )
+        self._send(question.world, order)
+
+    def made(self, made: messages.ForkMade) -> None:
+        """The replayer has answered."""
+        wanted = self._making.pop(made.request, None)
+        if wanted is None:
+            return
+        if made.error is not None:
+            self._refuse(wanted, made.error)
+            return
+        self._lobby.broke_off(wanted.fork, LobbyGame(name=made.game, max_players=0, clock="manual", digest=made.digest))
+        self._restore(wanted.fork)
+
+    def replayer_lost(self) -> None:
+        """A replayer has died: what it was making may be there or not; nobody gets it."""
+        making, self._making = self._making, {}
+        for wanted in making.values():
+            self._refuse(wanted, refusals.fork_interrupted())
+
+    def restored(self, world: str) -> None:
+        """A shard goes on with a world."""
+        for reply, request in self._waiting.pop(world, []):
+            reply(messages.WorldMade(request=request, world=world))
+
+    def not_restored(self, world: str, reason: str) -> None:
+        """A world cannot be gone on with."""
+        for reply, request in self._waiting.pop(world, []):
+            error = refusals.not_opened("the fork", reason, world)
+            reply(messages.Refused(request=request, error=error))
+
+    def _refuse(self, wanted: _Wanted, error: protocol.Error) -> None:
+        if wanted.question.key is not None:
+            self._by_key.pop((wanted.question.agent, wanted.question.key), None)
+        for reply, request in self._waiting.pop(wanted.fork, []):
+            reply(messages.Refused(request=request, error=error))

@@ -1,0 +1,216 @@
+// Watching one world, live or recorded: one stream at a time, one seek under way at a time.
+//
+// Invariant: only frames of the stream that the server named last reach the scene. A cut connection is made good: the
+// stream begins again where it was, live or at its tick.
+
+import { Scene } from "/page/scene.js";
+import { Story } from "/page/story.js";
+
+const EARLY_FRAMES_MOST = 8;
+const LOOK_AHEAD_MS = 2500;
+const LISTED_MOST = 100;
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class Viewing {
+  constructor(wire, world, { tick, as, hz, story = true } = {}) {
+    Object.assign(this, { wire, world, as, hz });
+    this.scene = new Scene();
+    this.story = story ? new Story() : null;
+    this.players = [];
+    this.observation = null;
+    this.marks = [];
+    this.error = null;
+    this.ended = null; // why the world has ended, if it has
+    this.stream = null; // the server's last `watching`
+    this.frames = 0;
+    this._firstTick = tick;
+    this._early = [];
+    this._last = Promise.resolve();
+    this._listeners = { change: new Set(), frame: new Set() };
+    this._stops = [
+      wire.on("push", (push) => this._hear(push)),
+      wire.on("state", (state) => state === "open" && this._begin()),
+    ];
+    this._looking = setInterval(() => this._lookAhead(), LOOK_AHEAD_MS);
+    if (wire.state === "open") this._begin();
+  }
+
+  on(kind, listener) {
+    this._listeners[kind].add(listener);
+    return () => this._listeners[kind].delete(listener);
+  }
+
+  /** Whether the world has ended: there is nothing live any more. */
+  get over() {
+    return this.ended !== null || this.marks.some((mark) => mark.kind === "ended");
+  }
+
+  get live() {
+    return Boolean(this.stream?.live);
+  }
+
+  /** Done when every control that was asked for is. */
+  get settled() {
+    return this._last;
+  }
+
+  get playing() {
+    return Boolean(this.stream?.playing);
+  }
+
+  get tick() {
+    return this._target ?? this.scene.tick;
+  }
+
+  get lastTick() {
+    return this.stream?.last_tick ?? 0;
+  }
+
+  get firstTick() {
+    return this.stream?.first_tick ?? 0;
+  }
+
+  get tickHz() {
+    return this.stream?.tick_hz || 1;
+  }
+
+  /**
+   * Another place, speed or viewpoint in this world: {action: "play" | "pause" | "speed" | "live" | "view", …}. One after
+   * the other: each is about the stream that the one before it has made.
+   */
+  control(action, fields = {}) {
+    this._last = this._last.then(() => this._control(action, fields));
+    return this._last;
+  }
+
+  async _control(action, fields) {
+    if (!this.stream || this._over) return;
+    try {
+      this._follow(await this.wire.request("control", { watch: this.stream.watch, action, ...fields }));
+    } catch (error) {
+      this._fail(error);
+    }
+  }
+
+  /** Goes to a tick and stands still there. Of many calls in a row only the latest is carried out. */
+  async seek(tick) {
+    const wanted = Math.max(this.firstTick, Math.min(this.lastTick, Math.round(tick)));
+    const busy = this._target !== undefined;
+    this._target = wanted;
+    this._tell("change");
+    if (busy) return;
+    while (this._target !== undefined) {
+      const target = this._target;
+      await this.control("seek", { tick: target });
+      if (this._target === target) this._target = undefined;
+    }
+    this._tell("change");
+  }
+
+  see(as) {
+    this.as = as;
+    this.observation = null;
+    return this.control("view", { as });
+  }
+
+  close() {
+    this._over = true;
+    clearInterval(this._looking);
+    for (const stop of this._stops) stop();
+    if (this.stream && this.wire.state === "open") this.wire.request("control", { watch: this.stream.watch, action: "stop" }).catch(() => {});
+  }
+
+  // --- inside ----------------------------------------------------------------------------------------
+
+  async _begin() {
+    const again = this.stream !== null;
+    const from_tick = again ? (this.stream.live ? undefined : this.scene.tick) : this._firstTick;
+    try {
+      const watching = await this.wire.request("watch", { world: this.world, from_tick, as: this.as, hz: this.hz });
+      if (this._over) return;
+      if (from_tick === undefined) {
+        this._follow(watching);
+        return;
+      }
+      // Whoever names a tick wants to see that one: what plays on from it until it stands still is not shown.
+      this.stream = { ...watching };
+      this._unseen = watching.watch;
+      await this.seek(from_tick);
+    } catch (error) {
+      this._fail(error);
+    }
+  }
+
+  /** How far the world has come meanwhile, while this shows what has been. */
+  async _lookAhead() {
+    if (!this.story || !this.stream || this.live || this.over || this.wire.state !== "open" || document.hidden) return;
+    try {
+      const { worlds } = await this.wire.request("worlds", { game: this.stream.game, limit: LISTED_MOST });
+      const world = worlds.find(({ world }) => world === this.world);
+      if (world) this.stream.last_tick = Math.max(this.stream.last_tick, world.tick);
+      this._tell("change");
+    } catch {
+      return; // the connection says what is wrong with it; the next look comes soon
+    }
+  }
+
+  _follow(watching) {
+    if (this._over) return;
+    this.error = null;
+    this.stream = { ...watching };
+    if (watching.players) this.players = watching.players;
+    if (watching.marks) this.marks = watching.marks;
+    this.scene.begin(watching.static);
+    this._fresh = true;
+    const early = this._early.filter((push) => push.watch === watching.watch);
+    this._early = [];
+    for (const push of early) this._hear(push);
+    this._tell("change");
+  }
+
+  _hear(push) {
+    if (push.type === "closed" && push.world === this.world && !push.player) this._end(push.reason);
+    if (push.type === "notice" && push.code === "watch_ended" && push.watch === this.stream?.watch) this._fail(push);
+    if (push.type === "watching" && push.instead_of === this.stream?.watch) this._follow(push);
+    if (push.type !== "frame" && push.type !== "static") return;
+    if (push.watch === this._unseen) return;
+    if (push.watch !== this.stream?.watch) {
+      this._early = [...this._early, push].slice(-EARLY_FRAMES_MOST);
+      return;
+    }
+    if (push.type === "static") this.scene.addPage(push.nodes);
+    else this._take(push);
+  }
+
+  _take(frame) {
+    const apart = Math.abs(frame.tick - this.scene.tick);
+    const usual = (this.tickHz * Math.max(1, this.stream.speed ?? 1) * 3) / Math.max(1, this.stream.hz ?? 1);
+    const smooth = !CALM.matches && !this._fresh && apart <= Math.max(usual, 1);
+    this._fresh = false;
+    if (frame.last_tick !== undefined) this.stream.last_tick = Math.max(this.stream.last_tick, frame.last_tick);
+    this.stream.last_tick = Math.max(this.stream.last_tick, frame.tick);
+    if (frame.players) this.players = frame.players;
+    if (frame.observation) this.observation = frame.observation;
+    if (frame.marks) this.marks = [...this.marks, ...frame.marks];
+    this.scene.take(frame, performance.now(), smooth);
+    this.frames += 1;
+    const news = this.story?.addFrame(frame) ?? [];
+    for (const listener of this._listeners.frame) listener(frame, news);
+    this._tell("change");
+  }
+
+  _end(reason) {
+    this.ended = reason;
+    this._tell("change");
+  }
+
+  _fail(error) {
+    if (this._over || error.code === "disconnected") return;
+    this.error = error;
+    this._tell("change");
+  }
+
+  _tell(kind) {
+    for (const listener of this._listeners[kind]) listener();
+  }
+}

@@ -1,0 +1,116 @@
+"""What a log holds and how a world stood, as data: the answers to ``log`` and ``state``.
+
+Not here: who may ask (sight), and how a replay gets to a tick (travel).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from eventlog.json_form import json_form
+from eventlog.reader import read_world
+from eventlog.selection import KINDS, Selection
+from games.runtime.plain import NoSuchPath, parse_path, plain_state, walk
+from replays.replay import Replay
+from replays.seeing import hash_of
+from server import messages, refusals
+from server.replayer.sight import NotShown
+from worldline import protocol
+
+PAGE_BYTES: Final = 512 * 1024
+"""Of records in one answer; the records of one tick are never parted."""
+STATE_BYTES: Final = 900 * 1024
+"""Of JSON: with what stands around it, still below what a client takes."""
+FORMS_AT_ONCE: Final = 100
+
+_encode = msgspec.json.Encoder().encode
+
+
+def selection_of(order: messages.ReadLog) -> Selection:
+    """Which part of the log is meant. Raises `NotShown`."""
+    for kind in order.kinds or ():
+        if kind not in KINDS:
+            valid = refusals.nearest_names(kind, KINDS)
+            raise NotShown(
+                protocol.Error(
+                    code="invalid_args",
+                    message=f"kinds: no record and no entry of a log is called {kind!r}",
+                    hint=f"did you mean {refusals.quoted(valid[0])}?",
+                    path="kinds",
+                    valid=valid,
+                )
+            )
+    return Selection(
+        players=frozenset() if order.player is None else frozenset({order.player}),
+        kinds=frozenset(order.kinds or ()),
+        from_tick=order.from_tick,
+    )
+
+
+async def log_page(data: Path, order: messages.ReadLog) -> protocol.LogReply:
+    """A page of the log. Raises `NotShown`, and the errors of ``eventlog``."""
+    selection = selection_of(order)
+    page: list[dict[str, Any]] = []
+    size_bytes, reached = 0, 0
+    forms = selection.of(json_form(read_world(data, order.world, from_tick=order.from_tick)))
+    for count, form in enumerate(forms, 1):
+        tick = form.get("tick", 0)
+        if (len(page) >= order.limit or size_bytes > PAGE_BYTES) and tick > reached:
+            return protocol.LogReply(records=page, next=tick)
+        page.append(form)
+        size_bytes += len(_encode(form))
+        reached = max(reached, tick + form.get("ticks", 1) - 1)
+        if count % FORMS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return protocol.LogReply(records=page)
+
+
+def state_reply(replaying: Replay, path: str | None) -> protocol.StateReply:
+    """What stands at ``path`` of the world where the replay stands; None: all of it. Raises `NotShown`."""
+    world = replaying.world
+    whole = plain_state(world)
+    try:
+        steps = () if path is None else parse_path(path)
+    except NoSuchPath as error:
+        raise NotShown(_no_path(str(error), list(whole))) from None
+    found: Any = whole
+    for number, step in enumerate(steps):
+        inner = walk(found, (step,))
+        if inner is msgspec.UNSET:
+            within = ".".join(steps[:number]) or "the world"
+            raise NotShown(_no_path(f"there is no {step!r} in {within} at tick {world.tick}", _steps(found)))
+        found = inner
+    size_bytes = len(_encode(found))
+    if size_bytes > STATE_BYTES:
+        raise NotShown(
+            protocol.Error(
+                code="too_large",
+                message=f"that has {size_bytes} bytes, an answer at most {STATE_BYTES}",
+                hint="ask for less of it: path leads further in",
+                path="path",
+                valid=_steps(found)[: refusals.NAMES_LIMIT],
+                data={"limit_bytes": STATE_BYTES},
+            )
+        )
+    return protocol.StateReply(world=world.id, tick=world.tick, state=found, hash=hash_of(world))
+
+
+def _steps(value: Any) -> list[str]:
+    """The steps that lead on from a value."""
+    if isinstance(value, dict):
+        return [str(key) for key in value]
+    return [f"[{number}]" for number in range(1, len(value) + 1)] if isinstance(value, list) else []
+
+
+def _no_path(message: str, valid: list[str]) -> protocol.Error:
+    return protocol.Error(
+        code="invalid_args",
+        message=message,
+        hint="a path is written like state.teams[2].leader",
+        path="path",
+        valid=valid[: refusals.NAMES_LIMIT],
+    )
