@@ -18,7 +18,7 @@ from server.commands import COMMANDS
 from server.commands import group as worldline_command
 
 ROOT = Path(__file__).resolve().parent.parent
-MADE_BY_TOOLS = {".git", ".venv", "build", "dist", "__pycache__", "artefacts", "worldline-data"}
+MADE_BY_TOOLS = {"node_modules", ".git", ".venv", "build", "dist", "__pycache__", "artefacts", "worldline-data"}
 TEXT_SUFFIXES = {".py", ".lua", ".toml", ".md", ".txt", ".json", ".yml", ".yaml", ""}
 # In pieces, so that this file does not name them.
 MACHINE_PATHS = ("/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/", "/Us" + "ers/")

@@ -398,19 +398,20 @@ def test_the_way_home_has_the_same_verdict() -> None:
 # --- what spectators get -----------------------------------------------------------------------------
 
 
-def test_the_view_is_compact_and_shows_what_matters() -> None:
+def test_the_view_shows_the_land_and_what_matters_within_bounds() -> None:
     table = Table(8)
     play(table, {f"p_{n}": sensibly for n in range(1, 9)}, seconds=40)
     view = table.view()
     assert view["size"] == {"x": 1000, "z": 228}
     kinds = {node["kind"] for node in view["nodes"]}
-    assert kinds >= {"base", "relic", "player", "village", "grove", "wave"}
+    assert kinds >= {"base", "relic", "player", "village", "grove", "wave", "hut", "tree", "fence"}
     for node in view["nodes"]:
-        assert set(node) <= {"id", "kind", "name", "x", "z", "colour", "label"}
+        assert set(node) <= {"id", "kind", "name", "x", "z", "sx", "sz", "colour", "shape", "tags", "label"}
         assert abs(node["x"]) <= 500
         assert abs(node["z"]) <= 114
-    assert len(view["nodes"]) < 250
-    assert len(table.world.view()) < 24_000
+    detail = sum("detail" in node.get("tags", []) for node in view["nodes"])
+    assert len(view["nodes"]) - detail < 250, "small pictures leave the detail out"
+    assert len(table.world.view()) < 256_000
 
 
 def test_looking_changes_nothing() -> None:

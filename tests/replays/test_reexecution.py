@@ -13,7 +13,7 @@ import pytest
 
 from eventlog.reader import StoredRecord, read_world
 from eventlog.records import Beat, Close, Fault, Tick
-from games.code import GameCode, find_games
+from games.code import Engine, GameCode, find_games
 from games.errors import GameError
 from games.runtime.world import World
 from games.tsunami.bot import decide
@@ -138,12 +138,12 @@ async def test_it_can_be_stepped_record_by_record(tmp_path: Path) -> None:
 
 async def test_changed_code_diverges_and_the_place_is_named(tmp_path: Path) -> None:
     recording = await record(tmp_path, seconds=40)
-    rules = tmp_path / "code" / recording.world.code.digest / "rules.lua"
-    text = rules.read_text()
-    assert text.count("WAVE_SPEED = 35") == 1
-    rules.write_text(text.replace("WAVE_SPEED = 35", "WAVE_SPEED = 36"))
+    files = dict(recording.world.code.files)
+    assert files["rules.lua"].count(b"WAVE_SPEED = 35") == 1
+    files["rules.lua"] = files["rules.lua"].replace(b"WAVE_SPEED = 35", b"WAVE_SPEED = 36")
+    changed = GameCode.from_files("tsunami", files)
     with pytest.raises(Diverged) as caught:
-        replay(tmp_path, WORLD).run()
+        replay(tmp_path, WORLD, instead=(changed, Engine.current())).run()
     problem = caught.value
     assert problem.world == WORLD
     assert 0 < problem.tick <= recording.world.tick
@@ -189,7 +189,8 @@ async def test_what_broke_by_a_change_is_not_called_a_divergence(tmp_path: Path)
     recording.join()
     recording.run(40)
     await recording.close()
-    main = tmp_path / "code" / recording.world.code.digest / "main.lua"
-    main.write_bytes(BROKEN_MAIN.replace(b"function game.setup(world)", b"function game.setup(world) error('no')"))
+    files = dict(recording.world.code.files)
+    files["main.lua"] = BROKEN_MAIN.replace(b"function game.setup(world)", b"function game.setup(world) error('no')")
+    changed = GameCode.from_files(recording.world.code.name, files)
     with pytest.raises(GameError, match="no"):
-        replay(tmp_path, WORLD)
+        replay(tmp_path, WORLD, instead=(changed, Engine.current()))
