@@ -35,7 +35,7 @@ from server.histogram import Histogram
 from server.link import Link, serve_unix
 from server.process import cpu_seconds, resident_bytes
 from server.rates import InputRate
-from server.shard import opening
+from server.shard import opening, replies
 from server.shard.breakage import not_reloaded
 from server.shard.checkpoints import Checkpoints
 from server.shard.course import Course
@@ -124,7 +124,7 @@ class Shard:
         self._listener = await serve_unix(  # kept: a listener that is forgotten closes
             self._config.socket_path,
             messages.GatewayToShard,
-            self._gateways.add,
+            self._gateway_came,
             self._on_gateway_message,
             self._on_gateway_lost,
         )
@@ -191,6 +191,13 @@ class Shard:
         self._checkpoints.ended(course, lambda: after.add_done_callback(let_go))
 
     # --- messages ------------------------------------------------------------------------------------
+
+    def _gateway_came(self, link: Link[Any]) -> None:
+        """A gateway has connected. Worlds that stood still before have told only those that were there."""
+        self._gateways.add(link)
+        for host in self._hosts.values():
+            if host.course.why_paused is not None:
+                link.send(messages.Push(world=host.id, message=replies.paused(host.id, host.course.why_paused)))
 
     def _on_gateway_message(self, link: Link[Any], message: messages.GatewayToShard) -> None:
         if isinstance(message, messages.ObservePlayer | messages.WatchWorld):

@@ -11,7 +11,7 @@ import pytest
 import worldline
 from replays.replay import replay
 from tests.system.conftest import Connect, ServerFactory
-from tests.system.harness import RunningServer
+from tests.system.harness import RunningServer, eventually
 from tests.system.test_tokens import tokens
 from worldline.errors import InvalidRequest, NotPossible
 
@@ -79,6 +79,12 @@ async def test_a_game_says_how_many_seats_an_agent_has(server: RunningServer, co
     assert (beyond["code"], beyond["data"]) == ("already_joined", {"player": "p_1", "seats_per_agent": 2})
     never = await ben.request("join", game="twins", seats=3)
     assert (never["code"], never["path"], never["data"]) == ("invalid_args", "seats", {"seats_per_agent": 2})
+
+    async def two_are_free() -> bool:
+        (found,) = (await ada.ask("worlds", mine=True))["worlds"]
+        return bool(found["seats_free"] == 2)
+
+    await eventually(two_are_free, "the seats that were refused are kept for nobody")
     assert [seated["player"] for seated in (await ben.ask("join", game="twins", seats=2))["players"]] == ["p_3", "p_4"]
     elsewhere = await ben.ask("join", game="echo")
     one_more = await ben.request("join", world=elsewhere["world"], seat=3)
