@@ -7,7 +7,7 @@ the clock, is a world that will not come back, and its shard is killed.
 
 Processor time, not time by the clock: a machine that is paused or overloaded must not cost anybody a world.
 
-Not here: who reads the page and kills (``server/minding.py``), and whose fault a shard's death is (``server/blame.py``).
+Not here: who reads the page and kills (``server/minding.py``), whose fault a death is (``server/blame.py``).
 """
 
 from __future__ import annotations
