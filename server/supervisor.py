@@ -103,7 +103,7 @@ class Supervisor:
         self._reception = Reception(self._lobby, self._order, crews=self._bots)
         self._recovery = self._make_recovery()
         self._metrics = Metrics()
-        self._checks = Checks(config, self._metrics, self._to_gateways)
+        self._checks = Checks(config, self._metrics, self._to_gateways, self._world_checked)
         self._housekeeper = Housekeeper(config.data, config.retention, self._checks)
         self._shards: list[Slot] = []
         self._gateways: list[Slot] = []
@@ -246,6 +246,10 @@ class Supervisor:
         self._to_gateways(reload)  # first: whoever hears that the rules have changed may ask for them
         for child in self._ready(self._shards):
             child.send(reload)
+
+    def _world_checked(self, answer: messages.WorldChecked) -> None:
+        if answer.status in ("verified", "diverged"):
+            self._lobby.checked(answer.world, answer.tick, same=answer.status == "verified")
 
     def _make_recovery(self) -> Recovery:
         return Recovery(self.config.data, self._reception, self._order, self._to_gateways)
