@@ -112,6 +112,7 @@ class Reception:
                     status=question.status,
                     agent=question.agent,
                     after=question.after,
+                    world=question.world,
                 )
                 reply(messages.WorldsFound(request=question.request, worlds=page.worlds, next=page.next))
             case messages.AskWorld():

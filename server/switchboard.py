@@ -59,7 +59,7 @@ class Switchboard:
         self._make_processes()
         self._make_directory()
         self._metrics = Metrics()
-        self._checks = Checks(config, self._metrics, self._gateways.tell)
+        self._checks = Checks(config, self._metrics, self._gateways.tell, self._world_checked)
         self._housekeeper = Housekeeper(config.data, config.retention, self._checks)
         self._leaderboards = Leaderboards(config.data)
         self._asking = Asking()
@@ -214,6 +214,10 @@ class Switchboard:
         slots = self.shards.slots
         if slots.ready and slots.all_settled and not self._stopping:
             self._recovery.house()
+
+    def _world_checked(self, answer: messages.WorldChecked) -> None:
+        if answer.status in ("verified", "diverged"):
+            self.lobby.checked(answer.world, answer.tick, same=answer.status == "verified")
 
     def _go_on_with(self, world: str) -> None:
         """Have a shard go on with a world that has come into the data folder."""
