@@ -111,6 +111,8 @@ class _World:
     reserved: Reservations = field(default_factory=Reservations)
     spectators: dict[int, int] = field(default_factory=dict)
     """By gateway."""
+    verified_tick: int | None = None
+    diverged_tick: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -155,6 +157,8 @@ class _World:
             private=self.private,
             waiting_for=[] if self.ended else self.waiting_for,
             spectators=sum(self.spectators.values()),
+            verified_tick=self.verified_tick,
+            diverged_tick=self.diverged_tick,
         )
 
 
@@ -452,6 +456,14 @@ class Lobby:
                 player.score = standing.score
                 player.connected = standing.connected
 
+    def checked(self, world: str, tick: int, *, same: bool) -> None:
+        """A world was computed again up to this tick: it came out the ``same``, or not from here on."""
+        entry = self._worlds.get(world)
+        if entry is not None and same:
+            entry.verified_tick = tick
+        elif entry is not None:
+            entry.diverged_tick = tick
+
     def watched(self, world: str, gateway: int, viewers: int) -> None:
         """So many clients of a gateway watch a world."""
         entry = self._worlds.get(world)
@@ -484,10 +496,12 @@ class Lobby:
         status: protocol.WorldStatus | None = None,
         agent: str | None = None,
         after: str | None = None,
+        world: str | None = None,
     ) -> Page:
-        """Return at most ``limit`` worlds, newest first, that are older than ``after``."""
+        """Return at most ``limit`` worlds, newest first, that are older than ``after``; ``world``: only this one."""
         found: list[_World] = []
-        for entry in reversed(self._worlds.values()):
+        named = [self._worlds[world]] if world in self._worlds else []
+        for entry in reversed(self._worlds.values()) if world is None else named:
             if entry.opening or (after is not None and entry.world >= after):
                 continue
             if (game is not None and entry.game.name != game) or (status is not None and entry.status != status):

@@ -3,7 +3,7 @@
 The lobby decides, the reception talks: it asks a shard to open a world and lets the agents who are to play there wait
 until the shard says that the world is durably open. Every question gets exactly one answer.
 
-Not here: the rules of placement (``server/lobby.py``), processes and links (``server/supervisor.py``).
+Not here: the rules of placement (``server/lobby.py``), who hears of what (``server/switchboard.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from server import messages, refusals
 from server.identifiers import new_seed
-from server.lobby import Lobby, OpenNew, Place, Refusal, Wanted
+from server.lobby import Lobby, LobbyGame, OpenNew, Place, Refusal, Wanted
 from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
@@ -112,6 +112,7 @@ class Reception:
                     status=question.status,
                     agent=question.agent,
                     after=question.after,
+                    world=question.world,
                 )
                 reply(messages.WorldsFound(request=question.request, worlds=page.worlds, next=page.next))
             case messages.AskWorld():
@@ -148,6 +149,10 @@ class Reception:
                 self._lobby.reloaded(report.world, report.digest)
             case messages.WorldPulse():
                 self._lobby.pulse(report)
+
+    def broke_off(self, world: str, game: LobbyGame) -> None:
+        """An earlier server left this world unfinished; it is to be restored."""
+        self._lobby.broke_off(world, game)
 
     def assign(self, world: str) -> int:
         """Choose the shard that restores a recovering world."""

@@ -181,11 +181,10 @@ async def closed_loop(
 ) -> Rate:
     """Let each agent act again as soon as it has been answered."""
     done = 0
-    going = True
 
     async def run(agent: Agent) -> None:
         nonlocal done
-        while going:
+        while True:
             await act(agent)
             done += 1
 
@@ -194,8 +193,11 @@ async def closed_loop(
     began_s, cpu_s, before, done = time.monotonic(), time.process_time(), path.cpu_s(), 0
     await asyncio.sleep(seconds)
     took_s, cost_s, after, counted = time.monotonic() - began_s, time.process_time() - cpu_s, path.cpu_s(), done
-    going = False
-    await asyncio.gather(*running)
+    for task in running:  # not one after the other: the others' outcomes can depend on it
+        task.cancel()
+    for ended in await asyncio.gather(*running, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
     gateway_us, shard_us = (1e6 * (late - early) / counted for late, early in zip(after, before, strict=True))
     return Rate(counted / took_s, cost_s / took_s, gateway_us, shard_us)
 

@@ -136,7 +136,8 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     """One line of `WorldsReply`. ``clock``: who says when it ticks: realtime, lockstep (all who play), turn or manual
     (its owner). ``waiting_for``: the players whose input the next tick waits for. ``owner``: the agent that made it;
     if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``. So many
-    ``spectators`` watch it."""
+    ``spectators`` watch it. ``verified_tick``: up to here it was computed again from its log and came out the same;
+    ``diverged_tick``: here it did not."""
 
     world: str
     game: str
@@ -151,6 +152,8 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     private: bool = False
     waiting_for: list[str] = []
     spectators: int = 0
+    verified_tick: int | None = None
+    diverged_tick: int | None = None
 
 
 class WorldsReply(Reply, tag="worlds", kw_only=True):
