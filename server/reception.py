@@ -28,14 +28,6 @@ Question = (
     | messages.AskGameCounts
     | messages.AskSession
 )
-QUESTIONS: Final = (
-    messages.AskPlace,
-    messages.AskCreate,
-    messages.AskWorlds,
-    messages.AskWorld,
-    messages.AskGameCounts,
-    messages.AskSession,
-)
 Report = (
     messages.WorldOpened
     | messages.WorldNotOpened
@@ -46,17 +38,6 @@ Report = (
     | messages.WorldChanged
     | messages.WorldReloaded
     | messages.WorldPulse
-)
-REPORTS: Final = (
-    messages.WorldOpened,
-    messages.WorldNotOpened,
-    messages.PlayerJoined,
-    messages.PlayerTaken,
-    messages.JoinRefused,
-    messages.PlayerLeft,
-    messages.WorldChanged,
-    messages.WorldReloaded,
-    messages.WorldPulse,
 )
 
 Reply = Callable[[messages.FromSupervisor], None]

@@ -36,7 +36,7 @@ from server.lobby import ENDED, Lobby, LobbyGame
 from server.metrics import Metrics, ServerStatistics
 from server.premises import Premises
 from server.process import cpu_seconds, resident_bytes
-from server.reception import QUESTIONS, REPORTS, Reception
+from server.reception import Question, Reception, Report
 from server.recovery import Recovery
 from server.replayers import Replayers
 from server.shards import Shards
@@ -231,9 +231,9 @@ class Switchboard:
             # A shard reports a seat before its client can know of it. So that report is here, or has come with this
             # question in the same turn of the loop: in the next turn it has been taken in.
             asyncio.get_running_loop().call_soon(self._reception.ask, message, child.send)
-        elif isinstance(message, QUESTIONS):
+        elif isinstance(message, Question):
             self._reception.ask(message, child.send)
-        elif isinstance(message, REPORTS):
+        elif isinstance(message, Report):
             self._reception.tell(message)
         match message:
             case messages.ShardReady():
