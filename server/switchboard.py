@@ -32,7 +32,8 @@ from server.housebots import HouseBots
 from server.housekeeping import Housekeeper
 from server.identifiers import WorldNames
 from server.leaderboards import Leaderboards
-from server.lobby import ENDED, Lobby, LobbyGame
+from server.listed import ENDED, LobbyGame
+from server.lobby import Lobby
 from server.metrics import Metrics, ServerStatistics
 from server.premises import Premises
 from server.process import cpu_seconds, resident_bytes
@@ -282,7 +283,7 @@ class Switchboard:
     async def _answer_leaderboard(self, gateway: Child, question: messages.AskLeaderboard) -> None:
         try:
             gateway.send(await self._leaderboards.page(question))
-        except EventLogError as error:
+        except (EventLogError, OSError) as error:
             _log.error("no leaderboard of %s: %s", question.game, error)
             gateway.send(messages.Refused(request=question.request, error=refusals.no_leaderboard(question.game)))
 
