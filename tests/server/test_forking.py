@@ -1,4 +1,4 @@
-"""Promise: a fork that was asked for with a key is made once; one that did not come to be is made on being asked again."""
+"""Promise: a fork asked for with a key is made once; one that did not come to be is made when asked for again."""
 
 from __future__ import annotations
 
