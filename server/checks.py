@@ -36,12 +36,19 @@ _LOST: Final = "lost"
 
 
 class Checks:
-    """What is checked in one server. ``tell`` reaches the gateways."""
+    """What is checked in one server. ``tell`` reaches the gateways; ``found`` hears how each stretch came out."""
 
-    def __init__(self, config: ServeConfig, metrics: Metrics, tell: Callable[[messages.FromSupervisor], None]) -> None:
+    def __init__(
+        self,
+        config: ServeConfig,
+        metrics: Metrics,
+        tell: Callable[[messages.FromSupervisor], None],
+        found: Callable[[messages.WorldChecked], None],
+    ) -> None:
         self._config = config
         self._metrics = metrics
         self._tell = tell
+        self._found = found
         self._checked_to: dict[str, int] = {}  # world → the tick up to which it was checked
         self._held: set[str] = set()  # worlds that a shard has
         self._at_rest: deque[str] = deque()  # worlds that are to be checked to their end
@@ -130,6 +137,7 @@ class Checks:
         if answer is None:
             self._cannot(order.world, _LOST, f"its check ended the process that did it, behind tick {order.from_tick}")
             return
+        self._found(answer)
         match answer.status:
             case "verified":
                 self._metrics.world_checked(max(0, answer.tick - order.from_tick))

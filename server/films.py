@@ -72,6 +72,8 @@ class Told(NamedTuple):
     skipped: int = 0
     observation: protocol.Observation | None = None
     """What the player whom one watches has been sent."""
+    tick_ms: float | None = None
+    """The longest that a tick took."""
 
 
 def rate_for(hz: float) -> float:
@@ -151,6 +153,7 @@ class Film:
             skipped=told.skipped + events_left_out + inputs_left_out,
             last_tick=self.last_tick if self.last_tick is not None and self.last_tick > now.tick else None,
             observation=told.observation,
+            tick_ms=told.tick_ms,
         )
         return [_encode(frame), *(self._more(now.tick, page) for page in pages[1:])]
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from server import messages, refusals
-from server.lobby import Lobby, LobbyGame
+from server.listed import LobbyGame
+from server.lobby import Lobby
 from worldline import protocol
 
 KEYS_KEPT: Final = 10_000
@@ -22,13 +23,6 @@ KEYS_KEPT: Final = 10_000
 _log = logging.getLogger("worldline.supervisor")
 
 Reply = Callable[[messages.FromSupervisor], None]
-
-
-class _Wanted(NamedTuple):
-    """A fork that is being made."""
-
-    fork: str
-    question: messages.AskFork
 
 
 class Forks:
@@ -45,7 +39,8 @@ class Forks:
         self._send = send
         self._restore = restore
         self._numbers = 0
-        self._making: dict[int, _Wanted] = {}
+        self._making: dict[int, str] = {}
+        """By the number under which a replayer was asked."""
         self._waiting: dict[str, list[tuple[Reply, int]]] = {}
         """By fork who waits for it."""
         self._by_key: OrderedDict[tuple[str, str], str] = OrderedDict()
@@ -69,7 +64,7 @@ class Forks:
             if len(self._by_key) > KEYS_KEPT:
                 self._by_key.popitem(last=False)
         self._numbers += 1
-        self._making[self._numbers] = _Wanted(named, question)
+        self._making[self._numbers] = named
         self._waiting[named] = [(reply, question.request)]
         found = self._lobby.find(question.world)
         order = messages.MakeFork(
@@ -86,20 +81,20 @@ class Forks:
 
     def made(self, made: messages.ForkMade) -> None:
         """The replayer has answered."""
-        wanted = self._making.pop(made.request, None)
-        if wanted is None:
+        fork = self._making.pop(made.request, None)
+        if fork is None:
             return
         if made.error is not None:
-            self._refuse(wanted, made.error)
+            self._refuse(fork, made.error)
             return
-        self._lobby.broke_off(wanted.fork, LobbyGame(name=made.game, max_players=0, clock="manual", digest=made.digest))
-        self._restore(wanted.fork)
+        self._lobby.broke_off(fork, LobbyGame(name=made.game, max_players=0, clock="manual", digest=made.digest))
+        self._restore(fork)
 
     def replayer_lost(self) -> None:
         """A replayer has died: what it was making may be there or not; nobody gets it."""
         making, self._making = self._making, {}
-        for wanted in making.values():
-            self._refuse(wanted, refusals.fork_interrupted())
+        for fork in making.values():
+            self._refuse(fork, refusals.fork_interrupted())
 
     def restored(self, world: str) -> None:
         """A shard goes on with a world."""
@@ -108,12 +103,12 @@ class Forks:
 
     def not_restored(self, world: str, reason: str) -> None:
         """A world cannot be gone on with."""
-        for reply, request in self._waiting.pop(world, []):
-            error = refusals.not_opened("the fork", reason, world)
-            reply(messages.Refused(request=request, error=error))
+        if world in self._waiting:
+            self._refuse(world, refusals.not_opened("the fork", reason, world))
 
-    def _refuse(self, wanted: _Wanted, error: protocol.Error) -> None:
-        if wanted.question.key is not None:
-            self._by_key.pop((wanted.question.agent, wanted.question.key), None)
-        for reply, request in self._waiting.pop(wanted.fork, []):
+    def _refuse(self, fork: str, error: protocol.Error) -> None:
+        """There will be no such fork: who asks again with its key gets another."""
+        for key in [key for key, known in self._by_key.items() if known == fork]:
+            del self._by_key[key]
+        for reply, request in self._waiting.pop(fork, []):
             reply(messages.Refused(request=request, error=error))

@@ -69,13 +69,13 @@ async def _watch(
         world = await served(client, name)
         screen = await client.watch(world, from_tick=tick, as_player=view_as, speed=speed)
         if as_json:
-            await plain.print_moments(screen)
+            await plain.until_nobody_reads(plain.print_moments(screen))
         elif sys.stdin.isatty() and sys.stdout.isatty():
             onlooker = Onlooker(client, screen)
             await onlooker.look()
             screen = onlooker.screen
         else:
-            await plain.print_story(screen)
+            await plain.until_nobody_reads(plain.print_story(screen))
         if screen.lost:
             raise CommandError(
                 f"{screen.world} cannot be watched any further: {screen.ended}", "run it again when the server is back"

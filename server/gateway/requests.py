@@ -188,6 +188,7 @@ def _worlds(request: protocol.Worlds, agent: str, catalogue: Catalogue) -> Ask:
         status=request.status,
         agent=agent if request.mine else None,
         after=request.next,
+        world=request.world,
     )
     return Ask(SUPERVISOR, question)
 

@@ -56,6 +56,8 @@ class AskWorlds(Message, tag="ask_worlds"):
     agent: str | None = None
     """Only worlds in which this agent has a player."""
     after: str | None = None
+    world: str | None = None
+    """Only this one."""
 
 
 class AskWorld(Message, tag="ask_world"):

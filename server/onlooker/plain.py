@@ -1,6 +1,13 @@
-"""A watched world without a terminal: lines of text, or JSON, for pipes. Pure but for printing."""
+"""A watched world without a terminal: lines of text, or JSON, for pipes."""
 
 from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Coroutine
+from typing import Any
 
 import msgspec
 
@@ -25,6 +32,31 @@ class Moment(msgspec.Struct, kw_only=True, omit_defaults=True):
     inputs: list[protocol.WatchedInput]
     skipped: int = 0
     observation: protocol.Observation | None = None
+
+
+async def until_nobody_reads(printing: Coroutine[Any, Any, None]) -> None:
+    """Print, until that is done or whoever reads it (``| head``) has gone: also while there is nothing to print.
+
+    Raises BrokenPipeError.
+    """
+    loop = asyncio.get_running_loop()
+    task, gone = asyncio.create_task(printing), asyncio.Event()
+    leaving = asyncio.create_task(gone.wait())
+    output = sys.stdout.fileno()
+    is_pipe = stat.S_ISFIFO(os.fstat(output).st_mode)
+    if is_pipe:  # nothing can be read from this end: what wakes us is that the other one is closed
+        loop.add_reader(output, gone.set)
+    try:
+        await asyncio.wait([task, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise BrokenPipeError
+        task.result()
+    finally:
+        if is_pipe:
+            loop.remove_reader(output)
+        task.cancel()
+        leaving.cancel()
+        await asyncio.gather(task, leaving, return_exceptions=True)
 
 
 async def print_moments(screen: worldline.Screen) -> None:

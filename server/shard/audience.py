@@ -57,6 +57,8 @@ class Stream:
         """By player the n of the first event that no frame has shown."""
         self.inputs: deque[protocol.WatchedInput] = deque(maxlen=TOLD_LIMIT)
         self.inputs_lost = 0
+        self.slowest_tick_s: float | None = None
+        """The longest of the ticks that no frame has shown."""
         self.links: dict[Link[Any], int] = {}
         self.behind: set[Link[Any]] = set()
         self.timer: asyncio.TimerHandle | None = None
@@ -171,6 +173,11 @@ class Audience:
             stream.inputs_lost += len(stream.inputs) == TOLD_LIMIT
             stream.inputs.append(told)
 
+    def ticked(self, took_s: float) -> None:
+        """A tick has run."""
+        for stream in self._streams.values():
+            stream.slowest_tick_s = max(took_s, stream.slowest_tick_s or 0.0)
+
     def mark(self, kind: str, text: str, player: str | None = None) -> None:
         """Something that is worth a look has happened at this tick."""
         self._marks.append(protocol.Mark(tick=self._world.tick, kind=kind, text=text, player=player))
@@ -273,7 +280,9 @@ class Audience:
     def _told(self, stream: Stream) -> Told:
         """What has happened since the stream's last frame."""
         events, missed = events_since(self._world, stream.cursors)
-        told = Told(events, list(stream.inputs), missed + stream.inputs_lost)
-        stream.inputs_lost = 0
+        slowest_s = stream.slowest_tick_s
+        tick_ms = None if slowest_s is None else round(slowest_s * 1000, 3)
+        told = Told(events, list(stream.inputs), missed + stream.inputs_lost, tick_ms=tick_ms)
+        stream.inputs_lost, stream.slowest_tick_s = 0, None
         stream.inputs.clear()
         return told

@@ -209,6 +209,7 @@ class Course:
         self.world.reload(code)
         self.audience.changes += 1
         self.desk.journal(self._history.code(_now_ms()))
+        self.audience.mark("code", "it goes on with other code")
         self.desk.push(protocol.RulesChanged(world=self.id, game=self.game, digest=code.digest, tick=self.world.tick))
         self.desk.report(messages.WorldReloaded(world=self.id, digest=code.digest))
         for pending, problem in self.inbox.unfit(code.manifest):

@@ -97,6 +97,7 @@ class Ticker:
             course.meters.ticked(
                 lateness_s=began_s - deadline_s, took_s=ended_s - began_s, period_s=1.0 / course.manifest.tick_hz
             )
+            course.audience.ticked(ended_s - began_s)
             self._ticked(course, ended_s - began_s)
             course.meters.dilated_s += self._scheduler.ran(course.id, deadline_s, ended_s)
         for course, _ in due:

@@ -50,6 +50,7 @@ class Watched:
 
     def __init__(self, data: Path, **config: Any) -> None:
         self.told: list[messages.FromSupervisor] = []
+        self.found: list[messages.WorldChecked] = []
         self.metrics = Metrics()
         settings: dict[str, Any] = {
             "check_every_s": 0.05,
@@ -57,7 +58,7 @@ class Watched:
             "check_priority": "normal",
         } | config
         settings.setdefault("tick_timeout_ms", 60_000)
-        self.checks = Checks(ServeConfig(data=data, **settings), self.metrics, self.told.append)
+        self.checks = Checks(ServeConfig(data=data, **settings), self.metrics, self.told.append, self.found.append)
 
     def figure(self, name: str) -> float:
         """A figure of the page of metrics."""
@@ -139,6 +140,9 @@ async def test_a_world_is_checked_while_it_is_played_and_when_it_has_ended(
     watched.checks.at_rest(WORLD)
     await watched.until("checked_ticks_total", 230)
     assert (watched.figure("divergences_total"), watched.told) == (0, [])
+    assert [(each.status, each.tick) for each in watched.found] == [
+        ("verified", 100), ("verified", 200), ("verified", 230)
+    ]  # fmt: skip
 
 
 async def test_the_first_divergence_is_counted_told_and_reported(

@@ -86,6 +86,13 @@ def test_the_newest_events_and_inputs_are_kept_and_the_others_counted() -> None:
     assert frame.skipped == 10 + 4 + 3
 
 
+def test_a_frame_says_how_long_a_tick_took_where_that_is_known() -> None:
+    film = Film("v_1", pictured(0, {}))
+    for tick, told in enumerate((Told(tick_ms=0.25), Told()), 1):
+        (packed,) = film.next(pictured(tick, {}), told)
+        assert msgspec.msgpack.decode(packed, type=protocol.Frame).tick_ms == told.tick_ms
+
+
 def test_players_size_and_camera_come_when_they_have_changed() -> None:
     ada = protocol.WatchedPlayer(player="p_1", agent="a_1", name="ada", seat=1, score=0)
     film = Film("v_1", pictured(0, {}, size={"x": 5})._replace(players=[ada]))

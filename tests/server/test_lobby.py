@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from server import messages
-from server.lobby import ENDED_KEPT, RESERVATION_S, Lobby, LobbyGame, OpenNew, Place, Refusal
+from server.directory import ENDED_KEPT
+from server.listed import LobbyGame
+from server.lobby import RESERVATION_S, Lobby, OpenNew, Place, Refusal
 from server.messages import NO_SHARD, PlayerStanding, WorldPulse
 from worldline import protocol
 
@@ -387,6 +389,9 @@ def test_pages_are_filtered_by_game_status_and_agent() -> None:
     assert listed(status="closed") == [duel]
     assert listed(agent="a_ada") == [duel, tsunami]
     assert listed(agent="a_bob") == []
+    assert listed(world=duel) == [duel]
+    assert listed(world="w_nowhere") == []
+    assert listed(world=duel, game="tsunami") == []
     exact = driver.lobby.page(limit=2)
     assert len(exact.worlds) == 2 and exact.next is None
 
@@ -411,6 +416,24 @@ def test_a_summary_shows_the_world_as_its_shard_last_told() -> None:
         seats_free=7,
         digest="d1",
     )
+
+
+def test_a_summary_tells_how_far_the_world_was_computed_again_and_where_it_came_out_otherwise() -> None:
+    driver = Driver()
+    world, _ = driver.seat("a_ada")
+
+    def told() -> tuple[int | None, int | None]:
+        found = driver.lobby.find(world)
+        assert found is not None
+        return found[0].verified_tick, found[0].diverged_tick
+
+    assert told() == (None, None)
+    driver.lobby.checked(world, 600, same=True)
+    assert told() == (600, None)
+    driver.end(world)  # the last stretch is checked afterwards
+    driver.lobby.checked(world, 700, same=False)
+    driver.lobby.checked("w_forgotten", 700, same=True)
+    assert told() == (600, 700)
 
 
 def test_games_are_counted() -> None:

@@ -58,6 +58,19 @@ async def test_a_frame_waits_until_its_tick_is_durable(short_folder: Path) -> No
         assert [(frame.inputs[0].name, frame.inputs[0].tick) for frame in seen] == [("put", tick)]
 
 
+async def test_a_frame_tells_the_longest_tick_since_the_one_before(short_folder: Path) -> None:
+    async with running_shard(short_folder) as shard:
+        await shard.open("stage")
+        await shard.join()
+        host = shard.shard._hosts[WORLD]
+        await watch(shard)
+        seen = await frames(shard, 12)
+        assert seen[0].tick_ms is None, "of what was before nobody knows"
+        told = [frame.tick_ms for frame in seen if frame.tick_ms is not None]
+        assert len(told) >= 10
+        assert 0 < max(told) <= round(host.course.meters.tick_seconds.max_s * 1000, 3)
+
+
 async def test_nobody_watches_no_view_is_computed(short_folder: Path) -> None:
     async with running_shard(short_folder) as shard:
         await shard.open("stage")

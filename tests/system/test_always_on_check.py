@@ -55,6 +55,10 @@ async def test_a_world_that_comes_out_otherwise_is_counted_and_reported_and_play
     report = read_report(path)
     assert [difference.path for difference in report.differences] == ["state.sum"]
     assert [(each.tick, each.name) for each in report.inputs] == [(51, "add")]
+    ben = await connect_agent(server.url, "ben")
+    (row,) = (await ben.ask("worlds", world=WORLD))["worlds"]
+    assert (row["world"], row["diverged_tick"]) == (WORLD, report.tick)
+    assert row.get("verified_tick") is None
     explain = [sys.executable, "-m", "server.commands", "replay", "explain", str(path), "--json"]
     explained = subprocess.run(explain, capture_output=True, text=True, check=True)
     assert json.loads(explained.stdout.splitlines()[0])["world"] == WORLD

@@ -132,6 +132,9 @@ async def test_a_save_goes_into_the_running_world_and_its_log(
     assert after["ticks"] > after["loaded"]  # a module-level variable begins anew, world.state does not
     (listed,) = (await ada.ask("worlds", game="tally"))["worlds"]
     assert listed["digest"] == changed["digest"]
+    onlooker = await connect_agent(server.url, "ben")
+    marks = (await onlooker.ask("watch", world=world))["marks"]
+    assert [mark["tick"] for mark in marks if mark["kind"] == "code"] == [changed["tick"]]
 
     assert server.terminate() == 0
     assert code_entries(server.data, world) == [changed["digest"]]

@@ -122,6 +122,7 @@ REQUESTS: Final[tuple[Request, ...]] = (
     Games(id=2),
     Rules(id=2, game="tsunami"),
     Worlds(id=2, game="tsunami", status="running", limit=10),
+    Worlds(id=2, world=_WORLD),
     Create(id=2, game="tsunami", seed=7, clock="manual", private=True),
     Join(id=2, game="tsunami", observe=True),
     Join(id=2, world=_OWN_WORLD, join_code="4F7K2M9Q"),
@@ -197,6 +198,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
                 players=3,
                 worlds=1,
                 digest=_TSUNAMI,
+                has_bot=True,
             )
         ],
     ),
@@ -252,6 +254,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
                 ],
                 seats_free=7,
                 digest=_TSUNAMI,
+                verified_tick=5400,
             )
         ],
         next=_WORLD,
@@ -408,5 +411,6 @@ PUSHES: Final[tuple[Reply, ...]] = (
                 observed_tick=1830,
             )
         ],
+        tick_ms=0.14,
     ),
 )

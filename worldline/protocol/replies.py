@@ -73,7 +73,7 @@ class Welcome(Reply, tag="welcome", kw_only=True):
 
 
 class GameSummary(msgspec.Struct, kw_only=True):
-    """One line of `GamesReply`."""
+    """One line of `GamesReply`. ``has_bot``: sample bots can play in its worlds, see `Create`."""
 
     game: str
     title: str
@@ -84,6 +84,7 @@ class GameSummary(msgspec.Struct, kw_only=True):
     players: int
     worlds: int
     digest: str
+    has_bot: bool = False
 
 
 class GamesReply(Reply, tag="games", kw_only=True):
@@ -135,7 +136,8 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     """One line of `WorldsReply`. ``clock``: who says when it ticks: realtime, lockstep (all who play), turn or manual
     (its owner). ``waiting_for``: the players whose input the next tick waits for. ``owner``: the agent that made it;
     if with settings, a seed or a clock of its choice, or for its friends, the world is not ``ranked``. So many
-    ``spectators`` watch it."""
+    ``spectators`` watch it. ``verified_tick``: up to here it was computed again from its log and came out the same;
+    ``diverged_tick``: here it did not."""
 
     world: str
     game: str
@@ -150,6 +152,8 @@ class WorldSummary(msgspec.Struct, kw_only=True):
     private: bool = False
     waiting_for: list[str] = []
     spectators: int = 0
+    verified_tick: int | None = None
+    diverged_tick: int | None = None
 
 
 class WorldsReply(Reply, tag="worlds", kw_only=True):

@@ -54,9 +54,10 @@ class Rules(Request, tag="rules", kw_only=True):
 
 
 class Worlds(Request, tag="worlds", kw_only=True):
-    """Which worlds exist, newest first. ``limit`` and ``next`` page through them."""
+    """Which worlds exist, newest first. ``limit`` and ``next`` page through them. ``world``: only this one."""
 
     game: Ident | None = None
+    world: Ident | None = None
     status: WorldStatus | None = None
     mine: bool = False
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None

@@ -130,7 +130,8 @@ class Frame(Reply, tag="frame", kw_only=True):
     ``players`` are there where they have changed. ``events`` and ``inputs`` are those since the frame before;
     ``skipped`` counts what was left out of them because there was too much. ``observation``, where one watches as a
     player: what it had last been sent by then, where that has changed. ``last_tick``: up to where the world can be
-    watched now, if that is further than this."""
+    watched now, if that is further than this. ``tick_ms``, where one watches live: the longest that a tick took to run
+    since the frame before."""
 
     watch: str
     tick: int
@@ -142,3 +143,4 @@ class Frame(Reply, tag="frame", kw_only=True):
     players: list[WatchedPlayer] | None = None
     skipped: int = 0
     observation: Observation | None = None
+    tick_ms: Number | None = None
