@@ -72,6 +72,24 @@ async def test_a_key_gives_the_same_fork(server: RunningServer, connect_agent: C
     assert (await bob.ask("fork", world=world, tick=tick, key="one"))["world"] != first["world"]
 
 
+async def test_a_key_gives_the_same_fork_also_after_the_server_was_killed(serve: ServerFactory) -> None:
+    server = serve("--shards", "1")
+    async with worldline.connect(server.url, name="ada", give_up_after_s=0) as client:
+        resume = client.resume
+        parent = (await client.create("stage", manual=True)).world
+        await client.join(world=parent)
+        await client.step(parent, 5)
+        before = await client.fork(parent, 3, key="one")
+    server.kill()
+    again = serve("--shards", "1")
+    async with worldline.connect(again.url, resume=resume) as client, worldline.connect(again.url) as other:
+        assert client.welcome.resumed
+        assert (await client.fork(parent, 3, key="one")).world == before.world
+        assert (await client.step(before.world, 2)) == 5, "it is there, and goes on"
+        assert (await client.fork(parent, 3, key="two")).world != before.world
+        assert (await other.fork(parent, 3, key="one")).world != before.world, "a key is its agent's"
+
+
 async def test_the_command_has_a_running_server_make_a_fork(server: RunningServer, connect_agent: Connect) -> None:
     world, shown = await played(await connect_agent(server.url, "ada"))
     tick = min(shown)
