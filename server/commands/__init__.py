@@ -38,6 +38,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "bot": Entry("server.commands.bot", "Run a game's sample bots against a server."),
     "play": Entry("server.commands.play", "Play from the terminal."),
     "act": Entry("server.commands.act", "Play one step at a time: one input, one observation."),
+    "watch": Entry("server.commands.watch", "Watch a world from the terminal."),
     "bench": Entry("server.commands.bench", "Measure a server under load."),
     "tokens": Entry("server.commands.tokens", "Say who may be which agent here; needs no server."),
     "log": Entry("server.commands.log", "Read the logs of worlds; needs no server."),
