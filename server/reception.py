@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 from server import messages, refusals
 from server.identifiers import new_seed
-from server.lobby import Lobby, LobbyGame, OpenNew, Place, Refusal, Wanted
+from server.listed import LobbyGame, Wanted
+from server.lobby import Lobby, OpenNew, Place, Refusal
 from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
