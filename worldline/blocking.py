@@ -364,6 +364,11 @@ class Screen(Front[worldline.screen.Screen]):
         """None while it goes on, else why it does not."""
         return self._awaited.ended
 
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended because the server cannot show it any further."""
+        return self._awaited.lost
+
     frames = streamed(worldline.screen.Screen.frames)
     """The frames as they come. See `worldline.Screen.frames`."""
 
