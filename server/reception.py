@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 from server import messages, refusals
 from server.identifiers import new_seed
-from server.lobby import Lobby, LobbyGame, OpenNew, Place, Refusal, Wanted
+from server.listed import LobbyGame, Wanted
+from server.lobby import Lobby, OpenNew, Place, Refusal
 from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
@@ -28,14 +29,6 @@ Question = (
     | messages.AskGameCounts
     | messages.AskSession
 )
-QUESTIONS: Final = (
-    messages.AskPlace,
-    messages.AskCreate,
-    messages.AskWorlds,
-    messages.AskWorld,
-    messages.AskGameCounts,
-    messages.AskSession,
-)
 Report = (
     messages.WorldOpened
     | messages.WorldNotOpened
@@ -46,17 +39,6 @@ Report = (
     | messages.WorldChanged
     | messages.WorldReloaded
     | messages.WorldPulse
-)
-REPORTS: Final = (
-    messages.WorldOpened,
-    messages.WorldNotOpened,
-    messages.PlayerJoined,
-    messages.PlayerTaken,
-    messages.JoinRefused,
-    messages.PlayerLeft,
-    messages.WorldChanged,
-    messages.WorldReloaded,
-    messages.WorldPulse,
 )
 
 Reply = Callable[[messages.FromSupervisor], None]

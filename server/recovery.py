@@ -24,7 +24,7 @@ from eventlog.recovery import RecoveryReport, recover_shard
 from eventlog.summary import WorldInfo
 from server import messages
 from server.blame import Blame
-from server.lobby import LobbyGame
+from server.listed import LobbyGame
 from server.reception import Reception
 from worldline import protocol
 
