@@ -113,7 +113,7 @@ class Checks:
             self._held.add(world)
 
     def at_rest(self, world: str) -> None:
-        """A world has ended, and all of its log is in its files; also one that ended with its shard, or as it came back."""
+        """A world has ended, and all of its log is in its files: maybe with its shard, or as it came back."""
         if self._config.check_every_s and world not in self._let_be:
             self._held.discard(world)
             self._checked_to.setdefault(world, 0)
