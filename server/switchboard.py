@@ -18,14 +18,14 @@ from typing import Any
 
 from eventlog.errors import EventLogError
 from games.code import GameCode
-from server import messages, refusals
+from server import forkkeys, messages, refusals
 from server.asking import Asking
 from server.blame import Death
 from server.callpage import Call
 from server.checks import Checks
 from server.children import Child
 from server.config import ServeConfig
-from server.forking import Forks
+from server.forking import Forks, Noted
 from server.gateway.joincode import join_code
 from server.gateways import Gateways
 from server.housebots import HouseBots
@@ -111,7 +111,7 @@ class Switchboard:
             made=lambda made: self._forks.made(made),
             died=lambda: self._forks.replayer_lost(),
         )
-        self._forks = Forks(self.lobby, self._replayers.send, self._go_on_with)
+        self._forks = Forks(self.lobby, self._replayers.send, self._go_on_with, self._note_key)
 
     # --- start and stop ------------------------------------------------------------------------------
 
@@ -120,11 +120,13 @@ class Switchboard:
         await self.shards.slots.fill()
         infos = self._premises.store.worlds()
         self._housekeeper.begin(infos)
+        sound = {info.world for info in infos if info.status != "damaged"}
+        self._forks.take_over(forkkeys.take_over(self._config.data, sound))
         self._recovery.take_over(infos, self._premises.games)
         self._recovery.house()
         await self._worlds_settled()
         await self._gateways.slots.fill()
-        self._checks.begin()
+        self._checks.begin(info.world for info in infos if info.status in ("closed", "faulted"))
         if self._config.dev:
             self._watch_games()
 
@@ -231,7 +233,7 @@ class Switchboard:
         if isinstance(message, messages.AskSession):
             # A shard reports a seat before its client can know of it. So that report is here, or has come with this
             # question in the same turn of the loop: in the next turn it has been taken in.
-            asyncio.get_running_loop().call_soon(self._reception.ask, message, child.send)
+            asyncio.get_running_loop().call_soon(self._find_session, child, message)
         elif isinstance(message, Question):
             self._reception.ask(message, child.send)
         elif isinstance(message, Report):
@@ -269,11 +271,28 @@ class Switchboard:
             case messages.ViewReply() | messages.ShardStatistics() | messages.GatewayStatistics():
                 self._asking.answered(message)
 
+    def _find_session(self, gateway: Child, question: messages.AskSession) -> None:
+        self._gateways.session_asked(gateway, question.session)
+        self._reception.ask(question, gateway.send)
+
     def _ask_fork(self, gateway: Child, question: messages.AskFork) -> None:
         if self._stopping:
             gateway.send(messages.Refused(request=question.request, error=refusals.draining()))
         else:
             self._forks.ask(question, gateway.send)
+
+    def _note_key(self, agent: str, key: str, fork: str, noted: Noted) -> None:
+        """Keep a key for the next server; on another thread, as a disk may be slow."""
+
+        async def note() -> None:
+            problem: OSError | None = None
+            try:
+                await asyncio.to_thread(forkkeys.note, self._config.data, agent, key, fork)
+            except OSError as error:
+                problem = error
+            noted(problem)
+
+        self._answer(note())
 
     def _answer(self, answering: Coroutine[Any, Any, None]) -> None:
         """Answer a question that cannot be answered at once."""

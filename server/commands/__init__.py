@@ -45,7 +45,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "worlds": Entry("server.commands.worlds", "List worlds, stop them, remove ended ones."),
     "index": Entry("server.commands.index", "The cache for listings of worlds."),
     "replay": Entry("server.commands.replay", "Compute recorded worlds again; needs no server."),
-    "fork": Entry("server.commands.fork", "Make a new world from any tick of another; needs no server."),
+    "fork": Entry("server.commands.fork", "Make a new world from any tick of another."),
     "games": Entry("server.commands.games", "Tools for people who write games."),
 }
 """Every sub-command there is, in the order in which the help shows them."""

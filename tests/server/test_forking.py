@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from server import messages
-from server.forking import Forks
+from pathlib import Path
+
+from server import forkkeys, messages
+from server.forking import Forks, Noted
 from server.lobby import Lobby
 
 
@@ -16,7 +18,14 @@ class Server:
         self.orders: list[messages.MakeFork] = []
         self.restoring: list[str] = []
         self.answers: list[messages.FromSupervisor] = []
-        self.forks = Forks(self.lobby, self.to_replayer, self.restoring.append)
+        self.noted: list[tuple[str, str, str]] = []
+        self.disk_problem: OSError | None = None
+        self.forks = Forks(self.lobby, self.to_replayer, self.restoring.append, self.note)
+
+    def note(self, agent: str, key: str, world: str, noted: Noted) -> None:
+        assert not any(order.fork == world for order in self.orders), "first the note, then the fork"
+        self.noted.append((agent, key, world))
+        noted(self.disk_problem)
 
     def to_replayer(self, world: str, order: messages.FromSupervisor) -> None:
         assert isinstance(order, messages.MakeFork) and order.world == world
@@ -78,3 +87,34 @@ def test_a_fork_whose_replayer_died_is_made_anew_for_the_same_key() -> None:
     server.ask(3)
     server.forks.restored(server.made())
     assert server.take() == [(3, server.orders[-1].fork)]
+
+
+def test_a_key_that_cannot_be_noted_makes_no_fork() -> None:
+    server = Server()
+    server.disk_problem = OSError(28, "No space left on device")
+    server.ask(1)
+    assert (server.take(), server.orders) == ([(1, "internal")], [])
+    server.disk_problem = None
+    server.ask(2)
+    server.forks.restored(server.made())
+    assert server.take() == [(2, server.noted[-1][2])]
+
+
+def test_what_was_noted_is_known_to_the_next_server(tmp_path: Path) -> None:
+    forkkeys.note(tmp_path, "a_ada", "k", "w_1")
+    forkkeys.note(tmp_path, "a_ada", "k", "w_2")  # the first one did not come to be
+    forkkeys.note(tmp_path, "a_bob", "k", "w_3")
+    forkkeys.note(tmp_path, "a_bob", "other", "w_4")
+    kept = {("a_ada", "k"): "w_2", ("a_bob", "k"): "w_3"}
+    assert forkkeys.take_over(tmp_path, {"w_1", "w_2", "w_3"}) == kept
+    with (tmp_path / forkkeys.FILE_NAME).open("ab") as file:
+        file.write(b'{"agent":"a_ada","ke')  # a full disk
+    forkkeys.note(tmp_path, "a_ada", "later", "w_5")
+    assert forkkeys.take_over(tmp_path, {"w_2", "w_3", "w_5"}) == kept | {("a_ada", "later"): "w_5"}
+    assert forkkeys.take_over(tmp_path, {"w_5"}) == {("a_ada", "later"): "w_5"}
+    assert (tmp_path / forkkeys.FILE_NAME).read_text() == '{"agent":"a_ada","key":"later","world":"w_5"}\n'
+
+
+def test_a_folder_without_forks_has_no_keys(tmp_path: Path) -> None:
+    assert forkkeys.take_over(tmp_path, set()) == {}
+    assert list(tmp_path.iterdir()) == []
