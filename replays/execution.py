@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from eventlog import frame, records
+from eventlog.errors import LogDamaged
 from eventlog.reader import StoredRecord
 from eventlog.store import Store
 from games.code import Engine, GameCode, digest_of
@@ -173,14 +174,17 @@ class Execution:
         return GameCode.from_files(game, files)
 
     def look_ahead(self, stored: Iterable[StoredRecord], not_run: int | None) -> None:
-        """See what the log says further on of ticks that are executed before: faults and checkpoints."""
+        """See what the log says further on of ticks that are executed before: faults and checkpoints.
+
+        As far as it is intact: whoever comes to the damage meets it."""
         self._faulted_ticks = set() if not_run is None else {not_run}
         claimed: list[int] = []
-        for each in stored:
-            if isinstance(each.record, records.Fault):
-                self._faulted_ticks.add(each.record.tick)
-            elif isinstance(each.record, records.Checkpoint):
-                claimed.append(each.record.tick)
+        with contextlib.suppress(LogDamaged):
+            for each in stored:
+                if isinstance(each.record, records.Fault):
+                    self._faulted_ticks.add(each.record.tick)
+                elif isinstance(each.record, records.Checkpoint):
+                    claimed.append(each.record.tick)
         self._claims = Claims(claimed)
 
     def execute(self, stored: StoredRecord, following: Callable[[], StoredRecord | None]) -> None:

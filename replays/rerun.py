@@ -93,7 +93,7 @@ def what_if(data: Path, world: str, tick: int, player: str, name: str, args: dic
     now.go_to(was.checkpoint())
     now.fingerprint = was.fingerprint
     instead, outcome, broke = _change(now, player, name, checked)
-    last = min(tick + ticks, known.last_tick)
+    last = tick + ticks if tick + ticks < known.last_tick else known.end()
     was.advance(last)
     broke = broke or _advance(now, last)
     return WhatIf(
