@@ -2,8 +2,9 @@
 
     .venv/bin/python -m tests.benchmarks.seek [--minutes 30] [--seeks 100] [--bots 8]
 
-A game of Tsunami is recorded as `time_travel` does it; then a server shows it to a client that takes JSON, beside a live world
-of Tsunami that sample bots play. Told is the time from sending a request to its first whole picture, as the client has read it:
+A game of Tsunami is recorded as `time_travel` does it; then a server shows it to a client that takes JSON, beside a
+live world of Tsunami that sample bots play. Told is the time from sending a request to its first whole picture, as the
+client has read it:
 
 - *cold*: the first look at the world at a tick at random, each in a server that has just been started
 - *at once*: seeks to ticks at random right after that, while keyframes are being made
