@@ -84,9 +84,9 @@ class Keyframes:
 
     def gap(self, first_tick: int, end: int) -> int | None:
         """Where to go on, from `walked_to` on, to keep another that is missing before ``end``; None: none is."""
-        before = after = max(first_tick, self.walked_to)
+        after, before = max(first_tick, self.walked_to), first_tick
         for tick in (*self.ticks, end):
-            if tick > after and tick - max(before, after) > self.spacing_ticks:
+            if tick > after and tick - before > self.spacing_ticks:
                 return max(before, after)
             before = tick
         return None
