@@ -119,7 +119,7 @@ export class History {
 
   _rest() {
     clearTimeout(this._resting);
-    this._resting = setTimeout(() => (this.busy ? this._rest() : this._around()), REST_MS);
+    this._resting = setTimeout(() => (this.busy || this.viewing.seeking ? this._rest() : this._around()), REST_MS);
   }
 
   async _around() {
