@@ -1,6 +1,6 @@
 """How quick and how small the page is, in a real Chromium without a graphics card.
 
-    .venv/bin/python -m tests.benchmarks.page [--only ready,drawing,crowd,seeking,memory] [--seeks 20]
+    .venv/bin/python -m tests.benchmarks.page [--only ready,drawing,crowd,seeking,memory] [--seeks 15]
 
 ready    when the list of games is there, and what was transferred until then
 drawing  how long scripts take per frame while they draw a world of Tsunami (more than 2,000 nodes) that runs
@@ -224,7 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them")
     parser.add_argument("--spectators", type=int, default=200)
-    parser.add_argument("--seeks", type=int, default=20)
+    parser.add_argument("--seeks", type=int, default=15)
     options = parser.parse_args()
     if unknown := set(options.only.split(",")) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))} → {', '.join(PARTS)}")
