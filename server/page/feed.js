@@ -10,7 +10,7 @@ export function filterOf({ player, kind }) {
   return (entry) => (!player || entry.players.includes(player)) && (!kind || kind === `${entry.type} ${entry.kind}` || kind === entry.type);
 }
 
-export function Feed({ viewing, filter, onFilter, onSeek }) {
+export function Feed({ viewing, filter, onFilter, onSeek, onEntry }) {
   const [calm, setCalm] = useState(false);
   const { story, players, tick } = viewing;
   const wanted = filterOf(filter);
@@ -37,12 +37,12 @@ export function Feed({ viewing, filter, onFilter, onSeek }) {
     </div>
     ${entries.length === 0 ? html`<p class="quiet">Nothing yet.</p>` : null}
     <ol class="feed" tabindex="0" aria-label="What happened, newest first">
-      ${entries.map((entry) => html`<${Line} key=${entry.key} entry=${entry} viewing=${viewing} onSeek=${onSeek} />`)}
+      ${entries.map((entry) => html`<${Line} key=${entry.key} entry=${entry} viewing=${viewing} onSeek=${onSeek} onEntry=${onEntry} />`)}
     </ol>
   </section>`;
 }
 
-function Line({ entry, viewing, onSeek }) {
+function Line({ entry, viewing, onSeek, onEntry }) {
   const who = entry.players.map((id) => viewing.players.find((player) => player.player === id) ?? { player: id, name: id });
   const everyone = who.length > 1 && who.length === viewing.players.length;
   const age = entry.observedTick == null ? 0 : (entry.tick - entry.observedTick) / viewing.tickHz;
@@ -52,6 +52,7 @@ function Line({ entry, viewing, onSeek }) {
     <span><strong>${words(entry.kind)}</strong> ${briefArgs(entry.data)}</span>
     ${entry.type === "input" && entry.status !== "applied" ? html`<span class=${`mark ${entry.status}`}>${entry.status}${entry.code ? `: ${words(entry.code)}` : ""}</span>` : null}
     ${age > STALE_S ? html`<span class="quiet"> · decided on what was ${age.toFixed(0)} s earlier</span>` : null}
+    ${entry.type === "input" ? html` <button type="button" class="open-entry" aria-label=${`Entry of the log: ${words(entry.kind)} at tick ${entry.tick}`} title="Open its entry of the log" onClick=${() => onEntry(entry)}>entry</button>` : null}
     ${entry.note ? html`<p class="note">${entry.note}</p>` : null}
   </li>`;
 }

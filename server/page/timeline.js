@@ -167,7 +167,7 @@ function Scrubber({ viewing, moments, text }) {
   };
   return html`<div class="scrubber" ref=${track} onPointerMove=${hover} onPointerLeave=${() => setOver(null)}>
     <svg class="marks" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-      ${shown.map((moment, at) => html`<rect key=${at} x=${((moment.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" />`)}
+      ${shown.map((moment, at) => html`<rect key=${at} class=${moment.kind === "code" ? "code" : undefined} x=${((moment.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" />`)}
     </svg>
     <input type="range" aria-label="Tick" aria-valuetext=${text} min=${firstTick} max=${lastTick} step="1" value=${tick} onInput=${(event) => viewing.seek(Number(event.currentTarget.value))} />
     ${over
