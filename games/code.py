@@ -24,6 +24,8 @@ from games.runtime.sandbox import Host, compile_engine, compile_game, locate
 MANIFEST: Final = "game.toml"
 MAIN: Final = "main.lua"
 SKILL: Final = "SKILL.md"
+BOT: Final = "bot.py"
+"""The sample bot: no part of the code of a game, it plays like any agent."""
 MAX_CODE_BYTES: Final = 4 * 1024 * 1024
 """All files of a game together: every world log's store keeps a copy of each version."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from games.code import MANIFEST, SKILL, GameCode, check_name, find_games
+from games.code import BOT, MAIN, MANIFEST, SKILL, GameCode, check_name, find_games
 from games.errors import GameError
 from games.skill import update_skill
 
 TEMPLATES: Final = Path(__file__).resolve().parent / "templates"
 CLOCKS: Final = ("realtime", "lockstep", "turn")
-FILES: Final = (MANIFEST, "main.lua", SKILL, "bot.py")
+FILES: Final = (MANIFEST, MAIN, SKILL, BOT)
 
 _TITLE: Final = "Untitled"
 

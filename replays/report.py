@@ -19,7 +19,8 @@ Invariant: making a report changes nothing in the data folder.
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -148,7 +149,12 @@ def divergence_report(running: Replay, error: Diverged) -> Report:
 
 def versions_here() -> dict[str, str]:
     """Of what a world depends on beside its code and engine, as the genesis of a log has them, here."""
-    return {"lua": lua_version(), **{name: version(name) for name in ("lupa", "worldline")}}
+    return {"lua": lua_version(), **{name: _version(name) for name in ("lupa", "worldline")}}
+
+
+@cache  # each new world says it, and reading it takes a millisecond
+def _version(package: str) -> str:
+    return metadata.version(package)
 
 
 def cannot_promise(recorded: dict[str, str]) -> str | None:

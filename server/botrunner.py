@@ -25,6 +25,7 @@ import uvloop
 
 import games
 import worldline
+from games.code import BOT
 from server.audit import Acknowledged, to_line
 
 Play = Callable[[worldline.Player], Awaitable[None]]
@@ -100,8 +101,8 @@ def find_bot(game: str, folders: Sequence[Path] = ()) -> Path | None:
     packaged = [Path(place) / game for place in games.__path__]
     named = [folder for folder in folders if folder.resolve().name == game]
     for folder in [*packaged, *named, *(folder / game for folder in folders)]:
-        if (folder / "game.toml").is_file() and (folder / "bot.py").is_file():
-            return folder / "bot.py"
+        if (folder / "game.toml").is_file() and (folder / BOT).is_file():
+            return folder / BOT
     return None
 
 

@@ -7,7 +7,7 @@ the clock, is a world that will not come back, and its shard is killed.
 
 Processor time, not time by the clock: a machine that is paused or overloaded must not cost anybody a world.
 
-Not here: what a shard's death means (``server/supervisor.py``).
+Not here: who reads the page and kills (``server/minding.py``), whose fault a death is (``server/blame.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forks on a running server: named by the lobby, made by a replayer, and gone on with by a shard as any world that is
 restored.
 
-Invariant: every question is answered once; a fork that was asked for with a key is made once, as long as this runs.
+Invariant: every question is answered once; a fork that was asked for with a key is made once, also over restarts.
 
 Not here: what a fork is (``replays/fork.py``), and who may fork what (the replayer judges).
 """
@@ -11,44 +11,47 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, NamedTuple
 
 from server import messages, refusals
-from server.lobby import Lobby, LobbyGame
+from server.forkkeys import KEYS_KEPT, ByKey
+from server.listed import LobbyGame
+from server.lobby import Lobby
 from worldline import protocol
-
-KEYS_KEPT: Final = 10_000
 
 _log = logging.getLogger("worldline.supervisor")
 
 Reply = Callable[[messages.FromSupervisor], None]
 
 
-class _Wanted(NamedTuple):
-    """A fork that is being made."""
-
-    fork: str
-    question: messages.AskFork
+Noted = Callable[[OSError | None], None]
+"""Called when a key is noted, or with why not."""
 
 
 class Forks:
     """The forks that are being made. ``send(world, message)`` reaches the replayer of a world, ``restore(world)`` has a
-    shard go on with one."""
+    shard go on with one, ``note(agent, key, world, noted)`` keeps a key where the next server finds it."""
 
     def __init__(
         self,
         lobby: Lobby,
         send: Callable[[str, messages.FromSupervisor], None],
         restore: Callable[[str], None],
+        note: Callable[[str, str, str, Noted], None],
     ) -> None:
         self._lobby = lobby
         self._send = send
         self._restore = restore
+        self._note = note
         self._numbers = 0
-        self._making: dict[int, _Wanted] = {}
+        self._making: dict[int, str] = {}
+        """By the number under which a replayer was asked."""
         self._waiting: dict[str, list[tuple[Reply, int]]] = {}
         """By fork who waits for it."""
-        self._by_key: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._by_key: ByKey = OrderedDict()
+
+    def take_over(self, by_key: ByKey) -> None:
+        """These forks were made for their keys before this server began."""
+        self._by_key = by_key
 
     def ask(self, question: messages.AskFork, reply: Reply) -> None:
         """Make a fork, or answer with the one that was made before with the same key."""
@@ -64,17 +67,29 @@ class Forks:
         if isinstance(named, protocol.Error):
             reply(messages.Refused(request=question.request, error=named))
             return
-        if question.key is not None:
-            self._by_key[key] = named
-            if len(self._by_key) > KEYS_KEPT:
-                self._by_key.popitem(last=False)
-        self._numbers += 1
-        self._making[self._numbers] = _Wanted(named, question)
         self._waiting[named] = [(reply, question.request)]
+        if question.key is None:
+            self._make(named, question)
+            return
+        self._by_key[key] = named
+        if len(self._by_key) > KEYS_KEPT:
+            self._by_key.popitem(last=False)
+        # First the note: of a fork that is there without one, a later server would not know for which key it was made.
+        self._note(*key, named, lambda problem: self._noted(named, question, problem))
+
+    def _noted(self, fork: str, question: messages.AskFork, problem: OSError | None) -> None:
+        if problem is None:
+            self._make(fork, question)
+        else:
+            self._refuse(fork, refusals.not_opened("the fork", f"its key cannot be noted: {problem}", fork))
+
+    def _make(self, fork: str, question: messages.AskFork) -> None:
+        self._numbers += 1
+        self._making[self._numbers] = fork
         found = self._lobby.find(question.world)
         order = messages.MakeFork(
             request=self._numbers,
-            fork=named,
+            fork=fork,
             agent=question.agent,
             role=question.role,
             world=question.world,
@@ -86,20 +101,20 @@ class Forks:
 
     def made(self, made: messages.ForkMade) -> None:
         """The replayer has answered."""
-        wanted = self._making.pop(made.request, None)
-        if wanted is None:
+        fork = self._making.pop(made.request, None)
+        if fork is None:
             return
         if made.error is not None:
-            self._refuse(wanted, made.error)
+            self._refuse(fork, made.error)
             return
-        self._lobby.broke_off(wanted.fork, LobbyGame(name=made.game, max_players=0, clock="manual", digest=made.digest))
-        self._restore(wanted.fork)
+        self._lobby.broke_off(fork, LobbyGame(name=made.game, max_players=0, clock="manual", digest=made.digest))
+        self._restore(fork)
 
     def replayer_lost(self) -> None:
         """A replayer has died: what it was making may be there or not; nobody gets it."""
         making, self._making = self._making, {}
-        for wanted in making.values():
-            self._refuse(wanted, refusals.fork_interrupted())
+        for fork in making.values():
+            self._refuse(fork, refusals.fork_interrupted())
 
     def restored(self, world: str) -> None:
         """A shard goes on with a world."""
@@ -108,12 +123,12 @@ class Forks:
 
     def not_restored(self, world: str, reason: str) -> None:
         """A world cannot be gone on with."""
-        for reply, request in self._waiting.pop(world, []):
-            error = refusals.not_opened("the fork", reason, world)
-            reply(messages.Refused(request=request, error=error))
+        if world in self._waiting:
+            self._refuse(world, refusals.not_opened("the fork", reason, world))
 
-    def _refuse(self, wanted: _Wanted, error: protocol.Error) -> None:
-        if wanted.question.key is not None:
-            self._by_key.pop((wanted.question.agent, wanted.question.key), None)
-        for reply, request in self._waiting.pop(wanted.fork, []):
+    def _refuse(self, fork: str, error: protocol.Error) -> None:
+        """There will be no such fork: who asks again with its key gets another."""
+        for key in [key for key, known in self._by_key.items() if known == fork]:
+            del self._by_key[key]
+        for reply, request in self._waiting.pop(fork, []):
             reply(messages.Refused(request=request, error=error))

@@ -33,7 +33,7 @@ class Leaderboards:
         """Size and time of the index from which these were made."""
 
     async def page(self, question: messages.AskLeaderboard) -> messages.LeaderboardFound:
-        """One page. Raises `eventlog.errors.EventLogError`, where there is no index and a log cannot be read."""
+        """One page. Raises EventLogError or OSError, where there is no index and a log cannot be read."""
         loop = asyncio.get_running_loop()
         standings = await loop.run_in_executor(self._thread, self._of, question.game)
         begin = question.after

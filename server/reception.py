@@ -3,7 +3,7 @@
 The lobby decides, the reception talks: it asks a shard to open a world and lets the agents who are to play there wait
 until the shard says that the world is durably open. Every question gets exactly one answer.
 
-Not here: the rules of placement (``server/lobby.py``), processes and links (``server/supervisor.py``).
+Not here: the rules of placement (``server/lobby.py``), who hears of what (``server/switchboard.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final, Protocol
 
 from server import messages, refusals
 from server.identifiers import new_seed
-from server.lobby import Lobby, OpenNew, Place, Refusal, Wanted
+from server.listed import LobbyGame, Wanted
+from server.lobby import Lobby, OpenNew, Place, Refusal
 from worldline import protocol
 
 PAGE_LIMIT: Final = 100  # worlds on one page
@@ -28,14 +29,6 @@ Question = (
     | messages.AskGameCounts
     | messages.AskSession
 )
-QUESTIONS: Final = (
-    messages.AskPlace,
-    messages.AskCreate,
-    messages.AskWorlds,
-    messages.AskWorld,
-    messages.AskGameCounts,
-    messages.AskSession,
-)
 Report = (
     messages.WorldOpened
     | messages.WorldNotOpened
@@ -46,17 +39,6 @@ Report = (
     | messages.WorldChanged
     | messages.WorldReloaded
     | messages.WorldPulse
-)
-REPORTS: Final = (
-    messages.WorldOpened,
-    messages.WorldNotOpened,
-    messages.PlayerJoined,
-    messages.PlayerTaken,
-    messages.JoinRefused,
-    messages.PlayerLeft,
-    messages.WorldChanged,
-    messages.WorldReloaded,
-    messages.WorldPulse,
 )
 
 Reply = Callable[[messages.FromSupervisor], None]
@@ -149,6 +131,10 @@ class Reception:
                 self._lobby.reloaded(report.world, report.digest)
             case messages.WorldPulse():
                 self._lobby.pulse(report)
+
+    def broke_off(self, world: str, game: LobbyGame) -> None:
+        """An earlier server left this world unfinished; it is to be restored."""
+        self._lobby.broke_off(world, game)
 
     def assign(self, world: str) -> int:
         """Choose the shard that restores a recovering world."""

@@ -2,8 +2,8 @@
 
 When a shard has died, its journal is redone into the world logs; then each of its unfinished worlds is computed again
 from its log on a shard that is there (`Recovery.house`). The same happens at the start of a server with the worlds that
-an earlier one left unfinished. A world that is to blame for the death (``server/blame.py``) is given back without that
-tick, faulted, so that it cannot take the next shard down as well.
+an earlier one left unfinished (`Recovery.take_over`). A world that is to blame for the death (``server/blame.py``) is
+given back without that tick, faulted, so that it cannot take the next shard down as well.
 
 Not here: how a journal is redone (``eventlog/recovery.py``) and a world restored (``server/shard/opening.py``).
 """
@@ -14,15 +14,17 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 
 from eventlog.disk import NO_ROOM
 from eventlog.errors import EventLogError
 from eventlog.limits import RETRY_ROOM_S
 from eventlog.recovery import RecoveryReport, recover_shard
+from eventlog.summary import WorldInfo
 from server import messages
 from server.blame import Blame
+from server.listed import LobbyGame
 from server.reception import Reception
 from worldline import protocol
 
@@ -45,6 +47,7 @@ class Recovery:
         self._tell = tell
         self._homeless: deque[str] = deque()
         self._restoring: dict[str, int] = {}
+        self._lost: dict[int, list[str]] = {}  # worlds by dead shard, until its journal is redone
         self.blame = Blame()
         self._since_s: dict[str, float] = {}
         self._redoing = 0
@@ -54,6 +57,31 @@ class Recovery:
 
     # --- from the supervisor -------------------------------------------------------------------------
 
+    def take_over(self, infos: Iterable[WorldInfo], games: Container[str]) -> None:
+        """Have the worlds restored that an earlier server left unfinished, if their game is here."""
+        broken_off = []
+        for info in infos:
+            if info.status not in ("open", "damaged"):
+                continue
+            if info.game not in games:
+                remedy = f"start with --games and the folder of {info.game or 'its game'} to go on with it"
+                _log.warning(
+                    "world %s (%s) stays as it is: its game is not here → %s",
+                    info.world, info.status, remedy, extra={"world": info.world},
+                )  # fmt: skip
+                continue
+            game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
+            self._reception.broke_off(info.world, game)
+            if info.status == "open":
+                broken_off.append(info.world)
+            else:
+                _log.error(
+                    "the log of world %s is damaged: %s → see `worldline log verify`",
+                    info.world, info.reason, extra={"world": info.world},
+                )  # fmt: skip
+                self._reception.not_restored(info.world, "damaged", info.reason or "its log is damaged")
+        self.begin(broken_off)
+
     def begin(self, worlds: list[str]) -> None:
         """These worlds, which the lobby lists as recovering, are to be restored."""
         now_s = time.monotonic()
@@ -61,9 +89,16 @@ class Recovery:
             self._since_s.setdefault(world, now_s)
             self._homeless.append(world)
 
-    async def redo(self, shard: int, worlds: list[str]) -> bool:
-        """A shard is dead and gone: redo its journal, then its worlds are to be restored. Return whether it is redone:
-        if not, the journal stays, and its worlds with it."""
+    def shard_lost(self, shard: int) -> list[str]:
+        """A shard is lost. Return its worlds, which are recovering, those included that it was restoring."""
+        self._restoring = {world: where for world, where in self._restoring.items() if where != shard}
+        worlds = self._lost[shard] = self._reception.lose_shard(shard)
+        return worlds
+
+    async def redo(self, shard: int) -> list[str] | None:
+        """A lost shard is gone: redo its journal, then its worlds are to be restored. Return them; None if it is not
+        redone: the journal stays, and its worlds with it."""
+        worlds = self._lost.pop(shard, [])
         self._redoing += 1
         try:
             report = await self._redone(shard)
@@ -71,13 +106,14 @@ class Recovery:
             _log.error("the journal of shard %d cannot be redone: %s", shard, error)
             for world in worlds:
                 self._give_up(world, "damaged", str(error))
-            return False
+            return None
         else:
             _log.info("the journal of shard %d is redone: %d worlds had bytes in it", shard, len(report.worlds))
             self.begin(worlds)
-            return True
+            return worlds
         finally:
             self._redoing -= 1
+            self._settled.set()
 
     async def _redone(self, shard: int) -> RecoveryReport:
         """Redo the journal, again and again while the disk is full: each time it begins anew, and nothing is lost."""
@@ -103,10 +139,6 @@ class Recovery:
             self._restoring[world] = shard
             tick, reason = (None, "") if verdict is None else (verdict.tick, verdict.reason)
             self._order(shard, messages.RestoreWorld(world=world, not_run=tick, reason=reason))
-
-    def shard_lost(self, shard: int) -> None:
-        """What was to be restored there is in the list of its worlds, which `redo` gets."""
-        self._restoring = {world: where for world, where in self._restoring.items() if where != shard}
 
     async def settled(self) -> None:
         """Return when no world is recovering any more."""

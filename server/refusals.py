@@ -37,6 +37,16 @@ def nearest_names(name: str, names: Iterable[str]) -> list[str]:
     return (near + [other for other in known if other not in near])[:NAMES_LIMIT]
 
 
+def _try_later(message: str, retry_after_ms: int) -> protocol.Error:
+    """What passes by itself."""
+    return protocol.Error(
+        code="overloaded",
+        message=message,
+        hint="send the same request again after retry_after_ms",
+        retry_after_ms=retry_after_ms,
+    )
+
+
 def unknown_game(game: str, games: Iterable[str], *, path: str = "game") -> protocol.Error:
     """No game of this name is installed."""
     valid = nearest_names(game, games)
@@ -165,11 +175,8 @@ def too_many_of_yours(owned: list[str]) -> protocol.Error:
 
 def no_leaderboard(game: str) -> protocol.Error:
     """Logs that would have to be read for it cannot be."""
-    return protocol.Error(
-        code="overloaded",
-        message=f"the leaderboard of {game} cannot be made right now; the server's log says why",
-        hint="send the same request again after retry_after_ms",
-        retry_after_ms=LEADERBOARD_RETRY_MS,
+    return _try_later(
+        f"the leaderboard of {game} cannot be made right now; the server's log says why", LEADERBOARD_RETRY_MS
     )
 
 
@@ -238,22 +245,12 @@ def private_world(world: str) -> protocol.Error:
 
 def no_shard() -> protocol.Error:
     """Every shard is down at the moment."""
-    return protocol.Error(
-        code="overloaded",
-        message="no tick worker is ready right now: it is being restarted",
-        hint="send the same request again after retry_after_ms",
-        retry_after_ms=SHARD_RETRY_MS,
-    )
+    return _try_later("no tick worker is ready right now: it is being restarted", SHARD_RETRY_MS)
 
 
 def not_now(game: str, reason: str) -> protocol.Error:
     """No world can be made at the moment, for a reason that passes."""
-    return protocol.Error(
-        code="overloaded",
-        message=f"no new world of {game} can be made now: {reason}",
-        hint="send the same request again after retry_after_ms",
-        retry_after_ms=PAUSED_RETRY_MS,
-    )
+    return _try_later(f"no new world of {game} can be made now: {reason}", PAUSED_RETRY_MS)
 
 
 def world_paused(world: str, reason: str) -> protocol.Error:
@@ -324,12 +321,7 @@ def view_failed(problem: str, reference: str) -> protocol.Error:
 
 def fork_interrupted() -> protocol.Error:
     """The process that was making the fork has died."""
-    return protocol.Error(
-        code="overloaded",
-        message="the process that was to make the fork has died",
-        hint="send the same request again after retry_after_ms",
-        retry_after_ms=SHARD_RETRY_MS,
-    )
+    return _try_later("the process that was to make the fork has died", SHARD_RETRY_MS)
 
 
 def draining() -> protocol.Error:

@@ -1,4 +1,5 @@
-"""A slot: one place in the server that a child process fills, and fills again when it has died.
+"""A slot: one place in the server that a child process fills, and fills again when it has died; `Slots` are those for
+one kind of child.
 
 A child that lived well is replaced at once. One that dies right after its start is replaced too, but each time later,
 and after `SHORT_LIVES_LIMIT` of them in a row no more: something is wrong that starting again does not cure. A death of
@@ -11,14 +12,16 @@ Not here: how a process is started and watched (``server/children.py``), and wha
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-from server.children import Child
-from server.messages import Drain
+from server.children import Child, Kind
+from server.messages import Drain, FromSupervisor
+from server.startup import StartError
 
 SHORT_LIFE_S: Final = 5.0  # a child that was ready for less than this has failed at once
 SHORT_LIVES_LIMIT: Final = 5  # so many in a row are replaced
@@ -152,4 +155,78 @@ class Slot:
         _log.error("%s died %d times right after its start: giving up", self.name, SHORT_LIVES_LIMIT + 1)
         if not self.settled.done():
             self.settled.set_result(None)
+        self._on_given_up(self)
+
+
+class Slots:
+    """All slots for one kind of child.
+
+    ``start_child`` starts the one of a slot's number; ``on_given_up`` is called when a slot stays empty.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        number: int,
+        start_child: Callable[[int], Awaitable[Child]],
+        on_given_up: Callable[[Slots], None],
+    ) -> None:
+        self._kind = kind
+        self._number = number
+        self._start_child = start_child
+        self._on_given_up = on_given_up
+        self._slots: list[Slot] = []
+
+    def __iter__(self) -> Iterator[Slot]:
+        """The slots; none before `fill`."""
+        return iter(self._slots)
+
+    @property
+    def ready(self) -> list[Child]:
+        """The children that are ready for work."""
+        return [slot.ready_child for slot in self._slots if slot.ready_child is not None]
+
+    @property
+    def all_settled(self) -> bool:
+        """Whether every slot has a child that is ready for work, or has been given up."""
+        return len(self.ready) + sum(slot.given_up for slot in self._slots) >= self._number
+
+    @property
+    def all_given_up(self) -> bool:
+        """Whether there will never be a child again."""
+        return all(slot.given_up for slot in self._slots)
+
+    async def fill(self) -> None:
+        """Start a child in every slot; return when they are ready. Raises StartError if none can run."""
+        for number in range(self._number):
+            start_child = functools.partial(self._start_child, number)
+            self._slots.append(Slot(f"{self._kind} slot {number}", start_child, self._given_up))
+        await asyncio.wait([slot.settled for slot in self._slots])
+        if not self.ready:
+            raise self.cannot_run()
+
+    def cannot_run(self) -> StartError:
+        """Why there is no such child."""
+        endings = sorted({slot.last_ending for slot in self._slots})
+        return StartError(
+            f"no {self._kind} can run: each dies right after its start ({', '.join(endings)})",
+            "see the log above; with --log-level debug it says more",
+        )
+
+    def send(self, message: FromSupervisor) -> None:
+        """Send to every child, ready or not yet."""
+        for slot in self._slots:
+            if slot.child is not None:
+                slot.child.send(message)
+
+    async def stop(self, within_s: float) -> bool:
+        """Stop every child as `Slot.stop` does. Return whether all ended by themselves."""
+        return all(await asyncio.gather(*(slot.stop(within_s) for slot in self._slots)))
+
+    def kill(self) -> None:
+        """Kill every child now, and start no other."""
+        for slot in self._slots:
+            slot.kill()
+
+    def _given_up(self, _: Slot) -> None:
         self._on_given_up(self)

@@ -3,7 +3,7 @@
 Each check either gives what it is asked for or raises a `StartError` that says what is wrong and what to do about it; a
 failed start leaves everything as it was.
 
-Not here: child processes (``server/supervisor.py``).
+Not here: when they are done (``server/premises.py``).
 """
 
 from __future__ import annotations

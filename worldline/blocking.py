@@ -506,6 +506,11 @@ class Screen:
         """None while it goes on, else why it does not."""
         return self._screen.ended
 
+    @property
+    def lost(self) -> bool:
+        """Whether it has ended because the server cannot show it any further."""
+        return self._screen.lost
+
     def frames(self) -> Iterator[protocol.Frame]:
         """The frames as they come. See `worldline.Screen.frames`."""
         frames = self._screen.frames()

@@ -113,6 +113,7 @@ class Client:
             on_welcome=self._welcomed,
             on_reply=self._replied,
             on_push=self._pushed,
+            on_end=self._screens.over,
         )
 
     async def _start(self) -> None:

@@ -66,7 +66,7 @@ class Conversation:
     """Made with a ``hello`` to begin with; its ``resume`` is renewed by each welcome.
 
     ``on_welcome`` is called with each welcome before anything is sent again, ``on_reply`` with each reply before its
-    caller has it, ``on_push`` with each push.
+    caller has it, ``on_push`` with each push, ``on_end`` when there will be no connection any more.
     """
 
     welcome: protocol.Welcome
@@ -80,6 +80,7 @@ class Conversation:
         on_welcome: Callable[[protocol.Welcome], None],
         on_reply: Callable[[protocol.Request, protocol.ServerMessage], None],
         on_push: Callable[[protocol.ServerMessage], None],
+        on_end: Callable[[Disconnected], None],
     ) -> None:
         self.url = url
         self._hello = hello
@@ -87,6 +88,7 @@ class Conversation:
         self._on_welcome = on_welcome
         self._on_reply = on_reply
         self._on_push = on_push
+        self._on_end = on_end
         self._last_id = hello.id
         self._open: dict[int, Open] = {}
         self._socket: ClientConnection | None = None  # only while it is welcome there
@@ -178,6 +180,7 @@ class Conversation:
         self._ended = self._ended or end
         self._socket = None
         self._fail_all(self._ended)
+        self._on_end(self._ended)
 
     async def _send_again(self, socket: ClientConnection) -> None:
         """Send what has no answer yet, in the order in which it was asked."""

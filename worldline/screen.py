@@ -28,7 +28,8 @@ class Screen:
 
     ``nodes`` are those of the scene by id, ``players`` and ``observation`` as the frames told last, ``tick`` and
     ``last_tick`` where this is and up to where it could be; ``watching`` is the server's latest answer. ``ended`` is
-    None while it goes on, else why it does not: ``stopped``, the reason for which the world ended, or the server's.
+    None while it goes on, else why it does not: ``stopped``, the reason for which the world ended, or, where ``lost``
+    is true, why the server cannot show it any further.
     """
 
     def __init__(self, client: Client, world: str, hz: float | None) -> None:
@@ -44,6 +45,7 @@ class Screen:
         self.last_tick = 0
         self.view_as: str | None = None
         self.ended: str | None = None
+        self.lost = False
         self._client = client
         self._static: dict[Any, dict[str, Any]] = {}
         self._frames: deque[protocol.Frame] = deque(maxlen=KEPT_FRAMES)
@@ -150,7 +152,7 @@ class Screen:
             if not was_playing:
                 await self.pause()
         except WorldlineError as error:
-            self._end(error.message)
+            self._end(error.message, lost=True)
 
     # what comes in
 
@@ -186,8 +188,9 @@ class Screen:
         self._frames.append(message)
         self._news.set()
 
-    def _end(self, why: str) -> None:
-        self.ended = self.ended or why
+    def _end(self, why: str, *, lost: bool = False) -> None:
+        if self.ended is None:
+            self.ended, self.lost = why, lost
         self._news.set()
 
 
@@ -207,6 +210,12 @@ class Screens:
             task = asyncio.ensure_future(screen._again())
             self._returning.add(task)
             task.add_done_callback(self._returning.discard)
+
+    def over(self, end: WorldlineError) -> None:
+        """There will be no connection any more."""
+        screens, self._showing = self._showing, {}
+        for screen in screens.values():
+            screen._end(end.message, lost=True)
 
     def replied(self, request: protocol.Request, watching: protocol.Watching) -> None:
         """Something is watched from now on, or no more: what comes next belongs to it."""
@@ -235,7 +244,7 @@ class Screens:
             case protocol.Notice(watch=str() as watch):
                 screen = self._showing.pop(watch, None)
                 if screen is not None:
-                    screen._end(message.message)
+                    screen._end(message.message, lost=True)
             case protocol.Closed(player=None):
                 for screen in self._showing.values():
                     if screen.world == message.world and screen.live:

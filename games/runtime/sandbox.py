@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +71,7 @@ def turn_jit_off() -> None:
     _first.append(_JIT_OFF)
 
 
+@cache  # it takes a Lua state to ask
 def lua_version() -> str:
     """Return the name and version of the Lua implementation."""
     return str(new_state().lua_implementation.decode())

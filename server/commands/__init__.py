@@ -38,13 +38,14 @@ COMMANDS: Final[dict[str, Entry]] = {
     "bot": Entry("server.commands.bot", "Run a game's sample bots against a server."),
     "play": Entry("server.commands.play", "Play from the terminal."),
     "act": Entry("server.commands.act", "Play one step at a time: one input, one observation."),
+    "watch": Entry("server.commands.watch", "Watch a world from the terminal."),
     "bench": Entry("server.commands.bench", "Measure a server under load."),
     "tokens": Entry("server.commands.tokens", "Say who may be which agent here; needs no server."),
     "log": Entry("server.commands.log", "Read the logs of worlds; needs no server."),
     "worlds": Entry("server.commands.worlds", "List worlds, stop them, remove ended ones."),
     "index": Entry("server.commands.index", "The cache for listings of worlds."),
     "replay": Entry("server.commands.replay", "Compute recorded worlds again; needs no server."),
-    "fork": Entry("server.commands.fork", "Make a new world from any tick of another; needs no server."),
+    "fork": Entry("server.commands.fork", "Make a new world from any tick of another."),
     "games": Entry("server.commands.games", "Tools for people who write games."),
 }
 """Every sub-command there is, in the order in which the help shows them."""

@@ -9,14 +9,21 @@ Not here: what is done there.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
 
 from server.commands import world_rows
 from server.commands.output import CommandError
+from server.identifiers import CHARACTERS
+
+if TYPE_CHECKING:
+    import worldline
+
+ID_CHARACTERS: Final = len("w_") + CHARACTERS
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -40,6 +47,27 @@ def address(text: str | None) -> tuple[str | None, int | None]:
 def is_file_name(name: str) -> bool:
     """Whether this names a replay file, not a world: the id of a world has neither dots nor slashes."""
     return "." in name or "/" in name
+
+
+def whole(name: str, worlds: Iterable[str]) -> str:
+    """The id of the one of these worlds that begins with ``name``; a name of none is for the server to refuse."""
+    found = [world for world in worlds if world.startswith(name)]
+    if len(found) > 1:
+        raise CommandError(f"{name} is the beginning of {len(found)} worlds: {', '.join(found)}", "write more of it")
+    return found[0] if found else name
+
+
+async def served(client: worldline.Client, name: str) -> str:
+    """The id of the world of a running server that is meant. Raises `CommandError`, `worldline.WorldlineError`."""
+    if len(name) >= ID_CHARACTERS:
+        return name
+    world = whole(name, [world.world for world in await client.worlds()])
+    if world == name:
+        raise CommandError(
+            f"the server lists no world that begins with {name}",
+            "write the whole id of one that ended before the server started: `worldline log ls` on its data folder",
+        )
+    return world
 
 
 @contextlib.contextmanager

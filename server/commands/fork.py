@@ -1,23 +1,25 @@
-"""``worldline fork WORLD@TICK``: a new world that begins where another was at that tick. Needs no server.
+"""``worldline fork WORLD@TICK``: a new world that begins where another was at that tick.
 
-The new world is in the data folder when the command ends, and the next server on that folder serves it. A folder that a
-server uses is refused: that server would not know of the world, and makes forks itself when it is asked to by a `fork`
-request. Not here: how a fork is made (``replays/fork.py``).
+Without a server, the new world is in the data folder when the command ends, and the next server on that folder serves
+it. A folder that a server uses is refused: that server would not know of the world. With ``--url`` a running server is
+asked, as any client could. Not here: how a fork is made (``replays/fork.py``).
 """
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from eventlog.errors import StoreInUse
 from eventlog.store import Store
+from server.commands import addresses
 from server.commands.addresses import Spot, spot
 from server.commands.output import CommandError, data_option, json_option, print_json, print_line
 from server.commands.world_rows import existing
@@ -25,19 +27,43 @@ from server.commands.world_rows import existing
 if TYPE_CHECKING:
     from replays.fork import Fork
 
+GIVE_UP_AFTER_S: Final = 15.0
+"""A server that restarts is back sooner."""
+
 
 @click.command("fork")
 @click.argument("address", metavar="WORLD@TICK|FILE@TICK")
 @click.option("--owner", metavar="AGENT", help="The agent (its id) who may step it; default: whoever plays in it.")
 @click.option("--private", is_flag=True, help="Only who has the join code may join. A private world's fork always is.")
+@click.option("--url", help="Ask the server at this address, as ws://127.0.0.1:8765/ws, instead of needing none.")
+@click.option(
+    "--token", envvar="WORLDLINE_TOKEN", show_envvar=True, help="With --url: the agent to whom the fork belongs."
+)
+@click.option("--play", is_flag=True, help="With --url: let it play at once, by its game's clock.")
 @data_option
 @json_option
-def command(address: str, owner: str | None, private: bool, data: Path, as_json: bool) -> int:
+@click.pass_context
+def command(
+    context: click.Context,
+    address: str,
+    owner: str | None,
+    private: bool,
+    url: str | None,
+    token: str | None,
+    play: bool,
+    data: Path,
+    as_json: bool,
+) -> int:
     """Make a new world that begins where WORLD, or the world in a replay FILE, was after TICK.
 
     Every seat is vacant: whoever joins takes the first player whom nobody plays. It stands still until it is stepped or
     plays, and is not ranked. The world that it comes from is not changed, and need not be kept.
     """
+    if url is not None:
+        _check_online(context, owner=owner, token=token, play=play)
+        return _fork_there(address, url, token, private=private, play=play, as_json=as_json)
+    if play:
+        raise click.UsageError("--play needs a server that plays it: name one with --url")
     from replays.fork import write_fork
     from server.identifiers import WorldNames
 
@@ -48,6 +74,55 @@ def command(address: str, owner: str | None, private: bool, data: Path, as_json:
         write_fork(made, parent.data, data)
         code = _join_code(world, data) if made.genesis.private else None
     _report(made, data, code, as_json)
+    return 0
+
+
+def _check_online(context: click.Context, *, owner: str | None, token: str | None, play: bool) -> None:
+    if context.get_parameter_source("data") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--url asks a server, which has a data folder of its own: leave out --data")
+    if owner is not None:
+        raise click.UsageError(
+            "with --url a fork belongs to who asks for it: say with --token who that is, not --owner"
+        )
+    if token is None and not play:
+        raise click.UsageError(
+            "a fork belongs to who asks for it, and a guest is gone when this command ends: "
+            "say with --token who you are, or let it play at once with --play"
+        )
+
+
+def _fork_there(address: str, url: str, token: str | None, *, private: bool, play: bool, as_json: bool) -> int:
+    """Have a running server make it."""
+    import asyncio
+
+    import worldline
+
+    name, tick = addresses.address(address)
+    if name is None or tick is None:
+        raise click.UsageError(f"say which world is forked, and at which tick: {name or 'w_0k3f'}@812")
+    if addresses.is_file_name(name):
+        raise click.UsageError(f"{name} is a file: a server forks its own worlds; without --url it can be forked here")
+
+    async def ask(name: str) -> tuple[str, worldline.protocol.Forked]:
+        async with worldline.connect(url, token=token, name="fork", give_up_after_s=GIVE_UP_AFTER_S) as client:
+            parent = await addresses.served(client, name)
+            # With a key: over a connection that breaks, the same is asked again, and is to be made once.
+            made = await client.fork(parent, tick, private=private, key=secrets.token_hex(8))
+            if play:
+                await client.play(made.world)
+            return parent, made
+
+    try:
+        parent, made = asyncio.run(ask(name))
+    except worldline.WorldlineError as error:
+        raise CommandError(f"{error.code}: {error.message}", error.hint or "see `worldline fork --help`") from error
+    if as_json:
+        facts = {"world": made.world, "forked_from": f"{parent}@{tick}", "tick": tick, "join_code": made.join_code}
+        print_json({name: value for name, value in facts.items() if value is not None})
+    else:
+        code = "" if made.join_code is None else f" (join code {made.join_code})"
+        state = "it plays" if play else "it stands still until it is stepped or plays"
+        print_line(f"{made.world} forked from {parent}@{tick}{code}: {state}")
     return 0
 
 
@@ -81,7 +156,7 @@ def _locked(data: Path) -> Iterator[Store]:
     except StoreInUse as error:
         raise CommandError(
             f"a server uses {data}, and would not know of the new world",
-            "ask that server with a `fork` request (in Python: client.fork), stop it first, or name another --data",
+            "ask that server: `worldline fork --url` (in Python: client.fork), or stop it, or name another --data",
         ) from error
     try:
         yield store

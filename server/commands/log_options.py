@@ -22,22 +22,22 @@ _TICKS: Final = re.compile(r"(?P<first>[0-9]*)(?P<dash>-?)(?P<last>[0-9]*)", re.
 
 
 class Intact:
-    """The records before the first damage; `report` raises the damage after they have been printed."""
+    """The records before the first damage, which is ``problem``; `report` raises it after they have been printed."""
 
     def __init__(self, stored: Iterable[StoredRecord]) -> None:
         self._stored = stored
-        self._problem: EventLogError | None = None
+        self.problem: EventLogError | None = None
 
     def __iter__(self) -> Iterator[StoredRecord]:
         try:
             yield from self._stored
         except EventLogError as problem:
-            self._problem = problem
+            self.problem = problem
 
     def report(self) -> None:
         """Raise the damage that was met, if any."""
-        if self._problem is not None:
-            raise self._problem
+        if self.problem is not None:
+            raise self.problem
 
 
 def selection_options(*, ticks: bool = True) -> Callable[[Decorated], Decorated]:

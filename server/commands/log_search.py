@@ -7,21 +7,34 @@ becomes a line (``log_lines.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
+from eventlog.errors import EventLogError
 from eventlog.json_form import json_form
 from eventlog.publication import published
 from eventlog.reader import read_world
 from eventlog.selection import Selection
 from eventlog.statistics import Outcomes, PlayerStatistics, Statistics, statistics_of
+from eventlog.store import Store
 from server.commands import world_rows
 from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, style
 from server.commands.log_options import Intact, selection_options
-from server.commands.output import Column, data_option, fail, json_option, print_json, print_table, tab_line
+from server.commands.output import (
+    Column,
+    CommandError,
+    data_option,
+    fail,
+    json_option,
+    print_json,
+    print_table,
+    tab_line,
+)
+
+Matched = TypeVar("Matched")
 
 STATISTICS_COLUMNS: Final = (
     Column("WHAT"),
@@ -40,34 +53,107 @@ STATISTICS_COLUMNS: Final = (
 
 @click.command("grep")
 @click.argument("pattern")
-@click.argument("world", required=False)
+@click.argument("worlds", nargs=-1, metavar="[WORLD]...")
+@click.option("--all", "every", is_flag=True, help="Search all worlds.")
+@click.option("--game", help="Search all worlds of this game.")
 @click.option("-i", "--ignore-case", is_flag=True, help="Take upper and lower case for the same.")
 @click.option("-F", "--fixed", is_flag=True, help="PATTERN is a text, not a regular expression.")
 @selection_options()
 @data_option
 @json_option
 def grep(
-    pattern: str, world: str | None, ignore_case: bool, fixed: bool, selection: Selection, data: Path, as_json: bool
+    pattern: str,
+    worlds: tuple[str, ...],
+    every: bool,
+    game: str | None,
+    ignore_case: bool,
+    fixed: bool,
+    selection: Selection,
+    data: Path,
+    as_json: bool,
 ) -> int:
-    """Print what matches PATTERN (a regular expression) in WORLD's log (default: the newest).
+    """Print what matches PATTERN (a regular expression) in the log of each WORLD (default: the newest).
 
     What is searched are the lines that `worldline log show` prints into a pipe: names, args, outcomes, notes. With
-    --json the records, tick records with those entries only. Exit code 1 if nothing matches.
+    several worlds, --all or --game, each line begins with its world; worlds come in the order in which they were made.
+    With --json the records, tick records with those entries only. Exit code 1 if nothing matches.
     """
+    if worlds and (every or game is not None):
+        raise click.UsageError("name worlds, or search all of them: leave one out")
     matches = _compiled(pattern, ignore_case=ignore_case, fixed=fixed).search
-    world_id = world_rows.one_world(data, world)
-    stored = Intact(read_world(data, world_id, from_tick=selection.from_tick))
-    found = _Found(Narrator(with_beats="beat" in selection.kinds), matches)
-    forms = selection.of(json_form(stored))
+    chosen = _chosen(data, worlds, every=every, game=game)
+    named = len(worlds) > 1 or every or game is not None
+    search = _Search(data, selection, matches, named=named)
     if as_json:
-        for form in found.forms(forms):
+        for form in search.forms(chosen):
             print_json(form)
     else:
-        print_table(RECORD_COLUMNS, found.rows(forms), style)
-    stored.report()
-    if not found.count:
-        return fail(f"nothing in the log of {world_id} matches {pattern!r}", "search for less, or in another world")
-    return 0
+        columns = (world_rows.WORLD, *RECORD_COLUMNS) if named else RECORD_COLUMNS
+        print_table(columns, search.rows(chosen), _named_style if named else style)
+    return search.end(pattern, chosen)
+
+
+def _chosen(data: Path, worlds: tuple[str, ...], *, every: bool, game: str | None) -> list[str]:
+    """The ids of the worlds that are to be searched, oldest first."""
+    if game is not None:
+        found = [info.world for info in world_rows.infos(world_rows.existing(data)) if info.game == game]
+        if not found:
+            raise CommandError(f"there is no world of {game} in {data}", "see what there is with `worldline log ls`")
+        return sorted(found)
+    if every:
+        return sorted(Store.read_only(world_rows.existing(data)).world_ids())
+    return sorted({world_rows.one_world(data, world) for world in worlds or (None,)})
+
+
+def _named_style(row: Sequence[str]) -> list[str]:
+    return ["bold", *style(row[1:])]
+
+
+class _Search:
+    """A search through the logs of worlds. ``named``: what is found says in which world."""
+
+    def __init__(self, data: Path, selection: Selection, matches: Callable[[str], object], *, named: bool) -> None:
+        self._data = data
+        self._selection = selection
+        self._matches = matches
+        self._named = named
+        self._count = 0
+        self._damaged: list[EventLogError] = []
+
+    def rows(self, worlds: Sequence[str]) -> Iterator[Row]:
+        """The rows that match, world by world."""
+        for world in worlds:
+            for row in self._in(world, lambda found, forms: found.rows(forms)):
+                yield (world, *row) if self._named else row
+
+    def forms(self, worlds: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The records that match, world by world."""
+        for world in worlds:
+            for form in self._in(world, lambda found, forms: found.forms(forms)):
+                yield {"world": world, **form} if self._named else form
+
+    def end(self, pattern: str, worlds: Sequence[str]) -> int:
+        """Say what is wrong with logs, or that nothing was found; return the exit code."""
+        if len(self._damaged) == 1:
+            raise self._damaged[0]
+        if self._damaged:
+            for problem in self._damaged:
+                click.echo(f"notice: {problem}", err=True)
+            return fail(f"{len(self._damaged)} logs are damaged", "see `worldline log verify`")
+        if self._count:
+            return 0
+        where = f"the log of {worlds[0]}" if len(worlds) == 1 else f"the logs of {len(worlds)} worlds"
+        return fail(f"nothing in {where} matches {pattern!r}", "search for less, or in another world")
+
+    def _in(
+        self, world: str, take: Callable[[_Found, Iterator[dict[str, Any]]], Iterator[Matched]]
+    ) -> Iterator[Matched]:
+        stored = Intact(read_world(self._data, world, from_tick=self._selection.from_tick))
+        found = _Found(Narrator(with_beats="beat" in self._selection.kinds), self._matches)
+        yield from take(found, self._selection.of(json_form(stored)))
+        self._count += found.count
+        if stored.problem is not None:
+            self._damaged.append(stored.problem)
 
 
 def _compiled(pattern: str, *, ignore_case: bool, fixed: bool) -> re.Pattern[str]:

@@ -22,6 +22,7 @@ from eventlog.removal import finish_removals, remove_world
 from eventlog.store import Store
 from eventlog.summary import Status, WorldInfo
 from server.commands import world_rows
+from server.commands.addresses import whole
 from server.commands.output import (
     Column,
     CommandError,
@@ -97,20 +98,12 @@ async def _stop(worlds: Sequence[str], url: str | None, token: str | None) -> No
     try:
         async with worldline.connect(url, token=token, name="worlds stop", patient=False) as client:
             running = [world.world for world in await client.worlds() if world.status in RUNNING]
-            for name in dict.fromkeys(_whole(name, running) for name in worlds):
+            for name in dict.fromkeys(whole(name, running) for name in worlds):
                 tick = await client.stop(name)
                 print_line(f"stopped {name} at tick {tick}")
     except worldline.WorldlineError as error:
         remedy = error.hint or "see `worldline worlds stop --help`"
         raise CommandError(error.message, remedy) from error
-
-
-def _whole(name: str, running: Sequence[str]) -> str:
-    """The id of the one running world that begins with ``name``; a name of none is for the server to refuse."""
-    found = [world for world in running if world.startswith(name)]
-    if len(found) > 1:
-        raise CommandError(f"{name} is the beginning of {len(found)} worlds: {', '.join(found)}", "write more of it")
-    return found[0] if found else name
 
 
 @command.command("rm")

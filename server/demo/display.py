@@ -7,12 +7,13 @@ the display instead of a scratch across it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from server.demo.killing import Kill
@@ -40,24 +41,38 @@ class Display(Protocol):
         """Leave the terminal as it was."""
 
 
-class TerminalDisplay:
-    """A live view on its own screen: what was on the terminal before comes back at the end."""
-
-    every_s = 1 / FRAMES_PER_S
+class OwnScreen:
+    """A screen of its own on the terminal: what was there before comes back at the end."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
         self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stderr=False)
         self._live.start()
 
-    def show(self, picture: Picture) -> None:
-        """Draw ``picture``."""
-        columns, rows = self._console.size
-        self._live.update(draw(picture, columns, rows), refresh=True)
+    def draw(self, drawn: Callable[[int, int], RenderableType]) -> None:
+        """Show what ``drawn`` makes of the terminal's columns and rows."""
+        self._live.update(drawn(*self._console.size), refresh=True)
 
     def close(self) -> None:
         """Give the terminal back."""
         self._live.stop()
+
+
+class TerminalDisplay:
+    """A live view on a terminal."""
+
+    every_s = 1 / FRAMES_PER_S
+
+    def __init__(self) -> None:
+        self._screen = OwnScreen()
+
+    def show(self, picture: Picture) -> None:
+        """Draw ``picture``."""
+        self._screen.draw(functools.partial(draw, picture))
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._screen.close()
 
 
 class PlainDisplay:

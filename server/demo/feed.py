@@ -81,19 +81,19 @@ class Teller:
         if tick is None or entry is None:
             return []  # its input stands before the place where reading began
         status = note.status if note.code is None else f"{note.status}: {note.code}"
-        text = f"{entry.name} {_arguments(entry.args)}".rstrip() + f" {status}"
+        text = f"{entry.name} {arguments(entry.args)}".rstrip() + f" {status}"
         return [self._line(tick, text, note.status, note.player, entry.note or "")]
 
     def _line(self, tick: int, text: str, kind: str, player: str = "", note: str = "") -> Line:
         name, seat = self._names.get(player, (player, None))
         return Line(
-            text=_one_line(text),
+            text=one_line(text),
             kind=kind,
             world=self._world,
             tick=tick,
-            player=_one_line(name),
+            player=one_line(name),
             seat=seat,
-            note=_one_line(note),
+            note=one_line(note),
             notable=True,
         )
 
@@ -144,11 +144,12 @@ class Feed:
         return not self._stop.wait(LOOK_EVERY_S)
 
 
-def _arguments(args: dict[str, Any]) -> str:
+def arguments(args: dict[str, Any]) -> str:
+    """The arguments of an input, as one types them."""
     return " ".join(f"{name}={value}" for name, value in args.items())
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Other people's text on one line of a terminal: no control characters, no line breaks, not endless."""
     clean = "".join(character if character.isprintable() else " " for character in text)
     return clean if len(clean) <= TEXT_MOST else clean[: TEXT_MOST - 1] + "…"

@@ -7,7 +7,7 @@ display tells of now and not of the average since the start.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -43,6 +43,22 @@ class WorldRow(msgspec.Struct, frozen=True, kw_only=True):
     tick_p99_ms: float | None = None
     late_p99_ms: float | None = None
     dilated_s: float = 0.0
+
+
+class Seated(Protocol):
+    """A player as the map and the line below it need it."""
+
+    @property
+    def name(self) -> str:
+        """What others see."""
+
+    @property
+    def seat(self) -> int:
+        """Its number on the map."""
+
+    @property
+    def score(self) -> float:
+        """How it stands."""
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Names, notes and codes are other people's text: they are put into the display as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server.demo.map import draw_map
-from server.demo.model import Line, Picture, Scene, WorldRow, best_players
+from server.demo.model import Line, Picture, Scene, Seated, WorldRow, best_players
 from server.demo.plain import kill_line
 
 WORLDS_SHOWN: Final = 6
@@ -44,11 +44,15 @@ def draw(picture: Picture, columns: int, rows: int) -> RenderableType:
     map_rows = max(MAP_ROWS_LEAST, min(MAP_ROWS_MOST, columns // MAP_COLUMNS_PER_ROW, free - 1 - LINES_LEAST))
     parts: list[RenderableType] = [_header(picture), _worlds(picture.worlds)]
     if picture.scene is not None:
-        parts += [_scene_title(picture.scene), _map(picture.scene, columns, map_rows), _players(picture.scene)]
+        parts += [
+            _scene_title(picture.scene),
+            map_text(picture.scene.view, picture.scene.players, columns, map_rows),
+            standing(picture.scene.players),
+        ]
         free -= map_rows + 1
     parts.append(Rule(Text("log", style="bold"), align="left", style="bright_black"))
     lines = picture.lines[-max(LINES_LEAST, free) :]
-    parts += [_line(line) for line in lines]
+    parts += [line_text(line) for line in lines]
     if footer:
         parts += [Text()] * (free - len(lines)) + footer
     return Group(*parts)
@@ -98,10 +102,11 @@ def _scene_title(scene: Scene) -> Rule:
     return Rule(Text(f"{scene.world} at tick {scene.tick}", style="bold"), align="left", style="bright_black")
 
 
-def _map(scene: Scene, columns: int, rows: int) -> Text:
-    seats = {player.name: player.seat for player in scene.players}
+def map_text(view: Any, players: Sequence[Seated], columns: int, rows: int) -> Text:
+    """The map of what a game's ``view`` shows, in ``columns`` × ``rows`` characters; players are their seats."""
+    seats = {player.name: player.seat for player in players}
     text = Text(no_wrap=True)
-    for number, row in enumerate(draw_map(scene.view, columns, rows, seats)):
+    for number, row in enumerate(draw_map(view, columns, rows, seats)):
         if number:
             text.append("\n")
         for cell in row:
@@ -109,16 +114,17 @@ def _map(scene: Scene, columns: int, rows: int) -> Text:
     return text
 
 
-def _players(scene: Scene) -> Text:
+def standing(players: Sequence[Seated]) -> Text:
     """One line: who is which number on the map, and how they stand."""
     text = Text(no_wrap=True, overflow="ellipsis")
-    for player in sorted(scene.players, key=lambda player: player.seat):
+    for player in sorted(players, key=lambda player: player.seat):
         text.append(f"{player.seat} ", style="bold").append(player.name)
         text.append(f" {player.score:g}   ", style="bright_black")
     return text
 
 
-def _line(line: Line) -> Text:
+def line_text(line: Line) -> Text:
+    """One thing that happened, on one line."""
     text = Text(no_wrap=True, overflow="ellipsis")
     if line.tick is not None:
         text.append(f"{line.tick:>7} ", style="bright_black")

@@ -6,12 +6,13 @@ Not here: how many play (the lobby knows), and running any of them (shards do).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from eventlog.store import Store
-from games.code import SKILL, GameCode
+from games.code import BOT, SKILL, GameCode
 from games.errors import ArgumentProblem
 from server import messages
 from server.gateway import refusals
@@ -119,6 +120,7 @@ class Catalogue:
                 players=counts.players.get(name, 0),
                 worlds=counts.worlds.get(name, 0),
                 digest=code.digest,
+                has_bot=(Path(code.origin) / BOT).is_file(),
             )
             for name, code in self._games.items()
         ]

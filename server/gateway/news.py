@@ -31,6 +31,17 @@ from worldline import protocol
 _PLACE_LOST: Final = ("world_closed", "world_faulted", "world_full", "unknown_world")
 """What a shard may answer to a join when the lobby's news of the world is older than the shard's."""
 
+SupervisorAnswer = (
+    messages.Placed
+    | messages.Refused
+    | messages.WorldsFound
+    | messages.WorldFound
+    | messages.WorldMade
+    | messages.GameCounts
+    | messages.LeaderboardFound
+    | messages.SessionFound
+)
+
 _log = logging.getLogger("worldline.gateway")
 
 
@@ -93,40 +104,12 @@ class News:
 
     def on_supervisor_message(self, message: messages.FromSupervisor) -> None:
         """The supervisor has answered, or tells of shards, worlds and games."""
+        if isinstance(message, SupervisorAnswer):
+            waiting = self._backends.take(message.request)
+            if waiting is not None:
+                self._on_supervisor_answer(waiting, message)
+            return
         match message:
-            case messages.Placed():
-                self._on_placed(message)
-            case messages.Refused():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    self._answers.reply(waiting, message.error)
-            case messages.WorldsFound():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    self._answers.reply(waiting, protocol.WorldsReply(worlds=message.worlds, next=message.next))
-            case messages.WorldFound():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    self._on_world_found(waiting, message)
-            case messages.WorldMade():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    made = requests.created(waiting.request, message.world, self._config.secret)
-                    if made.join_code is not None:
-                        waiting.session.note_private(made.world)
-                    self._answers.reply(waiting, made)
-            case messages.GameCounts():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    self._answers.reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(message)))
-            case messages.LeaderboardFound():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    self._answers.reply(waiting, protocol.LeaderboardReply(entries=message.entries, next=message.next))
-            case messages.SessionFound():
-                waiting = self._backends.take(message.request)
-                if waiting is not None:
-                    self._greeting.found(waiting, message)
             case messages.ReplayerUp():
                 self._backends.shard_up(REPLAYER - message.replayer, message.socket_path)
             case messages.ReplayerDown():
@@ -152,10 +135,29 @@ class News:
             case _:
                 _log.error("the supervisor sent %s, which is not for gateways", type(message).__name__)
 
-    def _on_placed(self, placed: messages.Placed) -> None:
-        waiting = self._backends.take(placed.request)
-        if waiting is None:
-            return
+    def _on_supervisor_answer(self, waiting: Waiting, answer: SupervisorAnswer) -> None:
+        match answer:
+            case messages.Placed():
+                self._on_placed(waiting, answer)
+            case messages.WorldFound():
+                self._on_world_found(waiting, answer)
+            case messages.SessionFound():
+                self._greeting.found(waiting, answer)
+            case messages.WorldMade():
+                made = requests.created(waiting.request, answer.world, self._config.secret)
+                if made.join_code is not None:
+                    waiting.session.note_private(made.world)
+                self._answers.reply(waiting, made)
+            case messages.Refused():
+                self._answers.reply(waiting, answer.error)
+            case messages.WorldsFound():
+                self._answers.reply(waiting, protocol.WorldsReply(worlds=answer.worlds, next=answer.next))
+            case messages.GameCounts():
+                self._answers.reply(waiting, protocol.GamesReply(games=self._catalogue.summaries(answer)))
+            case messages.LeaderboardFound():
+                self._answers.reply(waiting, protocol.LeaderboardReply(entries=answer.entries, next=answer.next))
+
+    def _on_placed(self, waiting: Waiting, placed: messages.Placed) -> None:
         # Also for a client that has gone meanwhile: its place is reserved, and joining is how a reservation ends.
         assert isinstance(waiting.request, protocol.Join)
         if placed.private:

@@ -42,6 +42,37 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
+def _refused(
+    *,
+    re: int | None,
+    code: str,
+    message: str,
+    hint: str,
+    path: str | None = None,
+    valid: list[str] | None = None,
+    data: dict[str, Any] | None = None,
+    retry_after_ms: int | None = None,
+) -> Refused:
+    return Refused(
+        protocol.Error(
+            re=re,
+            code=code,
+            message=message,
+            hint=hint,
+            path=path,
+            valid=valid,
+            data=data,
+            retry_after_ms=retry_after_ms,
+        )
+    )
+
+
+def _about(re: int, error: protocol.Error) -> protocol.Error:
+    """A shared refusal as the answer to this request."""
+    error.re = re
+    return error
+
+
 def close_match(name: str, known: Iterable[str]) -> str | None:
     """The known name that ``name`` was probably meant to be."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -54,10 +85,8 @@ def close_match(name: str, known: Iterable[str]) -> str | None:
 def malformed(reason: str, *, re: int | None = None, path: str | None = None, hint: str | None = None) -> Refused:
     """The frame is no message."""
     example = quoted(protocol.Ping(id=1 if re is None else re))
-    return Refused(
-        protocol.Error(
-            re=re, code="malformed", message=reason, path=path, hint=hint or f"a message is one object, like {example}"
-        )
+    return _refused(
+        re=re, code="malformed", message=reason, path=path, hint=hint or f"a message is one object, like {example}"
     )
 
 
@@ -80,40 +109,32 @@ def unknown_type(name: str, re: int | None) -> Refused:
     """There is no such request."""
     valid = nearest_names(name, protocol.REQUEST_TYPES)
     meant = close_match(name, protocol.REQUEST_TYPES) or str(protocol.Ping.__struct_config__.tag)
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="unknown_type",
-            message=f"there is no request of type {shown(name)}",
-            hint=f"did you mean {quoted(meant)}?",
-            path="type",
-            valid=valid,
-        )
+    return _refused(
+        re=re,
+        code="unknown_type",
+        message=f"there is no request of type {shown(name)}",
+        hint=f"did you mean {quoted(meant)}?",
+        path="type",
+        valid=valid,
     )
 
 
 def invalid(path: str, message: str, example: Any, *, re: int | None = None, valid: list[str] | None = None) -> Refused:
     """One value of the request is wrong; ``example`` works there."""
-    return Refused(
-        protocol.Error(
-            re=re, code="invalid_args", message=message, hint=f"try {quoted(example)}", path=path, valid=valid
-        )
-    )
+    return _refused(re=re, code="invalid_args", message=message, hint=f"try {quoted(example)}", path=path, valid=valid)
 
 
 def unknown_watch(watch: str, mine: list[str], re: int) -> Refused:
     """This client watches no such stream; ``mine`` are those that it does."""
     running = quoted(protocol.Worlds(id=re, status="running"))
     hint = f"did you mean {quoted(nearest_names(watch, mine)[0])}?" if mine else f"watch one of these first: {running}"
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="unknown_watch",
-            message=f"you watch nothing under the name {shown(watch)}",
-            hint=hint,
-            path="watch",
-            valid=nearest_names(watch, mine),
-        )
+    return _refused(
+        re=re,
+        code="unknown_watch",
+        message=f"you watch nothing under the name {shown(watch)}",
+        hint=hint,
+        path="watch",
+        valid=nearest_names(watch, mine),
     )
 
 
@@ -130,51 +151,43 @@ def replayer_died(retry_after_ms: int) -> protocol.Error:
 def too_many_watches(most: int, mine: list[str], re: int) -> Refused:
     """This client watches as much as one connection may."""
     stop = quoted(protocol.Control(id=re, watch=mine[0], action="stop"))
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="too_many_open",
-            message=f"this connection watches {most} streams, as many as it may",
-            hint=f"end one of them first: {stop}",
-            valid=mine,
-            retry_after_ms=SOON_MS,
-        )
+    return _refused(
+        re=re,
+        code="too_many_open",
+        message=f"this connection watches {most} streams, as many as it may",
+        hint=f"end one of them first: {stop}",
+        valid=mine,
+        retry_after_ms=SOON_MS,
     )
 
 
 def input_like(path: str, message: str, example: protocol.Input) -> Refused:
     """Name or args of an input are wrong; ``example`` is a whole input that works."""
-    return Refused(
-        protocol.Error(
-            re=example.id, code="invalid_args", message=message, hint=f"this works: {quoted(example)}", path=path
-        )
+    return _refused(
+        re=example.id, code="invalid_args", message=message, hint=f"this works: {quoted(example)}", path=path
     )
 
 
 def join_first(message: str, game: str, re: int) -> Refused:
     """The request needs a world, and this client plays in none."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="invalid_args",
-            message=message,
-            hint=f"join one first: {quoted(protocol.Join(id=re, game=game))}",
-            path="world",
-        )
+    return _refused(
+        re=re,
+        code="invalid_args",
+        message=message,
+        hint=f"join one first: {quoted(protocol.Join(id=re, game=game))}",
+        path="world",
     )
 
 
 def note_too_large(size_bytes: int, re: int, path: str = "note") -> Refused:
     """The note does not fit."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="too_large",
-            message=f"{path} has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
-            hint=f"say it shorter: {quoted('in short: …')}",
-            path=path,
-            data={"limit_bytes": protocol.MAX_NOTE_BYTES},
-        )
+    return _refused(
+        re=re,
+        code="too_large",
+        message=f"{path} has {size_bytes} bytes of UTF-8; at most {protocol.MAX_NOTE_BYTES} are kept",
+        hint=f"say it shorter: {quoted('in short: …')}",
+        path=path,
+        data={"limit_bytes": protocol.MAX_NOTE_BYTES},
     )
 
 
@@ -190,53 +203,45 @@ def reply_too_large(size_bytes: int, limit_bytes: int) -> protocol.Error:
 
 def hello_required(re: int) -> Refused:
     """Requests before `hello`."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="hello_required",
-            message="the first message of a connection is hello",
-            hint=f"send {quoted(protocol.Hello(id=re))} first",
-        )
+    return _refused(
+        re=re,
+        code="hello_required",
+        message="the first message of a connection is hello",
+        hint=f"send {quoted(protocol.Hello(id=re))} first",
     )
 
 
 def unauthorized(why: str, re: int) -> Refused:
     """Nobody is let in like this."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="unauthorized",
-            message=why,
-            hint="connect again with a token of this server; its operator makes one: worldline tokens create NAME",
-            path="token",
-        )
+    return _refused(
+        re=re,
+        code="unauthorized",
+        message=why,
+        hint="connect again with a token of this server; its operator makes one: worldline tokens create NAME",
+        path="token",
     )
 
 
 def forbidden(what: str, role: str, needed: str, re: int) -> Refused:
     """One of this role may not do this."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="forbidden",
-            message=f"{what} needs the role {needed}, and you are {role} here",
-            hint=f"connect with a token of that role; meanwhile see who plays: {quoted(protocol.Worlds(id=re))}",
-            path="type",
-            data={"needs_role": needed},
-        )
+    return _refused(
+        re=re,
+        code="forbidden",
+        message=f"{what} needs the role {needed}, and you are {role} here",
+        hint=f"connect with a token of that role; meanwhile see who plays: {quoted(protocol.Worlds(id=re))}",
+        path="type",
+        data={"needs_role": needed},
     )
 
 
 def second_hello(re: int) -> Refused:
     """One connection, one hello."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="invalid_args",
-            message="this connection has said hello already",
-            hint=f"go on with {quoted(protocol.Games(id=re))}; for another name, open another connection",
-            path="type",
-        )
+    return _refused(
+        re=re,
+        code="invalid_args",
+        message="this connection has said hello already",
+        hint=f"go on with {quoted(protocol.Games(id=re))}; for another name, open another connection",
+        path="type",
     )
 
 
@@ -247,29 +252,23 @@ def id_in_use(number: int, free: int) -> Refused:
 
 def unknown_game(name: str, known: Iterable[str], re: int, path: str = "game") -> Refused:
     """There is no such game here."""
-    error = shared.unknown_game(name, known, path=path)
-    error.re = re
-    return Refused(error)
+    return Refused(_about(re, shared.unknown_game(name, known, path=path)))
 
 
 def unknown_world(name: str, near: list[str], re: int) -> protocol.Error:
     """There is no such world here, and there was none that is still remembered."""
-    error = shared.unknown_world(name, near, re)
-    error.re = re
-    return error
+    return _about(re, shared.unknown_world(name, near, re))
 
 
 def unknown_player(name: str, world: str, mine: list[str], re: int, path: str = "player") -> Refused:
     """You drive no such player in this world."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="unknown_player",
-            message=f"you have no player {shown(name)} in world {world}",
-            hint=f"did you mean {quoted(nearest_names(name, mine)[0])}? (leave it out when you drive only one)",
-            path=path,
-            valid=nearest_names(name, mine),
-        )
+    return _refused(
+        re=re,
+        code="unknown_player",
+        message=f"you have no player {shown(name)} in world {world}",
+        hint=f"did you mean {quoted(nearest_names(name, mine)[0])}? (leave it out when you drive only one)",
+        path=path,
+        valid=nearest_names(name, mine),
     )
 
 
@@ -289,9 +288,7 @@ def not_joined(world: str, re: int) -> protocol.Error:
 
 def world_ended(world: str, status: str, reason: str, game: str, re: int) -> protocol.Error:
     """The world takes nothing more."""
-    error = shared.world_ended(world, game, status, reason, re)
-    error.re = re
-    return error
+    return _about(re, shared.world_ended(world, game, status, reason, re))
 
 
 def place_lost(game: str, re: int) -> protocol.Error:
@@ -322,40 +319,34 @@ def fate_unknown(world: str, re: int) -> protocol.Error:
 def rate_limited(wait: Wait, re: int) -> Refused:
     """Too many requests."""
     where = "over all connections of your agent" if wait.of_agent else "here"
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="rate_limited",
-            message=f"at most {wait.rate_hz:g} requests a second {where}, {wait.burst} at once after a pause",
-            hint=f"send the same again in {wait.wait_ms} ms",
-            retry_after_ms=wait.wait_ms,
-        )
+    return _refused(
+        re=re,
+        code="rate_limited",
+        message=f"at most {wait.rate_hz:g} requests a second {where}, {wait.burst} at once after a pause",
+        hint=f"send the same again in {wait.wait_ms} ms",
+        retry_after_ms=wait.wait_ms,
     )
 
 
 def too_many_connections(limit: int, re: int) -> Refused:
     """The agent has as many connections as one may have."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="overloaded",
-            message=f"{limit} connections of this agent are open, as many as one may have",
-            hint=f"close one, or drive several players over one; then send the same again in {SOON_MS} ms",
-            retry_after_ms=SOON_MS,
-        )
+    return _refused(
+        re=re,
+        code="overloaded",
+        message=f"{limit} connections of this agent are open, as many as one may have",
+        hint=f"close one, or drive several players over one; then send the same again in {SOON_MS} ms",
+        retry_after_ms=SOON_MS,
     )
 
 
 def too_many_open(limit: int, re: int) -> Refused:
     """Too many requests wait for their reply."""
-    return Refused(
-        protocol.Error(
-            re=re,
-            code="too_many_open",
-            message=f"{limit} of your requests wait for their replies",
-            hint="read replies before you send more; then send the same again",
-            retry_after_ms=MOMENT_MS,
-        )
+    return _refused(
+        re=re,
+        code="too_many_open",
+        message=f"{limit} of your requests wait for their replies",
+        hint="read replies before you send more; then send the same again",
+        retry_after_ms=MOMENT_MS,
     )
 
 

@@ -335,35 +335,34 @@ def wrong_tick(at_tick: int, tick: int) -> protocol.Error:
 
 def seq_gap(seq: int, expected: int) -> protocol.Error:
     """An earlier seq is missing."""
-    return protocol.Error(
-        code="seq_conflict",
-        message=f"seq {seq} came before seq {expected}",
-        hint=f"send seq `{expected}` first, or leave seq out",
-        path="seq",
-        data={"expected_seq": expected},
+    return _seq_conflict(
+        f"seq {seq} came before seq {expected}",
+        f"send seq `{expected}` first, or leave seq out",
+        expected_seq=expected,
     )
 
 
 def seq_used(seq: int, expected: int) -> protocol.Error:
     """The seq belongs to another input."""
-    return protocol.Error(
-        code="seq_conflict",
-        message=f"seq {seq} was already used for another input",
-        hint=f"a new input takes seq {expected}; only the same name and args may repeat a seq",
-        path="seq",
-        data={"expected_seq": expected},
+    return _seq_conflict(
+        f"seq {seq} was already used for another input",
+        f"a new input takes seq {expected}; only the same name and args may repeat a seq",
+        expected_seq=expected,
     )
 
 
 def seq_forgotten(seq: int, expected: int, oldest: int) -> protocol.Error:
     """The seq was applied, but so long ago that its outcome is gone."""
-    return protocol.Error(
-        code="seq_conflict",
-        message=f"seq {seq} was applied, but its outcome is no longer kept: the oldest is seq {oldest}",
-        hint=f"observe to see where things stand; a new input takes seq {expected}",
-        path="seq",
-        data={"expected_seq": expected, "oldest_seq": oldest},
+    return _seq_conflict(
+        f"seq {seq} was applied, but its outcome is no longer kept: the oldest is seq {oldest}",
+        f"observe to see where things stand; a new input takes seq {expected}",
+        expected_seq=expected,
+        oldest_seq=oldest,
     )
+
+
+def _seq_conflict(message: str, hint: str, **data: int) -> protocol.Error:
+    return protocol.Error(code="seq_conflict", message=message, hint=hint, path="seq", data=data)
 
 
 def bad_arguments(problem: ArgumentProblem) -> protocol.Error:

@@ -112,7 +112,7 @@ def test_a_folder_that_a_server_uses_is_refused(data: Path, capsys: pytest.Captu
     assert main(["fork", f"{WORLD}@5", "--data", str(data)]) == 1
     said = capsys.readouterr().err
     assert "a server uses" in said
-    assert "ask that server with a `fork` request" in said
+    assert "ask that server: `worldline fork --url`" in said
     assert Store.read_only(data).world_ids() == [WORLD]
     assert held
 
@@ -120,3 +120,19 @@ def test_a_folder_that_a_server_uses_is_refused(data: Path, capsys: pytest.Captu
 def test_a_wrong_owner_is_a_wrong_use(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fork", f"{WORLD}@5", "--owner", "ada", "--data", str(data)]) == 2
     assert "a_0123456789" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--url", "ws://127.0.0.1:1/ws", "--play", "--data", "."], "leave out --data"),
+        (["--url", "ws://127.0.0.1:1/ws", "--play", "--owner", "a_0123456789"], "--token"),
+        (["--url", "ws://127.0.0.1:1/ws"], "--play"),
+        (["--play"], "--url"),
+    ],
+)
+def test_what_only_a_server_can_do_needs_one_and_the_other_way_round(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fork", f"{WORLD}@5", *words]) == 2
+    assert says in capsys.readouterr().err

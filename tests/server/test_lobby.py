@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from server import messages
-from server.lobby import ENDED_KEPT, RESERVATION_S, Lobby, LobbyGame, OpenNew, Place, Refusal
+from server.directory import ENDED_KEPT
+from server.listed import LobbyGame
+from server.lobby import RESERVATION_S, Lobby, OpenNew, Place, Refusal
 from server.messages import NO_SHARD, PlayerStanding, WorldPulse
 from worldline import protocol
 

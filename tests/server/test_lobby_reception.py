@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 from server import messages
-from server.lobby import Lobby, LobbyGame
+from server.listed import LobbyGame
+from server.lobby import Lobby
 from server.reception import PAGE_LIMIT, Reception
 
 

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from server.lobby import RESERVATION_S, Lobby, LobbyGame, OpenNew, Place, Refusal
+from server.listed import LobbyGame
+from server.lobby import RESERVATION_S, Lobby, OpenNew, Place, Refusal
 
 SEATS = {"trio": 3, "duel": 2}
 MAX_WORLDS = 6

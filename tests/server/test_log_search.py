@@ -109,6 +109,44 @@ def test_grep_that_finds_nothing_says_so_with_exit_code_1(data: Path, capsys: py
     assert f"nothing in the log of {NEW} matches 'nowhere'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("which", [["--all"], ["--game", "tsunami"], [NEW, OLD], [OLD, NEW, NEW]])
+def test_grep_through_several_worlds_names_them_in_their_order(
+    data: Path, which: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = run(capsys, "grep", "^\\d+\t[^\t]*\t(close|input)", *which, data=data)
+    assert [(row[0], row[3]) for row in rows] == [
+        (OLD, "close"),
+        (NEW, "input"),
+        (NEW, "input"),
+        (NEW, "close"),
+    ]
+    forms = as_json(capsys, "grep", "genesis", *which, data=data)
+    assert [(form["world"], form["record"]) for form in forms] == [(OLD, "genesis"), (NEW, "genesis")]
+
+
+def test_grep_of_one_world_names_none(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(row[0] != NEW for row in run(capsys, "grep", ".", NEW, data=data))
+
+
+def test_grep_through_nothing_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["log", "grep", "x", "--game", "chess", "--data", str(data)]) == 1
+    assert "there is no world of chess" in capsys.readouterr().err
+    assert main(["log", "grep", "nowhere", "--all", "--data", str(data)]) == 1
+    assert "nothing in the logs of 2 worlds matches 'nowhere'" in capsys.readouterr().err
+    assert main(["log", "grep", "x", NEW, "--all", "--data", str(data)]) == 2
+
+
+def test_grep_goes_on_behind_a_damaged_log(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = data / "worlds" / OLD / "0001.wlog"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 0xFF
+    path.write_bytes(content)
+    assert main(["log", "grep", "input", "--all", "--data", str(data)]) == 1
+    said = capsys.readouterr()
+    assert [line.split("\t")[0] for line in said.out.splitlines()] == [NEW, NEW]
+    assert OLD in said.err
+
+
 # --- stats -----------------------------------------------------------------------------------------------
 
 

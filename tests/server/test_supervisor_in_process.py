@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -76,18 +78,42 @@ async def test_a_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         assert True, "the port, the lock and the folder are free again"
 
 
+def started_shards(supervisor: Supervisor) -> list[int]:
+    """The process ids of shards that are there, ready or not."""
+    switchboard = supervisor._switchboard
+    slots = () if switchboard is None else switchboard.shards.slots
+    return [slot.child.pid for slot in slots if slot.child is not None]
+
+
 async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
     supervisor = Supervisor(config(tmp_path))
     starting = asyncio.create_task(supervisor.start())
-    while not supervisor._shards or supervisor._shards[0].child is None:
+    while not (pids := started_shards(supervisor)):
         await asyncio.sleep(0)
-    pid = supervisor._shards[0].child.pid
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    assert not is_alive(pid)
+    assert not any(map(is_alive, pids))
     async with Supervisor(config(tmp_path)):
         assert True, "the data folder is free again"
+
+
+async def test_a_start_whose_shards_die_while_they_restore_worlds_ends_with_an_error(tmp_path: Path) -> None:
+    async with Supervisor(config(tmp_path)) as first, agent(first.url, "ada") as ada:
+        await ada.ask("join", game="tsunami")
+    supervisor = Supervisor(config(tmp_path))
+    starting = asyncio.create_task(supervisor.start())
+    while not (pids := supervisor.shard_pids):
+        await asyncio.sleep(0)
+    os.kill(pids[0], signal.SIGSTOP)  # it has not been told of the world yet, and will not restore it
+    while not supervisor.worlds():
+        await asyncio.sleep(0)
+    shutil.rmtree(supervisor._premises.sockets)  # type: ignore[union-attr]  # no other can start any more
+    os.kill(pids[0], signal.SIGKILL)
+    with pytest.raises(StartError, match="no shard can run"):
+        await asyncio.wait_for(starting, 60)
+    async with Supervisor(config(tmp_path)) as third:
+        assert [world.status for world in third.worlds()] == ["running"]
 
 
 async def test_a_killed_server_says_that_it_was_not_stopped_cleanly(tmp_path: Path) -> None:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
 import re
-import select
 import shlex
 import signal
-import struct
-import subprocess
-import sys
-import termios
-import time
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from server.commands import COMMANDS
-from tests.system.family import Family, nobody_left_behind, run
+from tests.system.family import nobody_left_behind, run
+from tests.system.terminal import Terminal
 
 ADDRESS: Final = re.compile(r"worldline \S+ · http://127\.0\.0\.1:(\d+)/ · data (\S+)")
-COLUMNS, ROWS = 120, 40
-SHOWN_WITHIN_S: Final = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -88,74 +80,10 @@ def test_a_data_folder_in_use_is_said_in_one_line(tmp_path: Path) -> None:
     assert "--data" in ended.stderr
 
 
-class Terminal:
-    """A demo in a pseudo terminal."""
-
-    def __init__(self, cwd: Path, family: Family, *arguments: str) -> None:
-        self._side, inner = pty.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self.text = ""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "server.commands", "demo", *arguments],
-            cwd=cwd,
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            env={**family.environment, "TERM": "xterm-256color"},
-            start_new_session=True,
-            # It is the terminal of the session: Ctrl-C in it reaches the whole group.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
-        os.close(inner)
-
-    @property
-    def ways(self) -> list[object]:
-        """How the terminal treats what is typed: echo, lines …"""
-        return list(termios.tcgetattr(self._side))
-
-    def press(self, key: str) -> None:
-        """Type something."""
-        os.write(self._side, key.encode())
-
-    def read_until(self, pattern: str) -> re.Match[str]:
-        """Read what is drawn until ``pattern`` is in it."""
-        deadline_s = time.monotonic() + SHOWN_WITHIN_S
-        while time.monotonic() < deadline_s:
-            match = re.search(pattern, self.text)
-            if match is not None:
-                return match
-            if not self._read_some(deadline_s - time.monotonic()):
-                break
-        raise AssertionError(f"{pattern!r} was not shown:\n{self.text[-3000:]}")
-
-    def read_to_the_end(self) -> int:
-        """Read until the command has ended; its exit code."""
-        while self._read_some(SHOWN_WITHIN_S):
-            pass
-        return self.process.wait(SHOWN_WITHIN_S)
-
-    def close(self) -> None:
-        """End the command, if it still runs, and the terminal."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._side)
-
-    def _read_some(self, within_s: float) -> bool:
-        readable, _, _ = select.select([self._side], [], [], max(0.0, within_s))
-        try:
-            data = os.read(self._side, 65_536) if readable else b""
-        except OSError:
-            return False  # how Linux says that the other side of a terminal is closed
-        # Colours and cursor movements are left out: what remains is what a person reads.
-        self.text += re.sub(r"\x1b(\[[0-9;?]*[a-zA-Z]|[()][A-B])", "", data.decode(errors="replace"))
-        return bool(data)
-
-
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_on_a_terminal_the_map_is_shown_until_it_is_stopped(tmp_path: Path, ending: signal.Signals) -> None:
     with nobody_left_behind() as family:
-        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        terminal = Terminal(tmp_path, family.environment, "demo", "--port", "0", "--agents", "3", "--shards", "1")
         try:
             terminal.read_until(ADDRESS.pattern)
             terminal.read_until(r"w_\w+ at tick \d+")
@@ -178,7 +106,7 @@ KILLED = r"kill -9: 1 world back in \d+\.\d\d s · (\d+) acknowledged · 0 lost 
 
 def test_the_key_k_kills_a_tick_worker_and_nothing_is_lost(tmp_path: Path) -> None:
     with nobody_left_behind() as family:
-        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        terminal = Terminal(tmp_path, family.environment, "demo", "--port", "0", "--agents", "3", "--shards", "1")
         try:
             ways = terminal.ways
             terminal.read_until(r"k kills a tick worker")
@@ -200,7 +128,7 @@ def test_the_key_k_kills_a_tick_worker_and_nothing_is_lost(tmp_path: Path) -> No
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_terminal_is_as_it_was_however_it_ends(tmp_path: Path, ending: signal.Signals) -> None:
     with nobody_left_behind() as family:
-        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "1", "--shards", "1")
+        terminal = Terminal(tmp_path, family.environment, "demo", "--port", "0", "--agents", "1", "--shards", "1")
         try:
             ways = terminal.ways
             terminal.read_until(r"k kills a tick worker")
@@ -223,7 +151,7 @@ def test_without_a_terminal_a_kill_can_be_ordered(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_whole_group_cleanly(tmp_path: Path) -> None:
     """A terminal sends SIGINT to all processes at once: server, bots and view must not end each other's way."""
     with nobody_left_behind() as family:
-        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        terminal = Terminal(tmp_path, family.environment, "demo", "--port", "0", "--agents", "3", "--shards", "1")
         try:
             terminal.read_until(r"joined on seat")
             os.killpg(terminal.process.pid, signal.SIGINT)
@@ -237,7 +165,7 @@ def test_ctrl_c_ends_the_whole_group_cleanly(tmp_path: Path) -> None:
 
 def test_when_it_is_killed_nobody_stays_and_the_next_one_goes_on(tmp_path: Path) -> None:
     with nobody_left_behind() as family:
-        terminal = Terminal(tmp_path, family, "--port", "0", "--agents", "3", "--shards", "1")
+        terminal = Terminal(tmp_path, family.environment, "demo", "--port", "0", "--agents", "3", "--shards", "1")
         try:
             terminal.read_until(r"joined on seat")
             terminal.process.kill()

@@ -3,8 +3,11 @@ notice."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 
 import worldline
 from tests.system.conftest import Connect, ServerFactory
@@ -67,6 +70,54 @@ async def test_a_key_gives_the_same_fork(server: RunningServer, connect_agent: C
     assert (await ada.ask("fork", world=world, tick=tick, key="one"))["world"] == first["world"]
     assert (await ada.ask("fork", world=world, tick=tick, key="two"))["world"] != first["world"]
     assert (await bob.ask("fork", world=world, tick=tick, key="one"))["world"] != first["world"]
+
+
+async def test_a_key_gives_the_same_fork_also_after_the_server_was_killed(serve: ServerFactory) -> None:
+    server = serve("--shards", "1")
+    async with worldline.connect(server.url, name="ada", give_up_after_s=0) as client:
+        resume = client.resume
+        parent = (await client.create("stage", manual=True)).world
+        await client.join(world=parent)
+        await client.step(parent, 5)
+        before = await client.fork(parent, 3, key="one")
+    server.kill()
+    again = serve("--shards", "1")
+    async with worldline.connect(again.url, resume=resume) as client, worldline.connect(again.url) as other:
+        assert client.welcome.resumed
+        assert (await client.fork(parent, 3, key="one")).world == before.world
+        assert (await client.step(before.world, 2)) == 5, "it is there, and goes on"
+        assert (await client.fork(parent, 3, key="two")).world != before.world
+        assert (await other.fork(parent, 3, key="one")).world != before.world, "a key is its agent's"
+
+
+async def test_the_command_has_a_running_server_make_a_fork(server: RunningServer, connect_agent: Connect) -> None:
+    world, shown = await played(await connect_agent(server.url, "ada"))
+    tick = min(shown)
+
+    def fork(*words: str) -> subprocess.CompletedProcess[str]:
+        words = ("fork", *words, "--url", server.url)
+        return subprocess.run(
+            [sys.executable, "-m", "server.commands", *words], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    made = fork(f"{world[:8]}@{tick}", "--play", "--private", "--json")
+    assert made.returncode == 0, made.stderr
+    said = json.loads(made.stdout)
+    assert (said["forked_from"], said["tick"]) == (f"{world}@{tick}", tick)
+    async with worldline.connect(server.url) as client:
+        me = await client.join(world=said["world"], join_code=said["join_code"])
+        assert (await me.observe(after_tick=tick + 3, wait_s=20)).tick > tick + 3, "it plays"
+    told = fork(f"{world}@{tick}", "--play")
+    assert told.stdout.endswith(f" forked from {world}@{tick}: it plays\n")
+    for address, says in [
+        (f"{world}@99999999", "error: tick_out_of_range: "),
+        (f"w_zzzzzzzzzz@{tick}", "error: unknown_world: "),
+    ]:
+        refused = fork(address, "--play")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(says) and " → " in refused.stderr
+    for address in (world, f"game.replay@{tick}"):
+        assert fork(address, "--play").returncode == 2
 
 
 async def test_what_cannot_be_forked_is_said(serve: ServerFactory, connect_agent: Connect) -> None:

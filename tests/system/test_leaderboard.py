@@ -88,3 +88,17 @@ async def test_scores_stay_when_players_leave_and_worlds_end(
     rebuild(server.data)
     server = serve("--shards", "1", games=tmp_path / "games")
     assert await board() == expected
+
+
+async def test_a_leaderboard_that_cannot_be_read_is_refused_and_not_left_open(
+    serve: ServerFactory, connect_agent: Connect
+) -> None:
+    server = serve("--shards", "1")
+    ada = await connect_agent(server.url, "ada")
+    index = server.data / "index.sqlite"
+    index.unlink(missing_ok=True)
+    index.symlink_to(index)  # nobody can open that
+    refused = await ada.request("leaderboard", game="tsunami")
+    assert (refused["type"], refused["code"]) == ("error", "overloaded") and refused["retry_after_ms"] > 0
+    index.unlink()
+    assert (await ada.ask("leaderboard", game="tsunami"))["entries"] == []

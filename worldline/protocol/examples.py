@@ -198,6 +198,7 @@ REPLIES: Final[tuple[Reply, ...]] = (
                 players=3,
                 worlds=1,
                 digest=_TSUNAMI,
+                has_bot=True,
             )
         ],
     ),

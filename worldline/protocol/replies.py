@@ -73,7 +73,7 @@ class Welcome(Reply, tag="welcome", kw_only=True):
 
 
 class GameSummary(msgspec.Struct, kw_only=True):
-    """One line of `GamesReply`."""
+    """One line of `GamesReply`. ``has_bot``: sample bots can play in its worlds, see `Create`."""
 
     game: str
     title: str
@@ -84,6 +84,7 @@ class GameSummary(msgspec.Struct, kw_only=True):
     players: int
     worlds: int
     digest: str
+    has_bot: bool = False
 
 
 class GamesReply(Reply, tag="games", kw_only=True):

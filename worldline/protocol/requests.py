@@ -254,7 +254,7 @@ class State(Request, tag="state", kw_only=True):
 class Fork(Request, tag="fork", kw_only=True):
     """Make a world of your own that begins where ``world`` stood after ``tick``. It stands still until you `Step` it or
     let it `Play`, every seat is vacant, and it is not ranked; the other world is not changed. A repeat with the same
-    ``key`` gives the same fork, as long as the server runs."""
+    ``key`` gives the same fork, also after the server was restarted."""
 
     world: Ident
     tick: Natural

@@ -42,6 +42,14 @@ async def test_one_button_starts_a_world_with_bots_and_shows_it(server: RunningS
     await page.locator(".player").nth(5).wait_for()
 
 
+async def test_only_a_game_that_has_bots_lets_them_play(server: RunningServer, pages: Pages) -> None:
+    page = await pages.open(address(server))
+    for title, buttons in (("Snakes", 1), ("Echo", 0)):
+        card = page.locator(".card", has=page.get_by_role("heading", name=title, exact=True))
+        await card.get_by_role("link", name="Rules").wait_for()
+        assert await card.get_by_role("button", name="Let bots play").count() == buttons
+
+
 async def test_who_may_not_start_bots_has_no_button_for_it(serve: ServerFactory, pages: Pages) -> None:
     server = serve("--shards", "1", "--guests", "spectator")
     page = await pages.open(address(server))
@@ -84,7 +92,7 @@ async def test_everybody_can_use_it(
     await picture(page, f"home-{size}-{scheme}")
 
 
-async def test_who_was_best_is_on_the_games_page(
+async def test_who_was_best_and_what_has_ended_come_by_themselves(
     serve: ServerFactory, pages: Pages, connect_agent: Connect, tmp_path: Path
 ) -> None:
     race = tmp_path / "games" / "race"
@@ -92,6 +100,8 @@ async def test_who_was_best_is_on_the_games_page(
     (race / "main.lua").write_text(GAME)
     (race / "game.toml").write_text(MANIFEST)
     server = serve("--shards", "1", games=tmp_path / "games")
+    home = await pages.open(address(server))
+    await home.get_by_text("No world runs at the moment.").wait_for()
     hostile = await connect_agent(server.url, HOSTILE)
     world = (await hostile.ask("join", game="race"))["world"]
     await hostile.ask("input", world=world, name="count", args={"by": 12.5})
@@ -101,3 +111,8 @@ async def test_who_was_best_is_on_the_games_page(
     await row.wait_for()
     assert [HOSTILE, "12.5", world] == [(await row.locator("td").nth(column).inner_text()) for column in (1, 2, 3)]
     assert await page.title() == "Race · Worldline"
+    await home.locator("section", has_text="Recent replays").get_by_role("link", name=world).wait_for()
+    best = home.get_by_role("table", name="Leaderboard of Race")
+    await best.get_by_text(HOSTILE).wait_for()
+    assert await serious_findings(home) == []
+    await picture(home, "home-ended")
