@@ -84,7 +84,9 @@ export function Inspector({ wire, viewing, row, found, times, as, wanted, onEyes
 }
 
 function Refused({ error, wire }) {
-  return html`<${Problem} error=${error} />
+  const early = error.code === "live_world";
+  return html`<${Problem} error=${early ? { message: error.message } : error} />
+    ${early ? html`<p>While it runs, its log and its state are for developers who have no seat in it, and for its owner if it is not ranked. When it has ended, everybody may look.</p>` : null}
     <p class="quiet">You are ${wire.welcome?.name}, role ${wire.welcome?.role}: the button at the top right takes a token.</p>`;
 }
 

@@ -75,17 +75,18 @@ function kib(bytes) {
   return `${number(Math.ceil(bytes / 1024))} KiB`;
 }
 
-/** The same on the command line, of a server's own data folder. */
+/** The same on the command line: of a server, else of its data folder. */
 export function Commands({ world, tick, as }) {
   const place = `${world}@${tick}`;
   const commands = [
+    ["the same view, of a server that runs", `worldline watch ${place}${as ? ` --as ${as}` : ""} --url ${location.origin.replace(/^http/, "ws")}/ws`],
     ["its log from here", `worldline log show ${place}`],
     ["its state at this tick", `worldline replay state ${place}`],
     ...(as ? [["what this player could know then", `worldline replay state ${place} --as ${as}`]] : []),
     ["what the tick changed", `worldline replay diff ${world}@${Math.max(0, tick - 1)} @${tick}`],
     ["check that it computes the same again", `worldline replay verify ${world}`],
     ["all of it in one file", `worldline replay export ${world}`],
-    ["a world of your own from here", `worldline fork ${place}`],
+    ["a world of your own from here, while no server runs", `worldline fork ${place}`],
   ];
   return html`<h3>On the command line</h3>
     <ul class="commands">

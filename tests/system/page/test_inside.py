@@ -1,5 +1,5 @@
-"""Promise: who may read a world's log sees what is inside it at every tick - entries, state and what changed in it, what a
-player had been shown, how it runs - and takes it along; who may not learns why, and sees none of it."""
+"""Promise: who may read a world's log sees what is inside it at every tick - entries, state and what changed in it, what
+a player had been shown, how it runs - and takes it along; who may not learns why, and sees none of it."""
 
 from __future__ import annotations
 
@@ -286,6 +286,7 @@ async def test_who_may_not_read_the_log_learns_why_and_sees_none_of_it(
     await panel.get_by_role("alert").wait_for()
     assert played.world in await panel.get_by_role("alert").inner_text()
     assert "role agent" in await panel.inner_text()
+    assert "for developers who have no seat in it" in await panel.inner_text()
     assert await panel.get_by_role("tab").count() == 0
     assert await panel.get_by_role("button", name="Fork from here").count() == 0
     assert await page.locator(".check-badge").count() == 0
