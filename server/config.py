@@ -15,6 +15,7 @@ from server.retention import Retention
 
 DEFAULT_PORT: Final = 8765
 MAX_SHARDS: Final = 256
+MAX_GATEWAYS: Final = 64
 
 Durability = Literal["durable", "written"]
 LogFormat = Literal["text", "json"]
@@ -42,6 +43,8 @@ class ServeConfig(msgspec.Struct, kw_only=True, frozen=True):
     """Folders of further games: each a game, or a folder of games."""
     shards: int = msgspec.field(default_factory=default_shards)
     """How many tick workers; default: one per core."""
+    gateways: int = 1
+    """How many processes serve connections, all at one port. One does some 10,000 requests a second."""
     durability: Durability = "durable"
     """``durable``: acknowledged = on disk. ``written``: survives the death of a process, not of the machine."""
     guests: Guests | None = None

@@ -1,4 +1,5 @@
-"""The gateways of a server: started, configured, replaced. One that dies is replaced on the same listening socket.
+"""The gateways of a server: started, configured, replaced. All accept from one listening socket: whoever is least busy
+takes the next connection, and one that dies is replaced on it.
 
 Not here: a single process (``server/children.py``), and when to start it again (``server/slots.py``).
 """
@@ -17,7 +18,6 @@ from server.slots import Slots
 from server.startup import default_guests, served_hosts
 from server.workshop import served
 
-GATEWAYS: Final = 1
 STOP_S: Final = 4.0  # it closes every connection within 2 s, stalled readers included
 
 
@@ -41,11 +41,17 @@ class Gateways:
         self._ready_shards = ready_shards
         self._on_message = on_message
         self._on_lost = on_lost
-        self.slots = Slots("gateway", GATEWAYS, self._start, on_given_up)
+        self.slots = Slots("gateway", config.gateways, self._start, on_given_up)
 
     def tell(self, message: messages.FromSupervisor) -> None:
         """Send to all of them."""
         self.slots.send(message)
+
+    def session_asked(self, asker: Child, session: str) -> None:
+        """A session goes on through ``asker``: another that still has a connection of it lets that go."""
+        for slot in self.slots:
+            if slot.child is not None and slot.child is not asker:
+                slot.child.send(messages.SessionMoved(session=session))
 
     async def stop(self) -> None:
         """Stop them all."""

@@ -1,8 +1,8 @@
 """The supervisor: parent of all processes of a server, from its start to its end.
 
-A server is one gateway and ``config.shards`` shards. A shard that dies is replaced and its worlds are brought back; a
-gateway that dies is replaced and takes over the same listening socket. Whatever happens, no child outlives the
-supervisor.
+A server is ``config.gateways`` gateways and ``config.shards`` shards. A shard that dies is replaced and its worlds are
+brought back; a gateway that dies is replaced and takes over the same listening socket. Whatever happens, no child
+outlives the supervisor.
 
 Order of a start: premises → processes; of a stop: processes → premises. Either the start succeeds or everything it did
 is undone.

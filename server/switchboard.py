@@ -233,7 +233,7 @@ class Switchboard:
         if isinstance(message, messages.AskSession):
             # A shard reports a seat before its client can know of it. So that report is here, or has come with this
             # question in the same turn of the loop: in the next turn it has been taken in.
-            asyncio.get_running_loop().call_soon(self._reception.ask, message, child.send)
+            asyncio.get_running_loop().call_soon(self._find_session, child, message)
         elif isinstance(message, Question):
             self._reception.ask(message, child.send)
         elif isinstance(message, Report):
@@ -270,6 +270,10 @@ class Switchboard:
                 self._answer(self._answer_leaderboard(child, message))
             case messages.ViewReply() | messages.ShardStatistics() | messages.GatewayStatistics():
                 self._asking.answered(message)
+
+    def _find_session(self, gateway: Child, question: messages.AskSession) -> None:
+        self._gateways.session_asked(gateway, question.session)
+        self._reception.ask(question, gateway.send)
 
     def _ask_fork(self, gateway: Child, question: messages.AskFork) -> None:
         if self._stopping:

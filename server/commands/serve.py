@@ -21,6 +21,7 @@ from server.commands.output import CommandError, data_option, print_line
 from server.commands.sizes import size_bytes
 from server.config import (
     DEFAULT_PORT,
+    MAX_GATEWAYS,
     MAX_SHARDS,
     CheckPriority,
     Durability,
@@ -55,6 +56,13 @@ from server.supervisor import StartError, Supervisor
     default=default_shards,
     show_default="one per core",
     help="How many tick workers.",
+)
+@click.option(
+    "--gateways",
+    type=click.IntRange(1, MAX_GATEWAYS),
+    default=1,
+    show_default=True,
+    help="How many processes serve connections, all at one port.",
 )
 @click.option(
     "--durability",
@@ -167,6 +175,7 @@ def command(
     data: Path,
     games: tuple[Path, ...],
     shards: int,
+    gateways: int,
     durability: Durability,
     guests: Guests | None,
     fair_play: FairPlay,
@@ -197,6 +206,7 @@ def command(
         data=data,
         games=games,
         shards=shards,
+        gateways=gateways,
         durability=durability,
         guests=guests,
         fair_play=fair_play,

@@ -2,11 +2,12 @@
 
 A session that is resumed asks the lobby what it has, then each player's shard to let this gateway speak for it. A new
 session of an agent with a token asks what its other sessions have. Until all have answered, nothing more is read from
-the connection and its pushes wait: the welcome comes first. A connection that the session still has is closed with
-4001, since a player is driven from one place at a time.
+the connection and its pushes wait: the welcome comes first. A connection that the session still has, here or at another
+gateway, is closed with 4001, since a player is driven from one place at a time.
 
-Invariant: of the living connections of a gateway, at most one belongs to a session; a player that a shard was asked to
-attach is either driven by the session's living connection, or the shard is told that nobody drives it.
+Invariant: of the living connections of a gateway, at most one belongs to a session; of those of the server, the one
+stays that the lobby has heard of last. A player that a shard was asked to attach is either driven by the session's
+living connection, or the shard is told that nobody drives it.
 
 Not here: what a token looks like (``resume``), and how long a player without a connection is kept (the shard knows).
 """
@@ -96,9 +97,7 @@ class Greeting:
             self._reply(waiting, self._welcome(session, None))
             return
         if older is not None:
-            self._let_go(older)
-            text = "a newer connection of this session has taken over"
-            older.connection.close_soon(protocol.CLOSE_TAKEN_OVER, close_reason(text))
+            self._take_over(older)
         session.returning = Returning(resumed=person.session is not None)
         session.connection.hold_reading()
         question = messages.AskSession(request=_UNNUMBERED, session=session.id, agent=person.agent)
@@ -121,6 +120,12 @@ class Greeting:
             text = "the token of this agent was revoked"
             session.connection.close_soon(protocol.CLOSE_PROTOCOL, close_reason(text))
 
+    def moved(self, session_id: str) -> None:
+        """The session goes on through another gateway; unless it asked before this one did, and is then told so."""
+        older = self._sessions.get(session_id)
+        if older is not None and (older.returning is None or older.returning.found):
+            self._take_over(older)
+
     def gone(self, session: Session) -> None:
         """The session's connection has ended."""
         if session.id is not None and self._sessions.get(session.id) is session:
@@ -130,6 +135,11 @@ class Greeting:
         """The session as it lives now: itself, or the newer connection that went on with it; None if there is none."""
         return session if not session.gone else self._sessions.get(session.id or "")
 
+    def _take_over(self, older: Session) -> None:
+        self._let_go(older)
+        text = "a newer connection of this session has taken over"
+        older.connection.close_soon(protocol.CLOSE_TAKEN_OVER, close_reason(text))
+
     # --- going on ------------------------------------------------------------------------------------
 
     def found(self, waiting: Waiting, found: messages.SessionFound) -> None:
@@ -138,6 +148,7 @@ class Greeting:
         returning = session.returning
         if session.gone or returning is None:
             return
+        returning.found = True
         returning.lost += found.lost
         for player in found.players:
             returning.awaited[player.world, player.player] = player

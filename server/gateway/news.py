@@ -126,6 +126,8 @@ class News:
                 for _, waiting in self._held.take(message.world):
                     self._answer_gone(waiting, message)
                 self._world_closed(protocol.Closed(world=message.world, reason=message.reason, status=message.status))
+            case messages.SessionMoved():
+                self._greeting.moved(message.session)
             case messages.ReloadGame():
                 self._catalogue.put(read_game(Store.read_only(Path(self._config.data)), message.game))
             case messages.CodeBroken():

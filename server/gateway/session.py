@@ -59,9 +59,11 @@ class WorldEnd(msgspec.Struct, frozen=True):
 
 class Returning(msgspec.Struct, eq=False):
     """A session whose players are being looked for: what its welcome will say, which players' shards have not answered
-    yet, and the pushes that wait for the welcome. ``resumed``: it is an earlier one that goes on."""
+    yet, and the pushes that wait for the welcome. ``resumed``: it is an earlier one that goes on; ``found``: the lobby
+    has told what it has."""
 
     resumed: bool
+    found: bool = False
     players: list[protocol.ResumedPlayer] = []
     lost: list[protocol.LostPlayer] = []
     awaited: dict[tuple[str, str], SessionPlayer] = {}

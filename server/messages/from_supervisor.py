@@ -254,6 +254,13 @@ class SessionFound(Message, tag="session_found"):
     lost: list[protocol.LostPlayer]
 
 
+class SessionMoved(Message, tag="session_moved"):
+    """Another gateway has asked for this session: it goes on there. Of two gateways that ask at once each gets this and
+    its own `SessionFound` in the order in which they asked."""
+
+    session: str
+
+
 class LeaderboardFound(Message, tag="leaderboard_found"):
     """The answer to `AskLeaderboard`."""
 
@@ -352,6 +359,7 @@ FromSupervisor = (
     | WorldFound
     | GameCounts
     | SessionFound
+    | SessionMoved
     | MetricsMade
     | LeaderboardFound
     | OpenWorld

@@ -98,10 +98,10 @@ export function useVersions(wire, world, digest, wanted) {
 /** Marks on a viewing's time where its world went on with other code or another engine, as its log says. */
 export function useCodeMarks(viewing, versions) {
   useEffect(() => {
-    const marks = (versions ?? []).slice(1).map(({ tick, kind, digest }) => ({ tick, kind: "code", text: `goes on with other ${kind} ${digest.slice(0, 12)}` }));
+    const marks = (versions ?? []).slice(1).map(({ tick, kind, digest }) => ({ tick, kind, text: `goes on with other ${kind} ${digest.slice(0, 12)}` }));
     if (marks.length === 0) return;
-    const isOther = (mark) => mark.kind !== "code" || !marks.some(({ tick }) => tick === mark.tick);
-    viewing.marks = [...viewing.marks.filter(isOther), ...marks].sort((one, other) => one.tick - other.tick);
+    const isOther = (mark) => !marks.some(({ tick, kind }) => tick === mark.tick && kind === mark.kind);
+    viewing.mark([...viewing.marks.filter(isOther), ...marks].sort((one, other) => one.tick - other.tick));
   }, [versions, viewing.stream]);
 }
 

@@ -1,111 +1,22 @@
-// Time: play, step, scrub, speed, events before and after, live. What a button does a key does too (`KEYS`).
+// The bar under the picture: the whole time as a line with marks, and a button for all that can be done with it.
 
-import { duration, gameTime, html, Icon, number, useEffect, useRef, useState, words } from "/page/ui.js";
+import { SPEEDS } from "/page/time.js";
+import { briefArgs, duration, gameTime, html, Icon, number, useEffect, useRef, useState, words } from "/page/ui.js";
 
-export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
-const IDLE_S = 4; // so long without an event is skipped
-const BEFORE_EVENT_S = 1;
 const MARKS_DRAWN_MOST = 600;
-
-/** What people can do with time; `name` is also what help says. */
-export const KEYS = [
-  { keys: [" ", "k"], shown: "Space or K", does: "play or pause", run: (time) => time.toggle() },
-  { keys: ["ArrowLeft"], shown: "←", does: "one tick back", run: (time) => time.step(-1) },
-  { keys: ["ArrowRight"], shown: "→", does: "one tick on", run: (time) => time.step(1) },
-  { keys: ["shift+ArrowLeft", "j"], shown: "Shift ← or J", does: "ten ticks back", run: (time) => time.step(-10) },
-  { keys: ["shift+ArrowRight"], shown: "Shift →", does: "ten ticks on", run: (time) => time.step(10) },
-  { keys: ["Home"], shown: "Home", does: "first tick", run: (time) => time.viewing.seek(time.viewing.firstTick) },
-  { keys: ["End"], shown: "End", does: "latest tick", run: (time) => time.viewing.seek(time.viewing.lastTick) },
-  { keys: ["q"], shown: "Q", does: "previous event", run: (time) => time.toEvent(-1) },
-  { keys: ["e"], shown: "E", does: "next event", run: (time) => time.toEvent(1) },
-  { keys: ["["], shown: "[", does: "slower", run: (time) => time.faster(-1) },
-  { keys: ["]"], shown: "]", does: "faster", run: (time) => time.faster(1) },
-  { keys: ["i"], shown: "I", does: "skip what is idle, or not", run: (time) => time.toggleIdle() },
-  { keys: ["l"], shown: "L", does: "go live", run: (time) => time.viewing.control("live") },
-];
-
-/** What can be done with a viewing's time. `wanted(entry)` says which events count for previous and next. */
-export class Time {
-  constructor(viewing) {
-    this.viewing = viewing;
-    this.wanted = () => true;
-    this.skipIdle = false;
-    this._listeners = new Set();
-    this._stop = viewing.on("frame", (frame, news) => this._skip(frame, news));
-    this._lastNewsTick = 0;
-  }
-
-  on(listener) {
-    this._listeners.add(listener);
-    return () => this._listeners.delete(listener);
-  }
-
-  close() {
-    this._stop();
-  }
-
-  async toggle() {
-    await this.viewing.settled; // what is under way decides what the opposite is
-    return this.viewing.control(this.viewing.playing ? "pause" : "play");
-  }
-
-  step(ticks) {
-    return this.viewing.seek(this.viewing.tick + ticks);
-  }
-
-  faster(steps) {
-    const at = SPEEDS.indexOf(this._speed ?? this.viewing.stream?.speed ?? 1);
-    return this.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + steps))]);
-  }
-
-  async setSpeed(speed) {
-    this._speed = speed; // the next step counts from here, also while this one is on its way
-    await this.viewing.control("speed", { speed });
-    if (this._speed === speed) this._speed = undefined;
-  }
-
-  toggleIdle() {
-    this.skipIdle = !this.skipIdle;
-    for (const listener of this._listeners) listener();
-  }
-
-  /** The marks and the events heard of that count, in order: {tick, kind, text, players}. */
-  get moments() {
-    const { viewing } = this;
-    const marks = viewing.marks.map((mark) => ({ ...mark, type: "mark", players: mark.player ? [mark.player] : [] }));
-    const heard = viewing.story.between(-1, Infinity).filter(({ type }) => type === "event");
-    const name = (id) => viewing.players.find(({ player }) => player === id)?.name ?? id;
-    const said = heard.map((entry) => ({ ...entry, text: `${words(entry.kind)} ${entry.players.slice(0, 3).map(name).join(", ")}` }));
-    return [...marks, ...said].filter((moment) => this.wanted(moment)).sort((one, other) => one.tick - other.tick);
-  }
-
-  toEvent(way) {
-    const now = this.viewing.tick;
-    const { moments } = this;
-    const next = way > 0 ? moments.find(({ tick }) => tick > now) : moments.findLast(({ tick }) => tick < now);
-    return next === undefined ? undefined : this.viewing.seek(next.tick);
-  }
-
-  /** Jumps to shortly before the next mark when nothing has happened for a while. */
-  async _skip(frame, news) {
-    const { viewing } = this;
-    if (news.length > 0) this._lastNewsTick = frame.tick;
-    if (!this.skipIdle || !viewing.playing || viewing.live || this._skipping) return;
-    const calm = IDLE_S * viewing.tickHz;
-    const next = this.moments.find(({ tick }) => tick > frame.tick)?.tick;
-    if (next === undefined || next - frame.tick < calm || frame.tick - this._lastNewsTick < calm) return;
-    this._skipping = true;
-    await viewing.seek(next - Math.round(BEFORE_EVENT_S * viewing.tickHz));
-    await viewing.control("play");
-    this._skipping = false;
-  }
-}
+const EXPLAINED_MOST = 4;
+const NAMES_MOST = 3;
+const NEAR_PX = 8;
 
 /** The bar of controls under the picture. */
-export function Timeline({ viewing, time, children }) {
+export function Timeline({ viewing, time, history, children }) {
   const [typed, setTyped] = useState(null);
   const [, again] = useState(0);
-  useEffect(() => time.on(() => again((count) => count + 1)), [time]);
+  useEffect(() => {
+    const draw = () => again((count) => count + 1);
+    const stops = [time.on(draw), history.on(draw)];
+    return () => stops.forEach((stop) => stop());
+  }, [time, history]);
   const { tick, firstTick, lastTick, tickHz, live, playing, stream } = viewing;
   const behind = Math.max(0, lastTick - tick);
   const spoken = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
@@ -138,6 +49,11 @@ export function Timeline({ viewing, time, children }) {
       <span class="group">
         ${button("Previous event", "Q", () => time.toEvent(-1), "‹ event")}
         ${button("Next event", "E", () => time.toEvent(1), "event ›")}
+        ${history.looking
+          ? html`<button type="button" onClick=${() => history.cancel()}>Stop looking</button> <span class="quiet" role="status">at tick ${number(history.looking.tick)} …</span>`
+          : time.said?.tick === tick
+            ? html`<span class="quiet">${time.said.text}</span>`
+            : null}
       </span>
       <label class="group"><span class="unseen">Speed</span>
         <select title="Speed ([ and ])" value=${String(stream?.speed ?? 1)} onChange=${(event) => time.setSpeed(Number(event.currentTarget.value))}>
@@ -152,6 +68,22 @@ export function Timeline({ viewing, time, children }) {
   </div>`;
 }
 
+/** What kind of mark a moment gets: colour says it, and its height. */
+function markOf(moment) {
+  if (moment.status === "rejected") return "rejected";
+  if (moment.type === "mark" && (moment.kind === "code" || moment.kind === "engine")) return "code";
+  return moment.type;
+}
+
+/** A moment in words, for whoever points at its mark. */
+function explain(moment, players) {
+  if (moment.text) return moment.text;
+  const names = moment.players.slice(0, NAMES_MOST).map((id) => players.find(({ player }) => player === id)?.name ?? id);
+  const everyone = moment.players.length > NAMES_MOST ? ` and ${moment.players.length - NAMES_MOST} more` : "";
+  const status = moment.status && moment.status !== "applied" ? ` (${moment.status})` : "";
+  return [`${words(moment.kind)}${status}`, `${names.join(", ")}${everyone}`, briefArgs(moment.data)].filter(Boolean).join(" · ");
+}
+
 /** The whole time as a line with marks; what is under the pointer is explained. */
 function Scrubber({ viewing, moments, text }) {
   const { tick, firstTick, lastTick, tickHz } = viewing;
@@ -162,18 +94,20 @@ function Scrubber({ viewing, moments, text }) {
   const hover = (event) => {
     const { left, width } = track.current.getBoundingClientRect();
     const at = Math.round(firstTick + ((event.clientX - left) / width) * span);
-    const near = moments.filter((mark) => Math.abs(mark.tick - at) <= (span * 8) / width).slice(0, 4);
+    const away = (mark) => Math.abs(mark.tick - at);
+    const near = moments.filter((mark) => away(mark) <= (span * NEAR_PX) / width).sort((one, other) => away(one) - away(other));
     setOver({ at: Math.max(firstTick, Math.min(lastTick, at)), near, left: ((at - firstTick) / span) * 100 });
   };
   return html`<div class="scrubber" ref=${track} onPointerMove=${hover} onPointerLeave=${() => setOver(null)}>
     <svg class="marks" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">
-      ${shown.map((moment, at) => html`<rect key=${at} class=${moment.kind === "code" ? "code" : undefined} x=${((moment.tick - firstTick) / span) * 1000 - 1} y="0" width="2" height="10" />`)}
+      ${shown.map((moment) => html`<rect key=${moment.key} class=${markOf(moment)} x=${((moment.tick - firstTick) / span) * 1000 - 1} y=${moment.type === "mark" ? 4 : 0} width="2" height=${moment.type === "mark" ? 6 : 10} />`)}
     </svg>
     <input type="range" aria-label="Tick" aria-valuetext=${text} min=${firstTick} max=${lastTick} step="1" value=${tick} onInput=${(event) => viewing.seek(Number(event.currentTarget.value))} />
     ${over
       ? html`<div class="tip" style=${{ left: `${Math.max(4, Math.min(90, over.left))}%` }}>
           ${number(over.at)} · ${gameTime(over.at, tickHz)}
-          ${over.near.map((moment) => html`<div>${number(moment.tick)} ${moment.text}</div>`)}
+          ${over.near.slice(0, EXPLAINED_MOST).map((moment) => html`<div>${number(moment.tick)} ${explain(moment, viewing.players)}</div>`)}
+          ${over.near.length > EXPLAINED_MOST ? html`<div>and ${over.near.length - EXPLAINED_MOST} more</div>` : null}
         </div>`
       : null}
   </div>`;

@@ -9,6 +9,7 @@ import { Story } from "/page/story.js";
 const EARLY_FRAMES_MOST = 8;
 const LOOK_AHEAD_MS = 2500;
 const LISTED_MOST = 100;
+const MOVES = new Set(["play", "seek", "live"]); // controls after which one looks at another time
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Viewing {
@@ -26,7 +27,7 @@ export class Viewing {
     this._firstTick = tick;
     this._early = [];
     this._last = Promise.resolve();
-    this._listeners = { change: new Set(), frame: new Set() };
+    this._listeners = { change: new Set(), frame: new Set(), control: new Set() };
     this._stops = [
       wire.on("push", (push) => this._hear(push)),
       wire.on("state", (state) => state === "open" && this._begin()),
@@ -79,6 +80,7 @@ export class Viewing {
    * the other: each is about the stream that the one before it has made.
    */
   control(action, fields = {}) {
+    if (MOVES.has(action)) this._tell("control");
     this._last = this._last.then(() => this._control(action, fields));
     return this._last;
   }
@@ -97,6 +99,7 @@ export class Viewing {
     const wanted = Math.max(this.firstTick, Math.min(this.lastTick, Math.round(tick)));
     const busy = this._target !== undefined;
     this._target = wanted;
+    this._tell("control");
     this._tell("change");
     if (busy) return;
     while (this._target !== undefined) {
@@ -111,6 +114,12 @@ export class Viewing {
     this.as = as;
     this.observation = null;
     return this.control("view", { as });
+  }
+
+  /** Other marks on its time: {tick, kind, text, player?}. */
+  mark(marks) {
+    this.marks = marks;
+    this.story?.setMarks(marks);
   }
 
   close() {
@@ -159,7 +168,7 @@ export class Viewing {
     this.error = null;
     this.stream = { ...watching };
     if (watching.players) this.players = watching.players;
-    if (watching.marks) this.marks = watching.marks;
+    this.mark(watching.marks ?? this.marks);
     this.scene.begin(watching.static);
     this._fresh = true;
     const early = this._early.filter((push) => push.watch === watching.watch);
@@ -189,14 +198,22 @@ export class Viewing {
     this._fresh = false;
     if (frame.last_tick !== undefined) this.stream.last_tick = Math.max(this.stream.last_tick, frame.last_tick);
     this.stream.last_tick = Math.max(this.stream.last_tick, frame.tick);
-    if (frame.players) this.players = frame.players;
+    if (frame.players) this._meet(frame.players, frame.tick);
     if (frame.observation) this.observation = frame.observation;
-    if (frame.marks) this.marks = [...this.marks, ...frame.marks];
     this.scene.take(frame, performance.now(), smooth);
     this.frames += 1;
     const news = this.story?.addFrame(frame) ?? [];
     for (const listener of this._listeners.frame) listener(frame, news);
     this._tell("change");
+  }
+
+  /** Takes players as a frame tells of them; while the world runs, who has come or gone is a mark. */
+  _meet(players, tick) {
+    const news = (kind, these, those) =>
+      these.filter(({ player }) => !those.some((other) => other.player === player)).map(({ player, name }) => ({ tick, kind, text: `${name} ${kind}`, player }));
+    const marks = this.live ? [...news("joined", players, this.players), ...news("left", this.players, players)] : [];
+    this.players = players;
+    if (marks.length > 0) this.mark([...this.marks, ...marks]);
   }
 
   _end(reason) {

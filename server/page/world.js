@@ -1,16 +1,19 @@
 // One world, live and recorded in one view: the picture, time under it, players and what happened beside it.
 
 import { Badge, useRow } from "/page/badge.js";
+import { listenToHost } from "/page/embed.js";
 import { ENTRY_KEYS } from "/page/entries.js";
-import { Feed, filterOf } from "/page/feed.js";
+import { Feed } from "/page/feed.js";
 import { OwnWorld } from "/page/fork.js";
+import { History } from "/page/history.js";
 import { Inside } from "/page/inside.js";
 import { Inspector, useOpen } from "/page/inspector.js";
 import { worldAddress } from "/page/route.js";
 import { TickTimes, useCodeMarks, useVersions } from "/page/sparkline.js";
 import { CameraButtons, cameraKey, Stage } from "/page/stage.js";
 import { Commands } from "/page/takeaway.js";
-import { KEYS, Time, Timeline } from "/page/timeline.js";
+import { KEYS, Time } from "/page/time.js";
+import { Timeline } from "/page/timeline.js";
 import { announce, Copy, Dialog, html, number, Problem, SeatBadge, useEffect, useRef, useState, useTitle, words } from "/page/ui.js";
 import { Viewing } from "/page/viewing.js";
 
@@ -33,7 +36,8 @@ const CAMERA_KEYS = [
 /** Watch a world; `tick` and `as` come from the address. `embedded`: in a frame on somebody's page. */
 export function World({ wire, world, tick, as, embedded }) {
   const [viewing] = useState(() => new Viewing(wire, world, { tick, as }));
-  const [time] = useState(() => new Time(viewing));
+  const [history] = useState(() => new History(viewing));
+  const [time] = useState(() => new Time(viewing, history));
   const [follow, setFollow] = useState(null);
   const [filter, setFilter] = useState({});
   const [open, setOpen] = useState(null);
@@ -50,12 +54,13 @@ export function World({ wire, world, tick, as, embedded }) {
   const painter = useRef(null);
   useRedraw(viewing);
   useTitle(viewing.stream ? `${viewing.stream.game} ${world}` : world);
-  useEffect(() => () => [time.close(), times.close(), viewing.close()], []);
+  useEffect(() => () => [time.close(), times.close(), history.close(), viewing.close()], []);
+  useEffect(() => (embedded ? listenToHost(viewing) : undefined), []);
   useEffect(() => {
     if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick); // the address was changed
   }, [tick]);
   useEffect(() => {
-    time.wanted = filterOf(filter);
+    time.setFilter(filter);
   }, [filter]);
   useEffect(() => {
     if (!painter.current) return;
@@ -97,7 +102,7 @@ export function World({ wire, world, tick, as, embedded }) {
       </div>
       <${Problem} error=${viewing.error} />
       <${Stage} viewing=${viewing} active ratio=${shape.wide && !embedded ? shape.ratio : undefined} label=${sceneLine(viewing)} onPainter=${(made) => { painter.current = made; }} onPick=${pick} />
-      <${Timeline} viewing=${viewing} time=${time}>
+      <${Timeline} viewing=${viewing} time=${time} history=${history}>
         ${embedded ? null : html`<button type="button" aria-expanded=${String(looking)} title="The log, the state and more (V)" onClick=${() => setLooking(!looking)}>Inside</button>`}
         <button type="button" aria-haspopup="dialog" onClick=${() => setOpen("share")}>Share</button>
         <button type="button" aria-haspopup="dialog" aria-label="Help: keys" title="Keys (?)" onClick=${() => setOpen("help")}>?</button>
@@ -111,7 +116,7 @@ export function World({ wire, world, tick, as, embedded }) {
       : html`<div class="right">
           <${Players} viewing=${viewing} follow=${follow} onFollow=${pick} />
           <${Inside} viewing=${viewing} as=${eyes} onAs=${look} />
-          <${Feed} viewing=${viewing} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} onEntry=${openEntry} />
+          <${Feed} viewing=${viewing} history=${history} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} onEntry=${openEntry} />
         </div>`}
     ${open === "help" ? html`<${Help} onClose=${() => setOpen(null)} />` : null}
     ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${eyes} onClose=${() => setOpen(null)} />` : null}

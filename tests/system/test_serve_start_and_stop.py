@@ -152,7 +152,7 @@ def test_help_names_every_option_and_its_variable() -> None:
         "--host", "--port", "--data", "--games", "--shards", "--durability", "--limits", "--max-worlds", "--log",
         "--log-level", "--tick-timeout-ms", "--guests", "--allow-host", "--tls-cert", "--tls-key",
         "--archive-after-s", "--keep-days", "--keep-worlds", "--keep-bytes", "--dev",
-        "--fair-play", "--bots", "--check-every-s", "--check-priority",
+        "--fair-play", "--bots", "--check-every-s", "--check-priority", "--gateways",
     }  # fmt: skip
 
 

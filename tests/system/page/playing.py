@@ -14,6 +14,7 @@ from tests.system.conftest import Connect
 from tests.system.harness import Agent, RunningServer
 
 WALK_WEST: dict[str, Any] = {"x": 0, "z": 0}
+STEP_TICKS = 10_000
 
 
 class Played(NamedTuple):
@@ -32,6 +33,36 @@ async def tsunami(server: RunningServer, connect: Connect, *names: str, note: st
     for agent in agents:
         await agent.ask("input", world=world, name="move", args=WALK_WEST, note=note)
     return Played(world, agents)
+
+
+async def recorded(agent: Agent, ticks: int) -> str:
+    """A world of Tsunami on a clock of its own, which has run for so many ticks."""
+    world: str = (await agent.ask("create", game="tsunami", clock="manual", seed=7))["world"]
+    await agent.ask("join", world=world)
+    await agent.ask("input", world=world, name="move", args={"x": 300, "z": 0}, note="the log begins", wait_ms=0)
+    for at in range(0, ticks, STEP_TICKS):
+        await agent.ask("step", world=world, ticks=min(STEP_TICKS, ticks - at))
+    return world
+
+
+async def at_tick(page: Page, tick: int) -> None:
+    """Wait until the page shows exactly this tick, and its picture too."""
+    await page.wait_for_function(
+        """tick => document.getElementById("tick")?.value === String(tick)
+            && document.querySelector("canvas.picture").getAttribute("aria-label").includes(`at tick ${tick}:`)""",
+        arg=tick,
+    )
+    # Words first, then their layout, then the picture in its new size: each may take a frame.
+    await page.evaluate(
+        "async () => { for (let n = 0; n < 5; n += 1) await new Promise(done => requestAnimationFrame(done)); }"
+    )
+
+
+async def go(page: Page, tick: int) -> None:
+    """Type a tick."""
+    await page.locator("#tick").fill(str(tick))
+    await page.keyboard.press("Enter")
+    await at_tick(page, tick)
 
 
 async def shown_tick(page: Page) -> int:

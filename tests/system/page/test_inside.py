@@ -1,5 +1,5 @@
-"""Promise: who may read a world's log sees what is inside it at every tick - entries, state and what changed in it, what
-a player had been shown, how it runs - and takes it along; who may not learns why, and sees none of it."""
+"""Promise: who may read a world's log sees what is inside it at every tick - entries, state and what changed in it,
+what a player had been shown, how it runs - and takes it along; who may not learns why, and sees none of it."""
 
 from __future__ import annotations
 

@@ -9,50 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
 
 from tests.system.conftest import Connect, ServerFactory
-from tests.system.harness import Agent, RunningServer
+from tests.system.harness import RunningServer
 from tests.system.page.browser import PHONE, Pages, picture, serious_findings
 from tests.system.page.conftest import address
-from tests.system.page.playing import later_tick, pixels, shown_tick, tsunami
+from tests.system.page.playing import at_tick, go, later_tick, pixels, recorded, shown_tick, tsunami
 from tests.system.test_leaderboard import GAME, MANIFEST
 
 pytestmark = pytest.mark.needs("chromium")
 
 TWENTY_MINUTES_TICKS = 20 * 60 * 60
-STEP_TICKS = 10_000
 MAX_PAGE_BYTES = 200 * 2**20
-
-
-async def recorded(agent: Agent, ticks: int) -> str:
-    """A world of Tsunami on a clock of its own, which has run for so many ticks."""
-    world: str = (await agent.ask("create", game="tsunami", clock="manual", seed=7))["world"]
-    await agent.ask("join", world=world)
-    await agent.ask("input", world=world, name="move", args={"x": 300, "z": 0}, note="the log begins", wait_ms=0)
-    for at in range(0, ticks, STEP_TICKS):
-        await agent.ask("step", world=world, ticks=min(STEP_TICKS, ticks - at))
-    return world
-
-
-async def at_tick(page: Page, tick: int) -> None:
-    """Wait until the page shows exactly this tick, and its picture too."""
-    await page.wait_for_function(
-        """tick => document.getElementById("tick")?.value === String(tick)
-            && document.querySelector("canvas.picture").getAttribute("aria-label").includes(`at tick ${tick}:`)""",
-        arg=tick,
-    )
-    # Words first, then their layout, then the picture in its new size: each may take a frame.
-    await page.evaluate(
-        "async () => { for (let n = 0; n < 5; n += 1) await new Promise(done => requestAnimationFrame(done)); }"
-    )
-
-
-async def go(page: Page, tick: int) -> None:
-    """Type a tick."""
-    await page.locator("#tick").fill(str(tick))
-    await page.keyboard.press("Enter")
-    await at_tick(page, tick)
 
 
 async def test_a_link_to_a_tick_shows_the_very_same_picture(
@@ -119,7 +87,7 @@ async def test_speeds_and_events(server: RunningServer, pages: Pages, connect_ag
     await page.wait_for_function("() => Number(document.getElementById('tick').value) <= 1800")
     await speed.select_option("0.25")
     await page.get_by_label("Kind").select_option("event wave_started")
-    assert await page.get_by_label("What happened, newest first").locator("li").count() == 1
+    assert await page.get_by_label("What happened, newest first").locator("li.event").count() == 1
     await page.get_by_label("What happened, newest first").locator("button.tick").click()
     await at_tick(page, 1800)
     await picture(page, "time")
