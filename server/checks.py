@@ -5,7 +5,8 @@ ended, and has the stretch since the last look re-executed by a process of its o
 after the other. The first divergence of a world is logged, counted and told to the developers who are connected; its
 report is in ``reports/`` in the data folder. After that the world is let be, and so is one that cannot be checked.
 
-Worlds that had ended before this server began are not looked at: `worldline replay verify` does that.
+Worlds that had ended before this server began are checked too, the newest first and one at each look, unless a server
+has done that before: what came of it is noted in the data folder.
 
 Not here: re-execution (``replays/``), and what a report says (``replays/report.py``).
 
@@ -18,14 +19,17 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
+
+import msgspec
 
 from eventlog.snapshots import Snapshots
 from server import messages
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.metrics import Metrics
+from server.notebook import Notebook
 
 _log = logging.getLogger("worldline.checks")
 
@@ -33,6 +37,14 @@ STEP_TIMEOUTS: Final = 10
 """A record with the empty ticks before it, a second of game time, may take as much processor time as so many calls that
 a shard is killed for."""
 _LOST: Final = "lost"
+FILE_NAME: Final = "checks.jsonl"
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A world that has ended was checked to its end, and need not be checked again."""
+
+    world: str
+    status: str
 
 
 class Checks:
@@ -52,7 +64,9 @@ class Checks:
         self._checked_to: dict[str, int] = {}  # world → the tick up to which it was checked
         self._held: set[str] = set()  # worlds that a shard has
         self._at_rest: deque[str] = deque()  # worlds that are to be checked to their end
+        self._earlier: deque[str] = deque()  # worlds that had ended before this server began
         self._let_be: set[str] = set()
+        self._settled = Notebook(config.data / FILE_NAME, Settled)
         self._checker: Child | None = None
         self._answer: asyncio.Future[messages.WorldChecked] | None = None
         self._started = 0
@@ -66,11 +80,15 @@ class Checks:
     @property
     def waiting(self) -> int:
         """How many worlds are played, or wait to be checked to their end."""
-        return len(self._held) + len(self._at_rest)
+        return len(self._held) + len(self._at_rest) + len(self._earlier)
 
-    def begin(self) -> None:
-        """Look for something to check from now on, unless the server was told not to."""
+    def begin(self, ended: Iterable[str] = ()) -> None:
+        """Look for something to check from now on, unless the server was told not to. ``ended``: the worlds that had
+        ended before."""
         if self._config.check_every_s:
+            worlds = set(ended)
+            settled = self._settled.take_over(lambda notes: [note for note in notes if note.world in worlds])
+            self._earlier = deque(sorted(worlds - {note.world for note in settled}, reverse=True))
             self._running = asyncio.create_task(self._run(), name="check worlds")
             self._running.add_done_callback(_raise)
 
@@ -95,9 +113,10 @@ class Checks:
             self._held.add(world)
 
     def at_rest(self, world: str) -> None:
-        """A world has ended, and all of its log is in its files."""
-        if world in self._held:
-            self._held.remove(world)
+        """A world has ended, and all of its log is in its files: maybe with its shard, or as it came back."""
+        if self._config.check_every_s and world not in self._let_be:
+            self._held.discard(world)
+            self._checked_to.setdefault(world, 0)
             self._at_rest.append(world)
 
     # --- the loop ------------------------------------------------------------------------------------
@@ -108,7 +127,7 @@ class Checks:
             await asyncio.sleep(self._config.check_every_s)
             checked_to = {world: self._checked_to[world] for world in self._held}
             found = await loop.run_in_executor(None, self._with_new_snapshots, checked_to)
-            if not found and not self._at_rest:
+            if not found and not self._at_rest and not self._earlier:
                 await self._end_checker()
             for world, tick in found.items():
                 await self._check(world, tick)
@@ -118,6 +137,12 @@ class Checks:
                     await self._check(world, None)
                     if world not in self._held:
                         self._checked_to.pop(world, None)
+            if self._earlier:
+                world = self._earlier.popleft()
+                if world not in self._let_be:
+                    self._checked_to[world] = 0
+                    await self._check(world, None)
+                    self._checked_to.pop(world, None)
 
     def _with_new_snapshots(self, checked_to: dict[str, int]) -> dict[str, int]:
         """Worlds that can be checked further, and up to where. On another thread: it looks into their folders."""
@@ -138,6 +163,8 @@ class Checks:
             self._cannot(order.world, _LOST, f"its check ended the process that did it, behind tick {order.from_tick}")
             return
         self._found(answer)
+        if to_tick is None and answer.status in ("verified", "diverged", "damaged"):
+            self._note(Settled(answer.world, answer.status))
         match answer.status:
             case "verified":
                 self._metrics.world_checked(max(0, answer.tick - order.from_tick))
@@ -148,6 +175,12 @@ class Checks:
                 pass  # removed meanwhile
             case status:
                 self._cannot(order.world, status, answer.problem or "")
+
+    def _note(self, settled: Settled) -> None:
+        try:
+            self._settled.add(settled, durable=False)
+        except OSError as error:
+            _log.warning("world %s will be checked again after a restart: %s", settled.world, error)
 
     def _diverged(self, answer: messages.WorldChecked) -> None:
         self._drop(answer.world)

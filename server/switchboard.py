@@ -126,7 +126,7 @@ class Switchboard:
         self._recovery.house()
         await self._worlds_settled()
         await self._gateways.slots.fill()
-        self._checks.begin()
+        self._checks.begin(info.world for info in infos if info.status in ("closed", "faulted"))
         if self._config.dev:
             self._watch_games()
 

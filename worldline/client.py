@@ -13,7 +13,8 @@ A lost connection is nothing that an agent has to care for: the client connects 
 again what was not answered. Requests wait meanwhile. Only when that could not be done for ``give_up_after_s``, or the
 server said not to come back, every open and later request raises `Disconnected`.
 
-Not here: the connections (`worldline.conversation`) and the player (`worldline.player`).
+Not here: the connections (`worldline.conversation`), what comes in over them (`worldline.hearing`), and the player
+(`worldline.player`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from worldline import acting, protocol
 from worldline.acting import Action
 from worldline.conversation import Conversation
 from worldline.errors import InvalidRequest, NotPossible, TryLater
+from worldline.hearing import Hearing, first_of
 from worldline.player import Player, retrieve
 from worldline.screen import Screen, Screens
 
@@ -106,13 +108,16 @@ class Client:
         self.notices: deque[protocol.Notice] = deque(maxlen=KEPT_NOTICES)
         self.players: dict[tuple[str, str], Player] = {}
         self._screens = Screens()
+        hearing = Hearing(
+            self.players, self.notices, self._screens, settle=lambda answer: self._conversation.settle(answer)
+        )
         self._conversation = Conversation(
             url,
             hello,
             give_up_after_s=give_up_after_s,
-            on_welcome=self._welcomed,
-            on_reply=self._replied,
-            on_push=self._pushed,
+            on_welcome=hearing.welcomed,
+            on_reply=hearing.replied,
+            on_push=hearing.pushed,
             on_end=self._screens.over,
         )
 
@@ -261,7 +266,7 @@ class Client:
             observe=observe,
         )
         joined = await self._ask(request, protocol.Joined)
-        return self._seated(joined, _first_of(joined))
+        return self._seated(joined, first_of(joined))
 
     async def join_seats(
         self,
@@ -282,7 +287,7 @@ class Client:
             id=self._next_id(), game=game, world=world, seats=seats, join_code=join_code, take=take, observe=observe
         )
         joined = await self._ask(request, protocol.Joined)
-        return [self._seated(joined, seated) for seated in joined.players or [_first_of(joined)]]
+        return [self._seated(joined, seated) for seated in joined.players or [first_of(joined)]]
 
     def _seated(self, joined: protocol.Joined, seated: protocol.SeatedPlayer) -> Player:
         """The player on a seat that was joined."""
@@ -410,86 +415,3 @@ class Client:
                     raise
             await asyncio.sleep(wait_ms / 1000)
         raise AssertionError("the last attempt returns or raises")
-
-    # what comes in
-
-    def _welcomed(self, welcome: protocol.Welcome) -> None:
-        """Compare what the server says with what is known here: players may have been lost meanwhile."""
-        driven = {(player.world, player.player): player for player in welcome.players if player.yours}
-        lost = {(player.world, player.player): player.reason for player in welcome.lost}
-        for key, player in self.players.items():
-            if player.closed is not None:
-                continue
-            if key in driven:
-                player.tick = max(player.tick, driven[key].tick)
-                player._streams.again()
-            else:
-                player._end(lost.get(key, "gone" if welcome.resumed else "session_lost"))
-                self._conversation.settle(lambda request, player=player: _settled(request, player))  # type: ignore[misc]
-        self._screens.connected_again()
-
-    def _replied(self, request: protocol.Request, reply: protocol.ServerMessage) -> None:
-        """Let the player know which events have arrived, in the order in which they do."""
-        for observation in _observations(reply):
-            player = self.players.get((observation.world, observation.player))
-            if player is not None:
-                named = isinstance(request, protocol.Observe) and request.since is not None
-                player._hear(observation, named=named)
-        if isinstance(reply, protocol.Watching):
-            self._screens.replied(request, reply)
-
-    def _pushed(self, message: protocol.ServerMessage) -> None:
-        self._screens.pushed(message)
-        if isinstance(message, protocol.Notice):
-            self.notices.append(message)
-        if isinstance(message, protocol.Event | protocol.Observation | protocol.Notice):
-            player = self.players.get((message.world or "", message.player or ""))
-            if player is not None:
-                player._streams.push(message)
-        elif isinstance(message, protocol.Closed):
-            for player in self.players.values():
-                if player.world == message.world and message.player in (None, player.player):
-                    player._end(message.reason, message.result)
-
-
-def _first_of(joined: protocol.Joined) -> protocol.SeatedPlayer:
-    """The seat of a join for one."""
-    return protocol.SeatedPlayer(
-        player=joined.player,
-        seat=joined.seat,
-        next_seq=joined.next_seq,
-        cursor=joined.cursor,
-        observation=joined.observation,
-    )
-
-
-def _observations(reply: protocol.ServerMessage) -> list[protocol.Observation]:
-    """What a reply shows."""
-    match reply:
-        case protocol.Observation():
-            return [reply]
-        case protocol.Outcome():
-            return [] if reply.observation is None else [reply.observation]
-        case protocol.Acted():
-            return reply.observations or []
-        case protocol.Joined():
-            seated = reply.players or [_first_of(reply)]
-            return [player.observation for player in seated if player.observation is not None]
-    return []
-
-
-def _settled(request: protocol.Request, player: Player) -> protocol.ServerMessage | None:
-    """The answer to an open request of a player that was lost meanwhile; None if it is another's."""
-    if getattr(request, "world", None) != player.world:
-        return None
-    acts = isinstance(request, protocol.Act) and any(given.player == player.player for given in request.inputs)
-    if not acts and getattr(request, "player", None) != player.player:
-        return None
-    if isinstance(request, protocol.Leave):
-        return protocol.Left(re=request.id, world=player.world, player=player.player)
-    return protocol.Error(
-        re=request.id,
-        code="not_joined",
-        message=f"{player.player} in world {player.world} was lost with the connection: {player.closed}",
-        hint="join again; if this was an input, the world's log says what became of it",
-    )

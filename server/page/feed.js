@@ -79,7 +79,7 @@ function Line({ entry, viewing, onSeek, onEntry }) {
   return html`<li class=${`${entry.type} ${entry.status ?? ""}`}>
     <button type="button" class="tick" title="Go to this tick" onClick=${() => onSeek(entry.tick)}>${number(entry.tick)}</button>
     ${entry.text ? null : everyone ? html`<span class="quiet">everyone</span>` : who.map((player) => html`<span class="who" key=${player.player}>${player.seat ? html`<${SeatBadge} seat=${player.seat} />` : null}<span class="name">${player.name}</span></span>`)}
-    ${" "}${entry.text ? html`<span>${entry.text}</span>` : html`<span><strong>${words(entry.kind)}</strong> <${Data} data=${entry.data} viewing=${viewing} /></span>`}
+    ${entry.text ? html` <span>${entry.text}</span>` : html` <span><strong>${words(entry.kind)}</strong> <${Data} data=${entry.data} viewing=${viewing} /></span>`}
     ${entry.type === "input" && entry.status !== "applied" ? html`<span class=${`mark ${entry.status}`}>${entry.status}${entry.code ? `: ${words(entry.code)}` : ""}</span>` : null}
     ${age > STALE_S ? html`<span class="quiet"> · decided on what was ${age.toFixed(0)} s earlier</span>` : null}
     ${entry.type === "input" ? html` <button type="button" class="open-entry" aria-label=${`Entry of the log: ${words(entry.kind)} at tick ${entry.tick}`} title="Open its entry of the log" onClick=${() => onEntry(entry)}>entry</button>` : null}

@@ -74,6 +74,12 @@ class Watched:
             while self.figure(name) != value:
                 await asyncio.sleep(0.01)
 
+    async def until_idle(self) -> None:
+        """Wait until nothing is left to be checked, and the checker is gone."""
+        async with asyncio.timeout(WITHIN_S):
+            while self.checks.waiting or self.checks.pid is not None:
+                await asyncio.sleep(0.01)
+
     async def until_checking(self) -> int:
         """Wait until there is a checker; return its process id."""
         async with asyncio.timeout(WITHIN_S):
@@ -87,9 +93,9 @@ async def watch(tmp_path: Path) -> AsyncIterator[Callable[..., Watched]]:
     """Watch the data folder; what was begun is stopped at the end of the test."""
     made: list[Watched] = []
 
-    def make(**config: Any) -> Watched:
+    def make(*ended: str, **config: Any) -> Watched:
         made.append(Watched(tmp_path, **config))
-        made[-1].checks.begin()
+        made[-1].checks.begin(ended)
         return made[-1]
 
     yield make
@@ -227,6 +233,60 @@ async def test_the_checker_gives_way_to_everybody_and_goes_when_there_is_nothing
     async with asyncio.timeout(WITHIN_S):
         while watched.checks.pid is not None:
             await asyncio.sleep(0.01)
+
+
+async def test_what_had_ended_before_is_checked_once_the_newest_first(
+    tmp_path: Path, watch: Callable[..., Watched], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await recorded(tmp_path, kept=small(added=101), played=small())
+    await recorded(tmp_path, OTHER)
+    newest = "w_0123456791"
+    await recorded(tmp_path, newest)
+    (tmp_path / "worlds" / newest / "0001.wlog").write_bytes(b"damaged")
+    first = watch(WORLD, OTHER, newest)
+    await first.until("divergences_total", 1)
+    assert [(each.world, each.status) for each in first.found] == [
+        (newest, "damaged"), (OTHER, "verified"), (WORLD, "diverged")
+    ]  # fmt: skip
+    await first.checks.stop()
+
+    later = "w_0123456792"
+    await recorded(tmp_path, later)
+    second = watch(WORLD, OTHER, newest, later)
+    await second.until("checked_ticks_total", 200)
+    await second.until_idle()
+    assert [each.world for each in second.found] == [later], "a restart does not begin anew"
+
+
+async def test_a_check_that_was_lost_is_done_by_the_next_server(tmp_path: Path, watch: Callable[..., Watched]) -> None:
+    await recorded(tmp_path, kept=HANGS, played=small())
+    first = watch(WORLD)
+    os.kill(await first.until_checking(), signal.SIGKILL)
+    await first.until('check_failures_total{cause="lost"}', 1)
+    await first.checks.stop()
+    second = watch(WORLD)
+    assert second.checks.waiting == 1
+    await second.until_checking()
+
+
+async def test_a_world_that_ended_as_it_came_back_from_its_dead_shard_is_checked(
+    tmp_path: Path, watch: Callable[..., Watched]
+) -> None:
+    await recorded(tmp_path)
+    watched = watch()
+    watched.checks.at_rest(WORLD)  # no shard of this server has ever said that it has it
+    await watched.until("checked_ticks_total", 200)
+    assert [(each.world, each.status, each.tick) for each in watched.found] == [(WORLD, "verified", 200)]
+
+
+async def test_what_is_played_is_checked_before_what_had_ended(tmp_path: Path, watch: Callable[..., Watched]) -> None:
+    await recorded(tmp_path)
+    await recorded(tmp_path, OTHER)
+    watched = watch(OTHER)
+    watched.checks.held(WORLD)
+    watched.checks.at_rest(WORLD)
+    await watched.until("checked_ticks_total", 400)
+    assert [each.world for each in watched.found] == [WORLD, OTHER]
 
 
 async def test_told_not_to_check_nothing_is_looked_for(tmp_path: Path, watch: Callable[..., Watched]) -> None:

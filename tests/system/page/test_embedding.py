@@ -81,6 +81,8 @@ async def test_a_page_drives_the_world_in_its_frame(
         await heard(page, "it.re === 3")
         await heard(page, "it.worldline === 'state' && !it.playing && it.tick > 1240")
         await picture(page, "embedded")
+        frame = page.frames[1]
+        assert await frame.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 async def test_what_cannot_be_done_is_answered(server: RunningServer, pages: Pages, connect_agent: Connect) -> None:
