@@ -74,7 +74,7 @@ def bisect(data: Path, world: str, code: GameCode) -> Bisected:
     known = outline(data, world)
     search = _Search(data, world, code)
     equal_tick, noted_tick = search.bounds()
-    last = known.last_tick if noted_tick is None else noted_tick
+    last = known.end() if noted_tick is None else noted_tick
     frame = search.begin(equal_tick)
     if frame is None:
         setup = Culprit(kind="setup", text="setup, or the game's settings")

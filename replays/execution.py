@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from eventlog import frame, records
+from eventlog.errors import LogDamaged
 from eventlog.reader import StoredRecord
 from eventlog.store import Store
 from games.code import Engine, GameCode, digest_of
@@ -33,7 +34,7 @@ from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, 
 from games.runtime.results import TickResult
 from games.runtime.snapshots import state_hash
 from games.runtime.world import World
-from replays import origins
+from replays import calls, origins
 from replays.claims import Claims
 from replays.errors import CannotReplay, CodeChanged, Diverged
 
@@ -126,14 +127,15 @@ class Execution:
             return
         code, engine = self.load(self.genesis, self.genesis.digest, self.genesis.engine)
         try:
-            self.world = World.load(
-                code,
-                world_id=self._name,
-                seed=self.genesis.seed,
-                settings=self.genesis.settings,
-                engine=engine,
-                clock=self.genesis.clock,
-            )
+            with calls.during(0, 0, "game.setup"):
+                self.world = World.load(
+                    code,
+                    world_id=self._name,
+                    seed=self.genesis.seed,
+                    settings=self.genesis.settings,
+                    engine=engine,
+                    clock=self.genesis.clock,
+                )
         except GameError as error:
             if self._instead is not None:
                 raise  # it is the caller's code that does not load
@@ -172,14 +174,17 @@ class Execution:
         return GameCode.from_files(game, files)
 
     def look_ahead(self, stored: Iterable[StoredRecord], not_run: int | None) -> None:
-        """See what the log says further on of ticks that are executed before: faults and checkpoints."""
+        """See what the log says further on of ticks that are executed before: faults and checkpoints.
+
+        As far as it is intact: whoever comes to the damage meets it."""
         self._faulted_ticks = set() if not_run is None else {not_run}
         claimed: list[int] = []
-        for each in stored:
-            if isinstance(each.record, records.Fault):
-                self._faulted_ticks.add(each.record.tick)
-            elif isinstance(each.record, records.Checkpoint):
-                claimed.append(each.record.tick)
+        with contextlib.suppress(LogDamaged):
+            for each in stored:
+                if isinstance(each.record, records.Fault):
+                    self._faulted_ticks.add(each.record.tick)
+                elif isinstance(each.record, records.Checkpoint):
+                    claimed.append(each.record.tick)
         self._claims = Claims(claimed)
 
     def execute(self, stored: StoredRecord, following: Callable[[], StoredRecord | None]) -> None:
@@ -217,7 +222,11 @@ class Execution:
         """Run ticks without entries up to ``tick``. Raises `WorldFaulted`."""
         # A world that ends sooner than it did stands still, and is found by its tick.
         while tick > self.world.tick and self.world.finished is None:
-            self.world.run_empty(self._claims.next_stop(self.world.tick, tick) - self.world.tick)
+            before = self.world.tick
+            stop = calls.stop(before, self._claims.next_stop(before, tick))
+            with calls.during(before + 1, stop, calls.TICK):
+                self.world.run_empty(stop - before)
+            self._check_memory()
             self._claims.passed(self.world)
 
     def _check(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
@@ -305,7 +314,8 @@ class Execution:
                 self.run_empty(record.tick + record.ticks - 1)
                 self.outcomes = []
             else:
-                result = self.world.apply(entries, step=record.ran)
+                result = self._call(entries, record)
+                self._check_memory()
                 self.outcomes = [
                     records.OutcomeNote(each.player, each.seq, each.status, each.code) for each in result.outcomes
                 ]
@@ -320,6 +330,29 @@ class Execution:
                 ) from fault
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
+
+    def _call(self, entries: list[AnyEntry], record: records.Tick) -> TickResult:
+        """Apply the entries of a record, which are one call into the game."""
+        if calls.is_close(record.tick):
+            self._look_closely(entries, record)
+        with calls.during(record.tick, record.tick, lambda: ", ".join(map(handler_text, entries)) or calls.TICK):
+            return self.world.apply(entries, step=record.ran)
+
+    def _look_closely(self, entries: list[AnyEntry], record: records.Tick) -> None:
+        """Apply them one by one to a copy: which of them is it, or is it the tick?"""
+        with contextlib.suppress(WorldFaulted, StateNotSaveable, ValueError):
+            copy = World.restore(self.world.code, self.world.snapshot(), engine=self.world.engine)
+            for entry in entries:
+                with calls.during(record.tick, record.tick, handler_text(entry)):
+                    copy.apply([entry], step=False)
+            if record.ran:
+                with calls.during(record.tick, record.tick, calls.TICK):
+                    copy.run_empty(1)
+
+    def _check_memory(self) -> None:
+        """Other code than was recorded may hold as much as in a live world. Raises `WorldFaulted`."""
+        if self._instead is not None:
+            self.world.check_memory()
 
     def _note_scores(self, entries: list[AnyEntry]) -> None:
         for entry in entries:
@@ -405,6 +438,16 @@ class Execution:
 def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     """Whether the next record takes the world back to before this one."""
     return following is not None and records.undoes(following.record, record)
+
+
+def handler_text(entry: AnyEntry) -> str:
+    """What of the game an entry calls, and the entry: ``game.inputs.move of p_3 move {"to": "home"}``."""
+    match entry:
+        case Input() | Silence():
+            name = f"inputs.{entry.name}"
+        case _:
+            name = type(entry).__name__.lower()
+    return f"game.{name} of {entry_text(entry)}"
 
 
 def entry_text(entry: AnyEntry) -> str:

@@ -8,6 +8,8 @@ did. The first difference is `Diverged`, with the place in the log. Every checks
 A replay can begin with a snapshot on disk instead of the genesis, and go to any tick of its log (`Replay.seek`): by
 snapshots, and by keyframes, which it takes on its way. What it has not executed it has not checked.
 
+Of a log that is damaged in the middle everything before the damage can be seen; who goes further meets `LogDamaged`.
+
 Not here: any clock: a replay runs as fast as it can. What stands there to be seen: ``seeing.py``.
 """
 
@@ -16,12 +18,11 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from eventlog import records
-from eventlog.errors import PositionUnknown
+from eventlog.errors import LogDamaged, PositionUnknown
 from eventlog.piece import LogEnd
 from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from
 from eventlog.snapshot_file import Snapshot
@@ -35,12 +36,15 @@ from replays import origins
 from replays.errors import CannotReplay, Diverged, ReplayError
 from replays.execution import Execution, starts_at
 from replays.keyframes import Keyframe, Keyframes
+from replays.outline import earliest_kept
+from replays.reading import Reading, behind, log_start
 from replays.standing import Standing, decode_standing
 
 __all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay", "start_of"]
 
-Start = Literal["genesis", "latest", "earliest"]
-"""What a replay begins with: the genesis, or the latest (earliest) snapshot that can be used, else the genesis."""
+Start = Literal["genesis", "latest", "earliest"] | int
+"""What a replay begins with: the genesis, or the latest (earliest) snapshot that can be used, else the genesis. A tick:
+the latest snapshot that is not after it, else where the log begins."""
 
 _log = logging.getLogger("worldline.snapshots")
 
@@ -68,23 +72,25 @@ class Replay(Execution):
         # Snapshots on disk are of the world that was, not of one that goes its own way.
         self._jumps = strict and instead is None
         self._not_run = not_run
-        self._ahead: list[StoredRecord] = []
+        self._first_tick: int | None = None
         self.keyframes = Keyframes()
         """What `seek` goes back by; others than the default may be put here before."""
         if start == "genesis" or not self._begin_with_snapshot(start):
-            self._begin()
+            self._begin_at_first(start)
         self.began_at_tick = self.world.tick
 
     def peek(self) -> StoredRecord | None:
         """Return the record that `step` will execute, or None at the end."""
-        if not self._ahead:
-            self._ahead += islice(self._stored, 1)
-        return self._ahead[0] if self._ahead else None
+        return self._reading.peek()
 
     @property
     def first_tick(self) -> int:
-        """The first tick at which the world can be seen: 0, or where it was forked from another."""
-        return origins.first_tick(self.genesis)
+        """The first tick at which the world can be seen: 0, or where it was forked from another, or that of the
+        earliest snapshot of a log whose first files are gone."""
+        if self._first_tick is None:
+            kept = earliest_kept(self.data, self._name)
+            self._first_tick = origins.first_tick(self.genesis) if kept is None else kept.tick
+        return self._first_tick
 
     @property
     def epoch(self) -> int:
@@ -93,19 +99,22 @@ class Replay(Execution):
 
     # --- beginning -----------------------------------------------------------------------------------
 
+    def _begin_at_first(self, start: Start) -> None:
+        """Stand where the log begins: right after the genesis record, if that is there or has to be."""
+        is_near = isinstance(start, int)
+        if not (is_near and start_of(self.data, self._name) == "earliest" and self._begin_with_snapshot("earliest")):
+            self._begin()
+
     def _begin(self) -> None:
         """Stand right after the genesis record."""
         self.look_ahead(read_world(self.data, self._name), self._not_run)
-        self._stored = read_world(self.data, self._name)
-        first = next(self._stored, None)
+        self._reading = Reading(read_world(self.data, self._name))
+        first = self._reading.take()
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
         self.genesis = first.record
-        self._ahead = []
         self.records_done = 1
-        self.position = LogEnd(
-            world=self._name, epoch=0, file=first.file, offset=first.offset + first.bytes, crc=first.crc, tick=0
-        )
+        self.position = behind(first, log_start(self._name))
         self.begin(self._take_origin())
         self._claims.begin(self.world, whole=True)
 
@@ -114,15 +123,15 @@ class Replay(Execution):
         parts: list[records.Origin] = []
         while (stored := self.peek()) is not None and isinstance(stored.record, records.Origin):
             parts.append(stored.record)
-            self._ahead.clear()
+            self._reading.take()
             self.records_done += 1
             self.position = behind(stored, self.position)
         return parts
 
-    def _begin_with_snapshot(self, start: Literal["latest", "earliest"]) -> bool:
+    def _begin_with_snapshot(self, start: Literal["latest", "earliest"] | int) -> bool:
         """Stand where a snapshot was taken, if there is one that can be used."""
-        found = self._snapshots.usable()
-        if not self._go_to_first(found if start == "latest" else reversed(list(found))):
+        found = self._snapshots.usable(at_or_before=start if isinstance(start, int) else None)
+        if not self._go_to_first(reversed(list(found)) if start == "earliest" else found):
             return False
         self.look_ahead(read_world_from(self.data, self.position), self._not_run)
         self._claims.begin(self.world, whole=False)
@@ -133,14 +142,13 @@ class Replay(Execution):
 
         Raises `Diverged` or `CannotReplay`, and `eventlog.errors.LogDamaged` where the log is damaged.
         """
-        stored = self.peek()
+        stored = self._reading.take()
         if stored is None:
             return None
-        del self._ahead[0]
         try:
-            self.execute(stored, self.peek)
+            self.execute(stored, self._reading.peek_intact)
         except ReplayError:
-            self._ahead.insert(0, stored)  # where somebody goes on who is less strict
+            self._reading.put_back(stored)  # where somebody goes on who is less strict
             raise
         self.records_done += 1
         self.position = behind(stored, self.position)
@@ -170,10 +178,10 @@ class Replay(Execution):
         """Go on with what the log has more by now, if this has come to its end: that of a running world grows.
 
         Raises the errors of ``eventlog``."""
-        if not self._ahead and self.ended is None:
+        if self.ended is None and self._reading.peek_intact() is None:
             self.look_ahead(read_world_from(self.data, self.position), self._not_run)
             self._claims.begin(self.world, whole=False)
-            self._stored = read_world_from(self.data, self.position)
+            self._reading = Reading(read_world_from(self.data, self.position))
 
     def close(self) -> None:
         """Let the world go."""
@@ -216,7 +224,7 @@ class Replay(Execution):
 
     def advance(self, tick: int) -> World:
         """As `seek`, but only forward, and never by a jump: for those who look at every tick on the way."""
-        while (stored := self.peek()) is not None:
+        while (stored := self._peek_on_the_way(tick)) is not None:
             starts = starts_at(stored.record)
             if starts is not None and starts > tick:
                 self.run_empty(tick)
@@ -227,6 +235,15 @@ class Replay(Execution):
             self.step()
             self._keep_if_due()
         return self.world
+
+    def _peek_on_the_way(self, tick: int) -> StoredRecord | None:
+        """As `peek`; damage is none of those who want to go no further than this."""
+        try:
+            return self.peek()
+        except LogDamaged:
+            if self.world.tick < tick:
+                raise
+            return None
 
     def _keep_if_due(self) -> None:
         if self.keyframes.is_due(self.world.tick) and self.world.faulted is None:
@@ -256,9 +273,8 @@ class Replay(Execution):
 
     def skip(self) -> None:
         """Go on behind the next record without executing it: whoever calls has done something else instead."""
-        stored = self.peek()
+        stored = self._reading.take()
         assert stored is not None, self.position
-        del self._ahead[0]
         self.records_done += 1
         self.position = behind(stored, self.position)
 
@@ -287,8 +303,7 @@ class Replay(Execution):
         """Raises PositionUnknown, SnapshotUnreadable; then nothing has changed."""
         stored = read_world_from(self.data, position)
         self.world = World.restore(code, standing.snapshot, engine=engine)
-        self._stored = stored
-        self._ahead = []
+        self._reading = Reading(stored)
         self.position, self.records_done = position, records_done
         self.ended, self.until, self.fingerprint = standing.ended, standing.until, standing.fingerprint
         self.joined = {entry.player: entry for entry in standing.joined}
@@ -296,18 +311,6 @@ class Replay(Execution):
         self.outcomes = list(standing.outcomes)
         self.compared_tick, self.is_begun = position.tick, False
         self._claims.begin(self.world, whole=False)
-
-
-def behind(stored: StoredRecord, before: LogEnd) -> LogEnd:
-    """The place behind a record."""
-    return LogEnd(
-        world=before.world,
-        epoch=stored.record.epoch if isinstance(stored.record, records.Open) else before.epoch,
-        file=stored.file,
-        offset=stored.offset + stored.bytes,
-        crc=stored.crc,
-        tick=records.last_tick_of(stored.record, before.tick),
-    )
 
 
 def replay(

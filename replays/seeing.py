@@ -31,7 +31,7 @@ from games.runtime.world import World
 from replays.errors import UnknownPlayer
 from replays.execution import Execution
 from replays.outline import Outline, outline
-from replays.replay import Replay, replay, start_of
+from replays.replay import Replay, replay
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,11 +90,12 @@ class AppliedInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 def replay_at(data: Path, world: str, tick: int | None, *, known: Outline | None = None) -> Replay:
     """A replay of ``world`` (a whole id) that stands after ``tick``; None: at the end of its log.
 
-    ``known`` is its outline, where somebody has it. Raises `TickOutOfRange`, and what `Replay.seek` and `outline` do.
+    ``known`` is its outline, where somebody has it. Raises `TickOutOfRange`, `LogDamaged` for what
+    comes after the damage, and what `Replay.seek` and `outline` do.
     """
     known = outline(data, world) if known is None else known
-    target = known.last_tick if tick is None else known.check_tick(tick)
-    walk = replay(data, world, start=start_of(data, world))
+    target = known.end() if tick is None else known.check_tick(tick)
+    walk = replay(data, world, start=target)
     walk.seek(target)
     return walk
 

@@ -25,6 +25,7 @@ from eventlog.records import Checkpoint
 from games.errors import GameError
 from replays.bundle import unpacked
 from replays.errors import BundleDamaged
+from replays.origins import first_tick
 from replays.replay import Diverged, Replay, ReplayError, replay, start_of
 from replays.report import cannot_promise, divergence_report, in_short, write_report
 
@@ -121,7 +122,7 @@ def _came_to(running: Replay | None) -> dict[str, Any]:
     """How far a replay has come."""
     if running is None:
         return {"records": 0, "tick": 0}
-    from_tick = 0 if running.began_at_tick == running.first_tick else running.began_at_tick
+    from_tick = 0 if running.began_at_tick == first_tick(running.genesis) else running.began_at_tick
     return {"records": running.records_done, "tick": running.world.tick, "from_tick": from_tick}
 
 

@@ -28,13 +28,14 @@ Noted = Callable[[OSError | None], None]
 
 
 class Forks:
-    """The forks that are being made. ``send(world, message)`` reaches the replayer of a world, ``restore(world)`` has a
-    shard go on with one, ``note(agent, key, world, noted)`` keeps a key where the next server finds it."""
+    """The forks that are being made. ``send(world, message)`` reaches the replayer of a world and returns its number,
+    ``restore(world)`` has a shard go on with one, ``note(agent, key, world, noted)`` keeps a key where the next server
+    finds it."""
 
     def __init__(
         self,
         lobby: Lobby,
-        send: Callable[[str, messages.FromSupervisor], None],
+        send: Callable[[str, messages.FromSupervisor], int],
         restore: Callable[[str], None],
         note: Callable[[str, str, str, Noted], None],
     ) -> None:
@@ -43,8 +44,10 @@ class Forks:
         self._restore = restore
         self._note = note
         self._numbers = 0
-        self._making: dict[int, str] = {}
-        """By the number under which a replayer was asked."""
+        self._making: dict[int, tuple[str, int]] = {}
+        """By the number under which a replayer was asked: the fork, and that replayer."""
+        self._begun: dict[str, str] = {}
+        """Whose each fork is that nobody can play in yet."""
         self._waiting: dict[str, list[tuple[Reply, int]]] = {}
         """By fork who waits for it."""
         self._by_key: ByKey = OrderedDict()
@@ -63,10 +66,11 @@ class Forks:
         if known is not None:
             reply(messages.WorldMade(request=question.request, world=known))
             return
-        named = self._lobby.name_fork(question.agent)
+        named = self._lobby.name_fork(question.agent, self._begun)
         if isinstance(named, protocol.Error):
             reply(messages.Refused(request=question.request, error=named))
             return
+        self._begun[named] = question.agent
         self._waiting[named] = [(reply, question.request)]
         if question.key is None:
             self._make(named, question)
@@ -85,7 +89,6 @@ class Forks:
 
     def _make(self, fork: str, question: messages.AskFork) -> None:
         self._numbers += 1
-        self._making[self._numbers] = fork
         found = self._lobby.find(question.world)
         order = messages.MakeFork(
             request=self._numbers,
@@ -97,27 +100,29 @@ class Forks:
             shown_tick=0 if found is None else found[0].tick,
             private=question.private,
         )
-        self._send(question.world, order)
+        self._making[order.request] = fork, self._send(question.world, order)
 
     def made(self, made: messages.ForkMade) -> None:
         """The replayer has answered."""
-        fork = self._making.pop(made.request, None)
-        if fork is None:
+        if made.request not in self._making:
             return
+        fork, _ = self._making.pop(made.request)
         if made.error is not None:
             self._refuse(fork, made.error)
             return
         self._lobby.broke_off(fork, LobbyGame(name=made.game, max_players=0, clock="manual", digest=made.digest))
         self._restore(fork)
 
-    def replayer_lost(self) -> None:
+    def replayer_lost(self, replayer: int) -> None:
         """A replayer has died: what it was making may be there or not; nobody gets it."""
-        making, self._making = self._making, {}
-        for fork in making.values():
-            self._refuse(fork, refusals.fork_interrupted())
+        for request, (fork, maker) in list(self._making.items()):
+            if maker == replayer:
+                del self._making[request]
+                self._refuse(fork, refusals.fork_interrupted())
 
     def restored(self, world: str) -> None:
         """A shard goes on with a world."""
+        self._begun.pop(world, None)
         for reply, request in self._waiting.pop(world, []):
             reply(messages.WorldMade(request=request, world=world))
 
@@ -128,6 +133,7 @@ class Forks:
 
     def _refuse(self, fork: str, error: protocol.Error) -> None:
         """There will be no such fork: who asks again with its key gets another."""
+        self._begun.pop(fork, None)
         for key in [key for key, known in self._by_key.items() if known == fork]:
             del self._by_key[key]
         for reply, request in self._waiting.pop(fork, []):

@@ -132,18 +132,20 @@ class Lobby(Directory):
             return OpenNew(world=found.world, game=game, digest=found.game.digest, shard=found.shard, owner=agent)
         return found
 
-    def name_fork(self, agent: str) -> str | Refusal:
-        """Name a world that ``agent`` forks for itself, if it may have another."""
-        too_many = self._too_many_of(agent)
+    def name_fork(self, agent: str, begun: Mapping[str, str]) -> str | Refusal:
+        """Name a world that ``agent`` forks for itself, if it may have another. ``begun``: the forks that are being
+        made, and whose they are."""
+        too_many = self._too_many_of(agent, begun)
         if too_many is not None:
             return too_many
-        if len(self._unfinished) >= self._max_worlds:
+        if len(self._unfinished.keys() | begun.keys()) >= self._max_worlds:
             return refusals.too_many_worlds(self._max_worlds)
         return self._name_world()
 
-    def _too_many_of(self, agent: str) -> Refusal | None:
+    def _too_many_of(self, agent: str, begun: Mapping[str, str] | None = None) -> Refusal | None:
         """Why ``agent`` may not make another world for itself; None if it may."""
         owned = [entry.world for entry in self._unfinished.values() if entry.owner == agent]
+        owned += [fork for fork, owner in (begun or {}).items() if owner == agent and fork not in owned]
         return refusals.too_many_of_yours(owned) if len(owned) >= WORLDS_PER_AGENT else None
 
     def _place_in(self, world: str, agent: str, invited: bool, wanted: Wanted, now_s: float) -> Place | Refusal:

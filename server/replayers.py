@@ -13,17 +13,17 @@ import contextlib
 import functools
 import logging
 import os
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from server import messages
-from server.callpage import WATCH_EVERY_S, CallReader, CallWatch, cpu_seconds_of
+from server.callpage import CallReader, cpu_seconds_of
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.metrics import ProcessUse
+from server.minding import mind
 from server.process import resident_bytes
 from server.slots import Slot
 
@@ -44,8 +44,8 @@ def replayers() -> int:
 
 
 class Replayers:
-    """The replayers of one server. ``tell(message)`` reaches the gateways; ``made`` hears of forks, ``died`` of
-    deaths."""
+    """The replayers of one server. ``tell(message)`` reaches the gateways; ``made`` hears of forks, ``died`` of the
+    number of one that has not done what it was sent, and will not."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Replayers:
         fair_play: bool,
         tell: Callable[[messages.FromSupervisor], None],
         made: Callable[[messages.ForkMade], None],
-        died: Callable[[], None],
+        died: Callable[[int], None],
     ) -> None:
         self._config = config
         self._sockets = sockets
@@ -88,8 +88,8 @@ class Replayers:
                     found.append(ProcessUse(child.name, cpu_seconds_of(child.pid), resident_bytes(child.pid)))
         return found
 
-    def send(self, world: str, message: messages.FromSupervisor) -> None:
-        """Send to the replayer of a world, as soon as it is ready."""
+    def send(self, world: str, message: messages.FromSupervisor) -> int:
+        """Send to the replayer of a world, as soon as it is ready. Return its number."""
         number = replayer_of(world, replayers())
         self.want(number, None)
         slot = self._slots[number]
@@ -97,6 +97,7 @@ class Replayers:
             slot.ready_child.send(message)
         else:
             self._unsent.setdefault(number, []).append(message)
+        return number
 
     async def stop(self) -> None:
         """End them all."""
@@ -146,25 +147,19 @@ class Replayers:
 
     def _lost(self, child: Child) -> None:
         self._tell(messages.ReplayerDown(replayer=child.number))
-        self._died()
+        self._drop(child.number)
 
     def _given_up(self, slot: Slot) -> None:
         for number, each in self._slots.items():
             if each is slot:
                 self._tell(messages.ReplayerDown(replayer=number, given_up=True))
+                self._drop(number)
+
+    def _drop(self, number: int) -> None:
+        """What waited for it is not sent to its successor: who asked is told that it was not done."""
+        self._unsent.pop(number, None)
+        self._died(number)
 
     async def _mind(self, child: Child, calls: CallReader) -> None:
         """Kill it if a world does not come back from a call: what hung a shard may hang here, too."""
-        watch = CallWatch(self._config.tick_timeout_ms / 1000)
-        while not child.gone.done():
-            call = calls.read()
-            stuck = None
-            with contextlib.suppress(OSError):  # it has just died
-                stuck = watch.judge(call, 0.0 if call is None else cpu_seconds_of(child.pid), time.monotonic())
-            if stuck is not None:
-                about = {} if call is None else {"world": call.world}
-                _log.error("%s is killed: %s", child.name, stuck.why, extra=about)
-                child.kill()
-                await child.gone
-            else:
-                await asyncio.wait([child.gone], timeout=WATCH_EVERY_S)
+        await mind(child, calls, self._config.tick_timeout_ms / 1000)

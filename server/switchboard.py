@@ -109,7 +109,7 @@ class Switchboard:
             fair_play=premises.fair_play,
             tell=self._gateways.tell,
             made=lambda made: self._forks.made(made),
-            died=lambda: self._forks.replayer_lost(),
+            died=lambda replayer: self._forks.replayer_lost(replayer),
         )
         self._forks = Forks(self.lobby, self._replayers.send, self._go_on_with, self._note_key)
 

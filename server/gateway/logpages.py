@@ -30,6 +30,7 @@ RETRY_S: Final = 5  # a replayer that has died is started again within a second 
 _STATUS: Final = {
     "unknown_world": HTTPStatus.NOT_FOUND,
     "invalid_args": HTTPStatus.BAD_REQUEST,
+    "tick_out_of_range": HTTPStatus.BAD_REQUEST,
     "forbidden": HTTPStatus.FORBIDDEN,
     "live_world": HTTPStatus.FORBIDDEN,
     "too_large": HTTPStatus.NOT_FOUND,
@@ -105,14 +106,14 @@ def page(reply: protocol.LogReply, world: str) -> Body:
     )
 
 
-def _from_tick(query: str) -> int:
-    """What the query says. Raises `_WrongQuery`."""
+def _from_tick(query: str) -> int | None:
+    """What the query says, None if nothing. Raises `_WrongQuery`."""
     fields = parse_qsl(query, keep_blank_values=True)
     for name, _ in fields:
         if name != "from_tick":
             raise _WrongQuery(f"there is no {name!r} here: only from_tick")
     if not fields:
-        return 0
+        return None
     text = fields[-1][1]
     if not (text.isascii() and text.isdigit() and int(text[:17]) <= protocol.MAX_INTEGER and len(text) < 17):
         raise _WrongQuery(f"from_tick is the number of a tick, not {text[:40]!r}")

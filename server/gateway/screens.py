@@ -102,7 +102,7 @@ class Screens:
                 world=world,
                 agent=session.agent,
                 role=session.role,
-                from_tick=request.from_tick or 0,
+                from_tick=request.from_tick,
                 limit=request.limit or LOG_RECORDS,
                 kinds=request.kinds,
                 player=request.player,
@@ -257,7 +257,7 @@ class Screens:
             found = messages.WorldFound(request=0, nearest=viewer.nearest)
             error = world_found(found, viewer.world, viewer.session, pending[-1].request.id)
         for waiting in pending:
-            self._answers.reply(waiting, msgspec.structs.replace(error))
+            self._answers.reply(waiting, _for(waiting.request, error))
         if not pending:  # nobody has asked: the stream was to go on by itself
             self._end(viewer, error.message)
 
@@ -349,6 +349,12 @@ def _decide(viewer: Viewer, request: protocol.Control) -> Showing:
             return msgspec.structs.replace(now, view_as=request.as_player, live=live)
         case "stop":
             raise AssertionError("a stream that is to stop is not asked for anew")
+
+
+def _for(request: protocol.Request, error: protocol.Error) -> protocol.Error:
+    """An error as an answer to this request, which has a name of its own for the tick at which a stream begins."""
+    path = "tick" if error.path == "from_tick" and isinstance(request, protocol.Control) else error.path
+    return msgspec.structs.replace(error, path=path)
 
 
 def _nothing(world: str) -> protocol.Watching:

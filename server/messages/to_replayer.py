@@ -35,13 +35,14 @@ class CancelStream(Message, tag="cancel_stream"):
 
 
 class ReadLog(Message, tag="read_log"):
-    """A page of a world's log. The answer is `protocol.LogReply` or `protocol.Error`."""
+    """A page of a world's log, from ``from_tick`` on; None: from where it begins. The answer is `protocol.LogReply` or
+    `protocol.Error`."""
 
     request: int
     world: str
     agent: str
     role: protocol.Role
-    from_tick: int
+    from_tick: int | None
     limit: int
     kinds: list[str] | None = None
     player: str | None = None

@@ -1,6 +1,7 @@
 """A world's log as those see it who look for a place in it: who was there, what is worth a look, up to where it goes.
 
-It reads each record once and executes nothing. The log of a running world grows: `Chronicle.refresh` reads on.
+It reads each record once and executes nothing. The log of a running world grows: `Chronicle.refresh` reads on. What is
+damaged is its end: what comes before can be shown, and `Chronicle.damage` says why no more.
 
 Not here: the world at a tick (``replays/replay.py``).
 """
@@ -10,15 +11,18 @@ from __future__ import annotations
 import asyncio
 import bisect
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from eventlog import records
+from eventlog.errors import LogDamaged
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, read_world, read_world_from
-from replays.origins import first_tick
-from replays.outline import Outline
-from replays.replay import behind
+from eventlog.reader import StoredRecord, WorldBytes, read_world_from
+from eventlog.summary import summarise
+from replays import origins
+from replays.outline import Outline, beginning
+from replays.reading import behind
 from worldline import protocol
 
 RECORDS_AT_ONCE: Final = 200
@@ -36,6 +40,7 @@ class Chronicle:
         self._data = data
         self.world = world
         self._position: LogEnd | None = None
+        self._ended_unread = False
         self._refreshed_s = 0.0
         self._reading = asyncio.Lock()
         self.marks: list[protocol.Mark] = []
@@ -51,22 +56,37 @@ class Chronicle:
 
     @property
     def first_tick(self) -> int:
-        """The tick that the world began with: above 0 in a fork."""
-        return first_tick(self.outline.genesis)
+        """The first tick at which it can be seen: above 0 in a fork, or if the first files of its log are gone."""
+        return self.outline.first_tick
 
     @property
     def last_tick(self) -> int:
-        """The tick that the log has reached."""
+        """The tick that the log has reached, as far as it is intact."""
         return self.outline.last_tick
 
     @property
     def has_ended(self) -> bool:
-        """Whether the log goes no further."""
-        return self.outline.ended is not None
+        """Whether the world has."""
+        return self.outline.ended is not None or self._ended_unread
+
+    @property
+    def damage(self) -> LogDamaged | None:
+        """Why nothing can be shown after `last_tick`."""
+        return self.outline.damage
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing can come after `last_tick`."""
+        return self.has_ended or self.damage is not None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the first files of the log are gone."""
+        return self.first_tick != origins.first_tick(self.genesis)
 
     def had_seat(self, agent: str) -> bool:
         """Whether this agent has a seat in the world, or has had one."""
-        return any(part.agent == agent for part in self.outline.parts.values())
+        return agent in self.outline.visitors
 
     async def refresh(self, *, now: bool = False) -> None:
         """Read what the log has more; unless ``now``, what was read a moment ago will do.
@@ -74,20 +94,38 @@ class Chronicle:
         Raises the errors of ``eventlog``."""
         async with self._reading:
             is_fresh = not now and time.monotonic() - self._refreshed_s < FRESH_FOR_S
-            if self._position is not None and (self.has_ended or is_fresh):
+            if self._position is not None and (is_fresh or (self.has_ended and self.damage is None)):
                 return
             if self._position is None:
-                position = LogEnd(world=self.world, epoch=0, file=1, offset=0, crc=0, tick=0)
-                stored = read_world(self._data, self.world)
+                self.outline, self.until, position, stored = beginning(self._data, self.world)
             else:
-                position = self._position
-                stored = read_world_from(self._data, position)
-            for count, each in enumerate(stored, 1):
-                self._take(each)
-                self._position = position = behind(each, position)
-                if count % RECORDS_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                position, stored = self._position, read_world_from(self._data, self._position)
+                self._mend()
+            try:
+                await self._read(position, stored)
+            except LogDamaged as damage:
+                self._end_at(damage)
             self._refreshed_s = time.monotonic()
+
+    async def _read(self, position: LogEnd, stored: Iterator[StoredRecord]) -> None:
+        self._position = position
+        for count, each in enumerate(stored, 1):
+            self._take(each)
+            self._position = position = behind(each, position)
+            if count % RECORDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def _mend(self) -> None:
+        """What was damaged may have been restored from a copy."""
+        if self.damage is not None:
+            self.outline.damage, self._ended_unread = None, False
+            self.marks = [mark for mark in self.marks if mark.kind != "damaged"]
+
+    def _end_at(self, damage: LogDamaged) -> None:
+        """Go no further. Raises the errors of ``eventlog``."""
+        self.outline.damage = damage
+        self._mark(self.last_tick, "damaged", "what came after this is damaged, and cannot be shown")
+        self._ended_unread = summarise(WorldBytes.look(self._data, self.world)).status in ("closed", "faulted")
 
     def tick_at(self, time_ms: int) -> int:
         """The last tick that the world had reached at a Unix time."""
@@ -96,8 +134,6 @@ class Chronicle:
 
     def _take(self, stored: StoredRecord) -> None:
         record = stored.record
-        if isinstance(record, records.Genesis):
-            self.outline = Outline(world=self.world, genesis=record)
         self.outline.take(stored)
         match record:
             case records.Beat():

@@ -6,19 +6,23 @@ Not here: who may ask (sight), and how a replay gets to a tick (travel).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from eventlog.errors import LogDamaged
 from eventlog.json_form import json_form
-from eventlog.reader import read_world
+from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from, stands_in
 from eventlog.selection import KINDS, Selection
+from eventlog.snapshots import Snapshots
 from games.runtime.plain import NoSuchPath, parse_path, plain_state, walk
 from replays.replay import Replay
 from replays.seeing import hash_of
 from server import messages, refusals
-from server.replayer.sight import NotShown
+from server.replayer.chronicle import Chronicle
+from server.replayer.sight import NotShown, check_tick
 from worldline import protocol
 
 PAGE_BYTES: Final = 512 * 1024
@@ -47,26 +51,51 @@ def selection_of(order: messages.ReadLog) -> Selection:
     return Selection(
         players=frozenset() if order.player is None else frozenset({order.player}),
         kinds=frozenset(order.kinds or ()),
-        from_tick=order.from_tick,
+        from_tick=order.from_tick or 0,
     )
 
 
-async def log_page(data: Path, order: messages.ReadLog) -> protocol.LogReply:
-    """A page of the log. Raises `NotShown`, and the errors of ``eventlog``."""
+async def log_page(data: Path, order: messages.ReadLog, chronicle: Chronicle) -> protocol.LogReply:
+    """A page of the log, up to the damage if there is any. Raises `NotShown`, and the errors of ``eventlog``."""
     selection = selection_of(order)
+    if order.from_tick is not None:
+        # Who reads on as it grows asks for the tick after the last one.
+        up_to = chronicle.last_tick if chronicle.damage is not None else _next(chronicle)
+        check_tick(order.from_tick, chronicle, "from_tick", chronicle.first_tick, chronicle.last_tick, up_to)
     page: list[dict[str, Any]] = []
     size_bytes, reached = 0, 0
-    forms = selection.of(json_form(read_world(data, order.world, from_tick=order.from_tick)))
-    for count, form in enumerate(forms, 1):
-        tick = form.get("tick", 0)
-        if (len(page) >= order.limit or size_bytes > PAGE_BYTES) and tick > reached:
-            return protocol.LogReply(records=page, next=tick)
-        page.append(form)
-        size_bytes += len(_encode(form))
-        reached = max(reached, tick + form.get("ticks", 1) - 1)
-        if count % FORMS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+    try:
+        forms = selection.of(json_form(_stored(data, order, chronicle)))
+        for count, form in enumerate(forms, 1):
+            tick = form.get("tick", 0)
+            if (len(page) >= order.limit or size_bytes > PAGE_BYTES) and tick > reached:
+                return protocol.LogReply(records=page, next=tick)
+            page.append(form)
+            size_bytes += len(_encode(form))
+            reached = max(reached, tick + form.get("ticks", 1) - 1)
+            if count % FORMS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+    except LogDamaged:
+        return protocol.LogReply(records=page, next=chronicle.last_tick + 1)  # there they are told
     return protocol.LogReply(records=page)
+
+
+def _next(chronicle: Chronicle) -> int:
+    """The tick after the last one that anybody can have seen."""
+    return max(chronicle.last_tick, chronicle.until) + 1
+
+
+def _stored(data: Path, order: messages.ReadLog, chronicle: Chronicle) -> Iterator[StoredRecord]:
+    """The records from a tick on. Of a log without its first files they are read from a snapshot on."""
+    from_tick = order.from_tick or 0
+    if not chronicle.is_cut:
+        return read_world(data, order.world, from_tick=from_tick)
+    source = WorldBytes.look(data, order.world)
+    at_or_before = max(from_tick - 1, chronicle.first_tick)  # what is of its own tick stands before a snapshot
+    for snapshot in Snapshots(data, order.world).usable(at_or_before=at_or_before):
+        if stands_in(source, snapshot.position):
+            return read_world_from(data, snapshot.position)
+    return read_world(data, order.world, from_tick=from_tick)
 
 
 def state_reply(replaying: Replay, path: str | None) -> protocol.StateReply:

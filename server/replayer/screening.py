@@ -119,7 +119,7 @@ class Screening:
             _log.warning("world %s cannot be shown on: %s", self.chronicle.world, error, extra=about)
             self._ended(str(error))
             return
-        if self.chronicle.has_ended and self.replay.world.tick >= self.chronicle.last_tick:
+        if self.chronicle.is_complete and self.replay.world.tick >= self.chronicle.last_tick:
             self.playing = False
         else:
             self._wait()

@@ -5,6 +5,7 @@ Pure, but for reading a game's manifest. Not here: the rule itself (``server/vis
 
 from __future__ import annotations
 
+from eventlog.errors import LogDamaged
 from eventlog.store import Store
 from games.code import GameCode
 from games.manifest import Manifest
@@ -77,16 +78,26 @@ def place(order: messages.OpenStream, chronicle: Chronicle, limit: int) -> int:
     first = chronicle.first_tick
     if order.from_tick is None:
         return first if chronicle.has_ended and not order.at_end else max(first, limit)
-    if order.from_tick < first:
-        raise NotShown(tick_out_of_range(order.world, order.from_tick, first, limit))
-    if order.from_tick > limit and order.from_tick > min(order.shown_tick, chronicle.until):
-        raise NotShown(tick_out_of_range(order.world, order.from_tick, first, limit))
+    shown = limit if chronicle.damage is not None else max(limit, min(order.shown_tick, chronicle.until))
+    check_tick(order.from_tick, chronicle, "from_tick", first, limit, shown)
     return order.from_tick
 
 
-def tick_out_of_range(
-    world: str, tick: int, first_tick: int, last_tick: int, path: str | None = None
-) -> protocol.Error:
+def check_tick(
+    tick: int, chronicle: Chronicle, path: str, first_tick: int, last_tick: int, up_to: int | None = None
+) -> None:
+    """May the world be seen at this tick? ``path``: where the request says it. ``up_to``: it may even be seen there.
+
+    Raises `NotShown`."""
+    if first_tick <= tick <= (last_tick if up_to is None else up_to):
+        return
+    damage = chronicle.damage
+    if damage is not None and tick > last_tick:
+        raise NotShown(damaged_there(chronicle.world, tick, first_tick, last_tick, path, damage))
+    raise NotShown(tick_out_of_range(chronicle.world, tick, first_tick, last_tick, path))
+
+
+def tick_out_of_range(world: str, tick: int, first_tick: int, last_tick: int, path: str) -> protocol.Error:
     """The world has no such tick, or none that may be shown yet. ``path``: where the request says it."""
     return protocol.Error(
         code="tick_out_of_range",
@@ -94,6 +105,21 @@ def tick_out_of_range(
         hint=f"take a tick from {first_tick} to {refusals.quoted(last_tick)}",
         path=path,
         data={"first_tick": first_tick, "last_tick": last_tick},
+    )
+
+
+def damaged_there(
+    world: str, tick: int, first_tick: int, last_tick: int, path: str, damage: LogDamaged
+) -> protocol.Error:
+    """What the log has of this tick comes after damage."""
+    reason = f"{damage.path.name}, byte {damage.offset}: {damage.reason}"
+    return protocol.Error(
+        code="world_damaged",
+        message=f"world {world} can be seen from tick {first_tick} to tick {last_tick}, not at tick {tick}: what its "
+        f"log has after that is damaged ({reason})",
+        hint=f"take a tick from {first_tick} to {refusals.quoted(last_tick)}, or have the file restored from a copy",
+        path=path,
+        data={"reason": reason, "first_tick": first_tick, "last_tick": last_tick},
     )
 
 

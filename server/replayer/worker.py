@@ -112,6 +112,8 @@ class Replayer:
                 versions=versions_here(),
                 created_ms=time.time_ns() // 1_000_000,
             )
+            if chronicle.damage is not None:
+                sight.check_tick(order.tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick)
             with self._calls.during(order.world, order.tick, "restore"):
                 made = fork(self._data, order.world, order.tick, identity, up_to=order.shown_tick)
             write_fork(made, self._data, self._data)
@@ -188,11 +190,9 @@ class Replayer:
             order, chronicle, sight.manifest_of(self._store, chronicle), fair_play=self._config.fair_play
         )
         if isinstance(order, messages.ReadLog):
-            return await records.log_page(self._data, order)
+            return await records.log_page(self._data, order, chronicle)
         tick = chronicle.last_tick if order.tick is None else order.tick
-        if not chronicle.first_tick <= tick <= chronicle.last_tick:
-            place = chronicle.first_tick, chronicle.last_tick
-            raise sight.NotShown(sight.tick_out_of_range(order.world, tick, *place, "tick"))
+        sight.check_tick(tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick)
         replaying = self._take_replay(order.world, tick)
         try:
             await self._travel(replaying, order.world, tick)
@@ -350,7 +350,7 @@ class Replayer:
             del self._idle[nearest]
             return nearest
         with self._calls.during(world, 0, "restore"):
-            made = replay(self._data, world)
+            made = replay(self._data, world, start=tick)
         made.keyframes = self._keyframes.setdefault(world, made.keyframes)
         self._keyframes.move_to_end(world)
         while len(self._keyframes) > WORLDS_KEPT:
@@ -368,7 +368,7 @@ class Replayer:
 
 def _limit(chronicle: Chronicle, tick_hz: float, delay_s: float, shown_tick: int) -> int:
     """The last tick that may be shown now."""
-    if chronicle.has_ended:
+    if chronicle.has_ended or (chronicle.damage is not None and not delay_s):
         return chronicle.last_tick
     if not delay_s:
         return max(chronicle.last_tick, min(shown_tick, chronicle.until))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from server import forkkeys, messages
 from server.forking import Forks, Noted
-from server.lobby import Lobby
+from server.lobby import WORLDS_PER_AGENT, Lobby
+
+MAX_WORLDS = WORLDS_PER_AGENT + 5
 
 
 class Server:
@@ -14,7 +16,7 @@ class Server:
 
     def __init__(self) -> None:
         names = iter(f"w_{number:02}" for number in range(100))
-        self.lobby = Lobby({}, max_worlds=10, name_world=lambda: next(names))
+        self.lobby = Lobby({}, max_worlds=MAX_WORLDS, name_world=lambda: next(names))
         self.orders: list[messages.MakeFork] = []
         self.restoring: list[str] = []
         self.answers: list[messages.FromSupervisor] = []
@@ -27,12 +29,15 @@ class Server:
         self.noted.append((agent, key, world))
         noted(self.disk_problem)
 
-    def to_replayer(self, world: str, order: messages.FromSupervisor) -> None:
+    def to_replayer(self, world: str, order: messages.FromSupervisor) -> int:
         assert isinstance(order, messages.MakeFork) and order.world == world
         self.orders.append(order)
+        return int(world.removeprefix("w_of_"))
 
-    def ask(self, request: int, key: str | None = "k") -> None:
-        question = messages.AskFork(request=request, agent="ada", role="developer", world="w_of", tick=3, key=key)
+    def ask(self, request: int, key: str | None = "k", agent: str = "ada", replayer: int = 0) -> None:
+        question = messages.AskFork(
+            request=request, agent=agent, role="developer", world=f"w_of_{replayer}", tick=3, key=key
+        )
         self.forks.ask(question, self.answers.append)
 
     def made(self) -> str:
@@ -82,11 +87,31 @@ def test_a_fork_whose_replayer_died_is_made_anew_for_the_same_key() -> None:
     server = Server()
     server.ask(1)
     server.ask(2, key=None)
-    server.forks.replayer_lost()
-    assert server.take() == [(1, "overloaded"), (2, "overloaded")]
+    server.ask(9, key=None, agent="bob", replayer=1)
+    server.forks.replayer_lost(0)
+    assert server.take() == [(1, "overloaded"), (2, "overloaded")], "the other replayer lives"
+    server.forks.restored(server.made())
+    assert server.take() == [(9, server.orders[-1].fork)]
     server.ask(3)
     server.forks.restored(server.made())
     assert server.take() == [(3, server.orders[-1].fork)]
+
+
+def test_forks_that_are_being_made_count_as_worlds_of_who_makes_them() -> None:
+    server = Server()
+    for request in range(WORLDS_PER_AGENT + 1):
+        server.ask(request, key=None)
+    assert server.take() == [(WORLDS_PER_AGENT, "too_many_worlds")]
+    for request in range(MAX_WORLDS - WORLDS_PER_AGENT + 1):
+        server.ask(request, key=None, agent=f"bob-{request // WORLDS_PER_AGENT}")
+    assert server.take() == [(MAX_WORLDS - WORLDS_PER_AGENT, "too_many_worlds")]
+    server.made()
+    server.ask(50, key=None, agent="eve")
+    assert server.take() == [(50, "too_many_worlds")], "it is listed now, and counts once"
+    server.forks.replayer_lost(0)
+    server.take()
+    server.ask(51, key=None, agent="eve")
+    assert server.take() == [], "what was not made counts no more"
 
 
 def test_a_key_that_cannot_be_noted_makes_no_fork() -> None:

@@ -64,8 +64,11 @@ async def test_the_state_of_any_tick_is_as_a_replay_has_it(server: RunningServer
     refused = await ada.request("state", world=world, path="state.putz")
     assert (refused["code"], refused["path"], "puts" in refused["valid"]) == ("invalid_args", "path", True)
     assert (await ada.request("state", world=world, path="state..puts"))["code"] == "invalid_args"
-    refused = await ada.request("state", world=world, tick=10**9)
-    assert refused["code"] == "tick_out_of_range"
+    for kind, path in (("state", "tick"), ("log", "from_tick")):
+        refused = await ada.request(kind, world=world, **{path: 10**9})
+        assert (refused["code"], refused["path"]) == ("tick_out_of_range", path)
+        assert refused["data"]["first_tick"] == 0
+        assert f"from 0 to `{refused['data']['last_tick']}`" in refused["hint"]
 
 
 async def test_a_state_that_is_too_large_wants_a_path(server: RunningServer, connect_agent: Connect) -> None:

@@ -87,8 +87,8 @@ async def asked(query: str, answer: Any) -> tuple[Body, list[messages.ReadLog]]:
     return await LogPages(inquire).body(Asked(path=path, name="w_1", query=query, agent=None, role="spectator")), orders
 
 
-@pytest.mark.parametrize(("query", "from_tick"), [("", 0), ("from_tick=0", 0), ("from_tick=812", 812)])
-async def test_a_page_begins_where_it_is_asked_for(query: str, from_tick: int) -> None:
+@pytest.mark.parametrize(("query", "from_tick"), [("", None), ("from_tick=0", 0), ("from_tick=812", 812)])
+async def test_a_page_begins_where_it_is_asked_for(query: str, from_tick: int | None) -> None:
     _, (order,) = await asked(query, protocol.LogReply(records=[]))
     assert (order.world, order.from_tick, order.agent, order.role) == ("w_1", from_tick, "", "spectator")
 

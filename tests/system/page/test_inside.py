@@ -20,8 +20,7 @@ from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import RunningServer
 from tests.system.page.browser import DESKTOP, PHONE, Pages, fits, picture, serious_findings
 from tests.system.page.conftest import address
-from tests.system.page.playing import later_tick, shown_tick, tsunami
-from tests.system.page.test_time import at_tick, recorded
+from tests.system.page.playing import at_tick, later_tick, recorded, shown_tick, tsunami
 from tests.system.test_dev_reload import Game, join
 
 pytestmark = pytest.mark.needs("chromium")
@@ -59,6 +58,7 @@ async def test_a_click_in_the_feed_opens_the_entry_with_all_that_is_known_of_it(
     await feed.locator("li.rejected").first.get_by_role("button", name="Entry of the log").click()
     whole = page.get_by_label("The entry", exact=True)
     await whole.get_by_text(outcome["message"]).wait_for()
+    await page.locator(".entry[aria-current=true] .mark.rejected").wait_for()  # the log has its outcome, too
     text = await whole.inner_text()
     for told in (outcome["code"], "ada", HOSTILE_NOTE, "old when it acted", "ms for its tick"):
         assert told in text
