@@ -105,7 +105,7 @@ export class Logbook {
   /** The lines of some ticks and perhaps more, and up to which tick they are whole. */
   async _read(low, high, { firstTick, lastTick, tickHz }) {
     const lines = [];
-    let from_tick = low <= firstTick ? 0 : low; // what comes before the first tick is of no tick
+    let from_tick = low <= firstTick ? undefined : low; // what comes before the first tick is of no tick
     for (;;) {
       const kinds = this.all ? undefined : KINDS;
       const reply = await this.wire.request("log", { world: this.world, from_tick, limit: PAGE_RECORDS, kinds });

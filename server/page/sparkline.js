@@ -107,11 +107,12 @@ export function useCodeMarks(viewing, versions) {
 
 async function read(wire, world) {
   const records = [];
-  for (let from_tick = 0; from_tick !== undefined; ) {
+  let from_tick;
+  do {
     const reply = await wire.request("log", { world, from_tick, kinds: ["genesis", "origin", "code", "engine"], limit: 1000 });
     records.push(...reply.records);
     from_tick = reply.next ?? undefined;
-  }
+  } while (from_tick !== undefined);
   const genesis = records.find(({ record }) => record === "genesis") ?? null;
   const origin = records.find(({ record }) => record === "origin");
   const versions = genesis ? [{ tick: origin?.tick ?? 0, kind: "code", digest: origin?.code ?? genesis.digest }] : [];
