@@ -122,7 +122,7 @@ async def test_the_state_of_two_thousand_nodes_is_searched_and_compared(
     assert await row(page, "nodes").get_attribute("aria-expanded") == "true"
     assert f"{{{len(told['state']['scene']['nodes'])}}}" in await row(page, "nodes").inner_text()
     await page.keyboard.press("End")
-    assert await page.locator(".row.picked").count() == 1
+    await page.locator(".row.picked[aria-posinset]").wait_for()
     await page.keyboard.press("Home")
     await page.get_by_role("searchbox", name="Search the state").fill("P_1.SCORE")
     await page.get_by_text("1 found").wait_for()
