@@ -60,8 +60,8 @@ function Edge({ viewing, history, isEmpty }) {
   const { knownFrom } = history;
   if (history.busy) return "looking …";
   if (knownFrom <= viewing.firstTick) return isEmpty ? "Nothing yet." : "That is how it began.";
-  if (history.problem) return html`What happened before tick ${number(knownFrom)} is not told: ${history.problem.message}`;
-  return html`<button type="button" onClick=${() => history.earlier()}>What happened before tick ${number(knownFrom)}?</button>`;
+  return html`<button type="button" onClick=${() => history.earlier()}>What happened before tick ${number(knownFrom)}?</button>
+    ${history.problem ? html` <span>${history.problem.message}</span>` : null}`;
 }
 
 /** What an event or an input holds; players by name, what somebody says as it was said. */

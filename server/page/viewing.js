@@ -63,6 +63,11 @@ export class Viewing {
     return this._target ?? this.scene.tick;
   }
 
+  /** Whether a tick that was asked for is not shown yet. */
+  get seeking() {
+    return this._target !== undefined;
+  }
+
   get lastTick() {
     return this.stream?.last_tick ?? 0;
   }
