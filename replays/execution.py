@@ -27,8 +27,7 @@ import msgspec
 from eventlog import frame, records
 from eventlog.errors import LogDamaged
 from eventlog.reader import StoredRecord
-from eventlog.store import Store
-from games.code import Engine, GameCode, digest_of
+from games.code import Engine, GameCode
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
@@ -36,7 +35,8 @@ from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays import calls, origins
 from replays.claims import Claims
-from replays.errors import CannotReplay, CodeChanged, Diverged
+from replays.errors import CannotReplay, Diverged
+from replays.shelf import Shelf
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
@@ -82,7 +82,7 @@ class Execution:
     genesis: records.Genesis
 
     def __init__(
-        self, world: str, store: Store, instead: tuple[GameCode, Engine] | None = None, *, strict: bool = True
+        self, world: str, shelf: Shelf, instead: tuple[GameCode, Engine] | None = None, *, strict: bool = True
     ) -> None:
         """``instead``: code and engine to execute with, whatever the log names.
 
@@ -101,7 +101,7 @@ class Execution:
         self.proven_tick: int | None = None
         """That of the last checkpoint whose hash was found to be that of the state."""
         self._name = world
-        self._store = store
+        self._shelf = shelf
         self._instead = instead
         self._claims = Claims(())
         self._faulted_ticks: set[int] = set()
@@ -159,32 +159,28 @@ class Execution:
         """The code and the engine of these digests. Raises `UnknownDigest`, `CodeChanged`, `GameError`."""
         if self._instead is not None:
             return self._instead
-        code = self._code(genesis.game, digest)
+        code = self._shelf.code(genesis.game, digest)
         if digest != genesis.digest:
-            code = code.going_on(self._code(genesis.game, genesis.digest).manifest)
-        found = Engine.from_files(self._store.get_engine(engine))
-        if found.digest != engine:
-            raise CodeChanged(self._store.data / "engine" / engine)
-        return code, found
-
-    def _code(self, game: str, digest: str) -> GameCode:
-        files = self._store.get_code(digest)
-        if digest_of(files) != digest:
-            raise CodeChanged(self._store.data / "code" / digest)
-        return GameCode.from_files(game, files)
+            code = code.going_on(self._shelf.code(genesis.game, genesis.digest).manifest)
+        return code, self._shelf.engine(engine)
 
     def look_ahead(self, stored: Iterable[StoredRecord], not_run: int | None) -> None:
         """See what the log says further on of ticks that are executed before: faults and checkpoints.
 
         As far as it is intact: whoever comes to the damage meets it."""
-        self._faulted_ticks = set() if not_run is None else {not_run}
+        faulted: list[int] = []
         claimed: list[int] = []
         with contextlib.suppress(LogDamaged):
             for each in stored:
                 if isinstance(each.record, records.Fault):
-                    self._faulted_ticks.add(each.record.tick)
+                    faulted.append(each.record.tick)
                 elif isinstance(each.record, records.Checkpoint):
                     claimed.append(each.record.tick)
+        self.foresee(faulted, claimed, not_run)
+
+    def foresee(self, faulted: Iterable[int], claimed: Iterable[int], not_run: int | None) -> None:
+        """Know which ticks have a fault further on, and which a checkpoint."""
+        self._faulted_ticks = {*faulted, *(() if not_run is None else (not_run,))}
         self._claims = Claims(claimed)
 
     def execute(self, stored: StoredRecord, following: Callable[[], StoredRecord | None]) -> None:
