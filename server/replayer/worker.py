@@ -239,6 +239,7 @@ class Replayer:
                 order,
                 self._calls,
                 limit=limit,
+                busy=lambda: bool(self._opening),
                 ended=partial(self._broke, watch),
                 seen=seen,
             )
