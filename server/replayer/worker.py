@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from eventlog.errors import EventLogError
 from replays.errors import CannotFork, TickOutOfRange
-from replays.fork import Identity, fork, write_fork
+from replays.fork import Fork, Identity, fork_here, write_fork
 from replays.replay import Replay
 from replays.report import versions_here
 from server import messages, refusals
@@ -91,7 +91,17 @@ class Replayer:
         """Put a fork into the data folder, and say so."""
         task = asyncio.get_running_loop().create_task(self._fork(order, answer))
         self._forking.add(task)
-        task.add_done_callback(self._forking.discard)
+        self._ahead.busy(True)
+        task.add_done_callback(self._forked)
+
+    def _forked(self, task: asyncio.Task[None]) -> None:
+        self._forking.discard(task)
+        self._ahead.busy(self._is_asked)
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._opening or self._forking)
 
     async def _fork(self, order: messages.MakeFork, answer: Callable[[messages.ForkMade], None]) -> None:
         try:
@@ -105,10 +115,11 @@ class Replayer:
                 versions=versions_here(),
                 created_ms=time.time_ns() // 1_000_000,
             )
-            if chronicle.damage is not None:
-                sight.check_tick(order.tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick)
-            with self._calls.during(order.world, order.tick, "restore"):
-                made = fork(self._data, order.world, order.tick, identity, up_to=order.shown_tick)
+            up_to = chronicle.last_tick
+            if chronicle.damage is None:
+                up_to = max(up_to, order.shown_tick)
+            sight.check_tick(order.tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick, up_to)
+            made = await self._make_fork(order, chronicle, identity)
             write_fork(made, self._data, self._data)
         except sight.NotShown as refusal:
             answer(messages.ForkMade(request=order.request, error=refusal.error))
@@ -123,6 +134,22 @@ class Replayer:
         else:
             genesis = made.genesis
             answer(messages.ForkMade(request=order.request, game=genesis.game, digest=genesis.digest))
+
+    async def _make_fork(self, order: messages.MakeFork, chronicle: Chronicle, identity: Identity) -> Fork:
+        """Raises what `fork_here` raises."""
+        replaying = self._kept.take_replay(chronicle, order.tick)
+        try:
+            await self._travel(replaying, min(order.tick, chronicle.last_tick))
+            with self._calls.during(order.world, order.tick, "restore"):
+                made = fork_here(replaying, order.tick, identity, up_to=order.shown_tick)
+        except asyncio.CancelledError:
+            self._kept.give_back(replaying, order.world)
+            raise
+        except BaseException:
+            replaying.close()
+            raise
+        self._kept.give_back(replaying, order.world)
+        return made
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -145,7 +172,7 @@ class Replayer:
 
     def _answered(self, link: Link[Any], request: int) -> None:
         self._opening.pop((link, request), None)
-        self._ahead.busy(bool(self._opening))
+        self._ahead.busy(self._is_asked)
 
     def _on_gateway_lost(self, link: Link[Any]) -> None:
         self._gateways.discard(link)
@@ -239,7 +266,7 @@ class Replayer:
                 order,
                 self._calls,
                 limit=limit,
-                busy=lambda: bool(self._opening),
+                busy=lambda: self._is_asked,
                 ended=partial(self._broke, watch),
                 seen=seen,
             )

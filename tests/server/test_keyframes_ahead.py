@@ -11,6 +11,8 @@ import pytest
 
 from games.code import find_games
 from replays.keyframes import FIRST_SPACING_TICKS, Keyframes
+from replays.replay import replay
+from replays.seeing import hash_of
 from server.callpage import CallPage, CallReader
 from server.replayer import kept
 from server.replayer.ahead import Ahead
@@ -21,6 +23,7 @@ from tests.replays.recording import WORLD, Recording
 WITHIN_S = 30.0
 APART_TICKS = 700
 STANDING_STILL_TICKS = 5000
+IN_THE_LONG_RECORD = 5000
 
 
 async def recorded(data: Path) -> None:
@@ -30,7 +33,7 @@ async def recorded(data: Path) -> None:
     for second in range(40):
         recording.input(player, "move", {"x": second, "z": 0})
         recording.run(60)
-    recording.run(STANDING_STILL_TICKS)
+    recording.step_many(STANDING_STILL_TICKS)
     recording.input(player, "move", {"x": 0, "z": 0})
     recording.run(60)
     await recording.close()
@@ -62,7 +65,12 @@ async def test_keyframes_of_the_whole_world_are_made_ahead(tmp_path: Path) -> No
     assert max(after - before for before, after in pairwise(ticks)) <= APART_TICKS
     walk = worlds.take_replay(chronicle, 3000)
     assert walk.keyframes is keyframes, "who seeks has them"
-    ahead.want(chronicle)
+    for tick in (IN_THE_LONG_RECORD, 100, chronicle.last_tick, IN_THE_LONG_RECORD + 600):
+        walk.seek(tick)
+        other = replay(tmp_path / "data", WORLD)
+        assert hash_of(walk.world) == hash_of(other.seek(tick)), tick
+        other.close()
+    walk.run()
     walk.close()
     ahead.close()
 
