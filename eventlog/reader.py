@@ -317,24 +317,27 @@ class Chain:
         self._origin = record
 
 
-def read_world(data: Path, world: str, *, from_tick: int = 0, to_tick: int | None = None) -> Iterator[StoredRecord]:
+def read_world(
+    data: Path, world: str, *, from_tick: int = 0, to_tick: int | None = None, source: WorldBytes | None = None
+) -> Iterator[StoredRecord]:
     """A world's records from the one that covers ``from_tick`` up to ``to_tick``, both included; else all.
 
     Whole files before ``from_tick`` are left out, what is read is verified. Raises at once `UnknownWorld`,
     `JournalDamaged`, and while reading `LogDamaged`, `FormatTooNew`: records before the damage have been yielded then.
+    ``source``: as it was looked at before; what has come since may not be seen.
     """
-    source = WorldBytes.look(data, world)
+    source = source or WorldBytes.look(data, world)
     chain = Chain(world)
     return _between(_read(data, source, chain, source.file_before(from_tick)), from_tick, to_tick)
 
 
-def read_world_from(data: Path, position: LogEnd) -> Iterator[StoredRecord]:
+def read_world_from(data: Path, position: LogEnd, *, source: WorldBytes | None = None) -> Iterator[StoredRecord]:
     """A world's records from a place on that was reached before; nothing before it is read, or need be there.
 
     Raises at once `UnknownWorld`, `JournalDamaged`, `FormatTooNew`, and `PositionUnknown` if this log does not have
-    that place; while reading `LogDamaged`.
+    that place; while reading `LogDamaged`. ``source``: as for `read_world`.
     """
-    source = WorldBytes.look(data, position.world)
+    source = source or WorldBytes.look(data, position.world)
     if not stands_in(source, position):
         raise PositionUnknown(position.world, source.path(position.file), position.offset)
     chain = Chain(position.world)

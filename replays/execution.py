@@ -27,16 +27,16 @@ import msgspec
 from eventlog import frame, records
 from eventlog.errors import LogDamaged
 from eventlog.reader import StoredRecord
-from eventlog.store import Store
-from games.code import Engine, GameCode, digest_of
+from games.code import Engine, GameCode
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
 from games.runtime.snapshots import state_hash
 from games.runtime.world import World
-from replays import origins
+from replays import calls, origins
 from replays.claims import Claims
-from replays.errors import CannotReplay, CodeChanged, Diverged
+from replays.errors import CannotReplay, Diverged
+from replays.shelf import Shelf
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
@@ -82,7 +82,7 @@ class Execution:
     genesis: records.Genesis
 
     def __init__(
-        self, world: str, store: Store, instead: tuple[GameCode, Engine] | None = None, *, strict: bool = True
+        self, world: str, shelf: Shelf, instead: tuple[GameCode, Engine] | None = None, *, strict: bool = True
     ) -> None:
         """``instead``: code and engine to execute with, whatever the log names.
 
@@ -101,7 +101,7 @@ class Execution:
         self.proven_tick: int | None = None
         """That of the last checkpoint whose hash was found to be that of the state."""
         self._name = world
-        self._store = store
+        self._shelf = shelf
         self._instead = instead
         self._claims = Claims(())
         self._faulted_ticks: set[int] = set()
@@ -127,14 +127,15 @@ class Execution:
             return
         code, engine = self.load(self.genesis, self.genesis.digest, self.genesis.engine)
         try:
-            self.world = World.load(
-                code,
-                world_id=self._name,
-                seed=self.genesis.seed,
-                settings=self.genesis.settings,
-                engine=engine,
-                clock=self.genesis.clock,
-            )
+            with calls.during(0, 0, "game.setup"):
+                self.world = World.load(
+                    code,
+                    world_id=self._name,
+                    seed=self.genesis.seed,
+                    settings=self.genesis.settings,
+                    engine=engine,
+                    clock=self.genesis.clock,
+                )
         except GameError as error:
             if self._instead is not None:
                 raise  # it is the caller's code that does not load
@@ -158,32 +159,28 @@ class Execution:
         """The code and the engine of these digests. Raises `UnknownDigest`, `CodeChanged`, `GameError`."""
         if self._instead is not None:
             return self._instead
-        code = self._code(genesis.game, digest)
+        code = self._shelf.code(genesis.game, digest)
         if digest != genesis.digest:
-            code = code.going_on(self._code(genesis.game, genesis.digest).manifest)
-        found = Engine.from_files(self._store.get_engine(engine))
-        if found.digest != engine:
-            raise CodeChanged(self._store.data / "engine" / engine)
-        return code, found
-
-    def _code(self, game: str, digest: str) -> GameCode:
-        files = self._store.get_code(digest)
-        if digest_of(files) != digest:
-            raise CodeChanged(self._store.data / "code" / digest)
-        return GameCode.from_files(game, files)
+            code = code.going_on(self._shelf.code(genesis.game, genesis.digest).manifest)
+        return code, self._shelf.engine(engine)
 
     def look_ahead(self, stored: Iterable[StoredRecord], not_run: int | None) -> None:
         """See what the log says further on of ticks that are executed before: faults and checkpoints.
 
         As far as it is intact: whoever comes to the damage meets it."""
-        self._faulted_ticks = set() if not_run is None else {not_run}
+        faulted: list[int] = []
         claimed: list[int] = []
         with contextlib.suppress(LogDamaged):
             for each in stored:
                 if isinstance(each.record, records.Fault):
-                    self._faulted_ticks.add(each.record.tick)
+                    faulted.append(each.record.tick)
                 elif isinstance(each.record, records.Checkpoint):
                     claimed.append(each.record.tick)
+        self.foresee(faulted, claimed, not_run)
+
+    def foresee(self, faulted: Iterable[int], claimed: Iterable[int], not_run: int | None) -> None:
+        """Know which ticks have a fault further on, and which a checkpoint."""
+        self._faulted_ticks = {*faulted, *(() if not_run is None else (not_run,))}
         self._claims = Claims(claimed)
 
     def execute(self, stored: StoredRecord, following: Callable[[], StoredRecord | None]) -> None:
@@ -221,7 +218,11 @@ class Execution:
         """Run ticks without entries up to ``tick``. Raises `WorldFaulted`."""
         # A world that ends sooner than it did stands still, and is found by its tick.
         while tick > self.world.tick and self.world.finished is None:
-            self.world.run_empty(self._claims.next_stop(self.world.tick, tick) - self.world.tick)
+            before = self.world.tick
+            stop = calls.stop(before, self._claims.next_stop(before, tick))
+            with calls.during(before + 1, stop, calls.TICK):
+                self.world.run_empty(stop - before)
+            self._check_memory()
             self._claims.passed(self.world)
 
     def _check(self, stored: StoredRecord, expected: bytes, tick: int) -> None:
@@ -309,7 +310,8 @@ class Execution:
                 self.run_empty(record.tick + record.ticks - 1)
                 self.outcomes = []
             else:
-                result = self.world.apply(entries, step=record.ran)
+                result = self._call(entries, record)
+                self._check_memory()
                 self.outcomes = [
                     records.OutcomeNote(each.player, each.seq, each.status, each.code) for each in result.outcomes
                 ]
@@ -324,6 +326,29 @@ class Execution:
                 ) from fault
         except ValueError as error:
             raise CannotReplay(self.genesis.world, record.tick, f"its entries no longer fit: {error}") from error
+
+    def _call(self, entries: list[AnyEntry], record: records.Tick) -> TickResult:
+        """Apply the entries of a record, which are one call into the game."""
+        if calls.is_close(record.tick):
+            self._look_closely(entries, record)
+        with calls.during(record.tick, record.tick, lambda: ", ".join(map(handler_text, entries)) or calls.TICK):
+            return self.world.apply(entries, step=record.ran)
+
+    def _look_closely(self, entries: list[AnyEntry], record: records.Tick) -> None:
+        """Apply them one by one to a copy: which of them is it, or is it the tick?"""
+        with contextlib.suppress(WorldFaulted, StateNotSaveable, ValueError):
+            copy = World.restore(self.world.code, self.world.snapshot(), engine=self.world.engine)
+            for entry in entries:
+                with calls.during(record.tick, record.tick, handler_text(entry)):
+                    copy.apply([entry], step=False)
+            if record.ran:
+                with calls.during(record.tick, record.tick, calls.TICK):
+                    copy.run_empty(1)
+
+    def _check_memory(self) -> None:
+        """Other code than was recorded may hold as much as in a live world. Raises `WorldFaulted`."""
+        if self._instead is not None:
+            self.world.check_memory()
 
     def _note_scores(self, entries: list[AnyEntry]) -> None:
         for entry in entries:
@@ -409,6 +434,16 @@ class Execution:
 def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     """Whether the next record takes the world back to before this one."""
     return following is not None and records.undoes(following.record, record)
+
+
+def handler_text(entry: AnyEntry) -> str:
+    """What of the game an entry calls, and the entry: ``game.inputs.move of p_3 move {"to": "home"}``."""
+    match entry:
+        case Input() | Silence():
+            name = f"inputs.{entry.name}"
+        case _:
+            name = type(entry).__name__.lower()
+    return f"game.{name} of {entry_text(entry)}"
 
 
 def entry_text(entry: AnyEntry) -> str:

@@ -18,6 +18,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,6 +27,7 @@ import msgspec
 from eventlog.errors import EventLogError
 from games.code import Engine, GameCode
 from games.errors import ArgumentProblem, GameError
+from replays import calls
 from replays.bundle import SUFFIX, unpacked
 from replays.errors import Diverged, ReplayError
 from replays.replay import Replay, replay
@@ -84,17 +86,22 @@ def check_folder(folder: Path, *, cpu_s: int = LONGEST_CPU_S) -> list[Golden]:
     paths = golden_replays(folder)
     if not paths:
         return []
-    done = subprocess.run(
-        [sys.executable, "-m", "replays.golden", str(folder), str(cpu_s)],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="worldline-golden-") as scratch:
+        page = Path(scratch) / "calls"
+        calls.make(page)
+        done = subprocess.run(
+            [sys.executable, "-m", "replays.golden", str(folder), str(cpu_s), str(page)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            check=False,
+        )
+        call = calls.read(page)
     found = [msgspec.json.decode(line, type=Golden) for line in done.stdout.splitlines()]
     if done.returncode < 0 and len(found) < len(paths):
         ran_out = done.returncode == -signal.SIGXCPU
         how = f"was not done after {cpu_s} s of processor time" if ran_out else f"ended by signal {-done.returncode}"
-        problem = f"playing it again {how} → look for a loop that does not end"
+        where = "" if call is None else f" at {call}"
+        problem = f"playing it again {how}{where} → look for a loop that does not end"
         found.append(_cannot(paths[len(found)], problem))
     elif done.returncode:
         raise RuntimeError(f"golden replays of {folder} could not be checked: exit code {done.returncode}, see above")
@@ -104,6 +111,7 @@ def check_folder(folder: Path, *, cpu_s: int = LONGEST_CPU_S) -> list[Golden]:
 def main() -> None:
     """Check all of a folder, and print each result as one line of JSON."""
     folder, cpu_s = Path(sys.argv[1]), int(sys.argv[2])
+    calls.note_in(Path(sys.argv[3]))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     code = GameCode.load(folder)
     for path in golden_replays(folder):

@@ -59,6 +59,9 @@ class Keyframes:
         self._frames: list[Keyframe] = []
         self.size_bytes = 0
         """What all of them take."""
+        self.walked_to = 0
+        """Up to this tick somebody has gone through the world to make them. Those that were let go since are not
+        missed: there was no room."""
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -72,6 +75,26 @@ class Keyframes:
         """Is ``tick`` so far from the keyframe before it that another should be taken?"""
         before = self.at_or_before(tick)
         return tick - (before.tick if before else 0) >= self.spacing_ticks
+
+    def next_due(self, tick: int) -> int:
+        """The tick after ``tick`` at which another should be taken."""
+        before = self.at_or_before(tick)
+        due = (before.tick if before else 0) + self.spacing_ticks
+        return due if due > tick else tick + self.spacing_ticks
+
+    def gap(self, first_tick: int, end: int) -> int | None:
+        """Where to go on, from `walked_to` on, to keep another that is missing before ``end``; None: none is."""
+        after, before = max(first_tick, self.walked_to), first_tick
+        for tick in (*self.ticks, end):
+            if tick > after and tick - before > self.spacing_ticks:
+                return max(before, after)
+            before = tick
+        return None
+
+    def clear(self) -> None:
+        """Let all of them go."""
+        self._frames.clear()
+        self.size_bytes = self.walked_to = 0
 
     def at_or_before(self, tick: int) -> Keyframe | None:
         """The last one whose tick is ``tick`` or below, or None."""

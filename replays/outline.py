@@ -55,6 +55,10 @@ class Outline(msgspec.Struct, kw_only=True):
     only of these does the log say that they were sent."""
     visitors: dict[str, None] = {}
     """The agents that have a seat or had one."""
+    faulted_ticks: list[int] = []
+    """Those that broke the world."""
+    claimed_ticks: list[int] = []
+    """Those of which there is a checkpoint."""
     damage: LogDamaged | None = None
     """What ends it before the log does."""
 
@@ -91,6 +95,10 @@ class Outline(msgspec.Struct, kw_only=True):
         match record:
             case records.Close() | records.Fault():
                 self.ended = record
+                if isinstance(record, records.Fault):
+                    self.faulted_ticks.append(record.tick)
+            case records.Checkpoint():
+                self.claimed_ticks.append(record.tick)
             case records.Tick():
                 for entry in record.entries:
                     self._take_entry(entry, record.tick)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -36,8 +36,9 @@ from replays import origins
 from replays.errors import CannotReplay, Diverged, ReplayError
 from replays.execution import Execution, starts_at
 from replays.keyframes import Keyframe, Keyframes
-from replays.outline import earliest_kept
+from replays.outline import Outline, earliest_kept
 from replays.reading import Reading, behind, log_start
+from replays.shelf import Shelf
 from replays.standing import Standing, decode_standing
 
 __all__ = ["CannotReplay", "Diverged", "Replay", "ReplayError", "Start", "replay", "start_of"]
@@ -65,9 +66,13 @@ class Replay(Execution):
         not_run: int | None = None,
         instead: tuple[GameCode, Engine] | None = None,
         strict: bool = True,
+        shelf: Shelf | None = None,
+        known: Outline | None = None,
     ) -> None:
-        super().__init__(world, Store.read_only(data), instead, strict=strict)
+        super().__init__(world, shelf or Shelf(Store.read_only(data)), instead, strict=strict)
         self.data = data
+        self._source = WorldBytes.look(data, world)
+        self._known = known
         self._snapshots = Snapshots(data, world)
         # Snapshots on disk are of the world that was, not of one that goes its own way.
         self._jumps = strict and instead is None
@@ -107,8 +112,9 @@ class Replay(Execution):
 
     def _begin(self) -> None:
         """Stand right after the genesis record."""
-        self.look_ahead(read_world(self.data, self._name), self._not_run)
-        self._reading = Reading(read_world(self.data, self._name))
+        if not self._foreseen():
+            self.look_ahead(read_world(self.data, self._name, source=self._source), self._not_run)
+        self._reading = Reading(read_world(self.data, self._name, source=self._source))
         first = self._reading.take()
         if first is None or not isinstance(first.record, records.Genesis):
             raise CannotReplay(self._name, 0, "its log does not begin with a genesis record")
@@ -133,8 +139,16 @@ class Replay(Execution):
         found = self._snapshots.usable(at_or_before=start if isinstance(start, int) else None)
         if not self._go_to_first(reversed(list(found)) if start == "earliest" else found):
             return False
-        self.look_ahead(read_world_from(self.data, self.position), self._not_run)
+        if not self._foreseen():
+            self.look_ahead(read_world_from(self.data, self.position, source=self._source), self._not_run)
         self._claims.begin(self.world, whole=False)
+        return True
+
+    def _foreseen(self) -> bool:
+        """Whether somebody has read the whole log before, so that nobody has to look ahead."""
+        if self._known is None:
+            return False
+        self.foresee(self._known.faulted_ticks, self._known.claimed_ticks, self._not_run)
         return True
 
     def step(self) -> StoredRecord | None:
@@ -179,9 +193,10 @@ class Replay(Execution):
 
         Raises the errors of ``eventlog``."""
         if self.ended is None and self._reading.peek_intact() is None:
-            self.look_ahead(read_world_from(self.data, self.position), self._not_run)
+            self._source = WorldBytes.look(self.data, self._name)
+            self.look_ahead(read_world_from(self.data, self.position, source=self._source), self._not_run)
             self._claims.begin(self.world, whole=False)
-            self._reading = Reading(read_world_from(self.data, self.position))
+            self._reading = Reading(read_world_from(self.data, self.position, source=self._source))
 
     def close(self) -> None:
         """Let the world go."""
@@ -225,15 +240,19 @@ class Replay(Execution):
     def advance(self, tick: int) -> World:
         """As `seek`, but only forward, and never by a jump: for those who look at every tick on the way."""
         while (stored := self._peek_on_the_way(tick)) is not None:
-            starts = starts_at(stored.record)
-            if starts is not None and starts > tick:
-                self.run_empty(tick)
-                break
-            if isinstance(stored.record, records.Tick) and tick < stored.record.tick + stored.record.ticks - 1:
-                self.execute_part(stored, tick)
-                break
-            self.step()
+            before, starts = self.world.tick, starts_at(stored.record)
+            stop = min(tick, self.keyframes.next_due(before))
+            if starts is not None and starts > stop:
+                self.run_empty(stop)
+            elif isinstance(stored.record, records.Tick) and stop < stored.record.tick + stored.record.ticks - 1:
+                self.execute_part(stored, stop)
+            else:
+                self.step()
+                self._keep_if_due()
+                continue
             self._keep_if_due()
+            if stop == tick or self.world.tick == before:  # it is there, or stands still
+                break
         return self.world
 
     def _peek_on_the_way(self, tick: int) -> StoredRecord | None:
@@ -299,9 +318,17 @@ class Replay(Execution):
                 return True
         return False
 
+    def _read_from(self, position: LogEnd) -> Iterator[StoredRecord]:
+        """What the log has from a place on. It is looked at anew only for what it did not have when it was last."""
+        try:
+            return read_world_from(self.data, position, source=self._source)
+        except PositionUnknown:
+            self._source = WorldBytes.look(self.data, self._name)
+            return read_world_from(self.data, position, source=self._source)
+
     def _go_to(self, standing: Standing, position: LogEnd, records_done: int, code: GameCode, engine: Engine) -> None:
         """Raises PositionUnknown, SnapshotUnreadable; then nothing has changed."""
-        stored = read_world_from(self.data, position)
+        stored = self._read_from(position)
         self.world = World.restore(code, standing.snapshot, engine=engine)
         self._reading = Reading(stored)
         self.position, self.records_done = position, records_done
@@ -321,6 +348,8 @@ def replay(
     not_run: int | None = None,
     instead: tuple[GameCode, Engine] | None = None,
     strict: bool = True,
+    shelf: Shelf | None = None,
+    known: Outline | None = None,
 ) -> Replay:
     """Open the log of ``world`` (a whole id) in the data folder ``data``, ready to be re-executed from ``start`` on.
 
@@ -330,9 +359,11 @@ def replay(
 
     ``not_run``: a tick that is not executed though the log has no fault for it yet; nothing may follow it there.
     ``instead``: code and engine to execute with, whatever the log names. Where they play another game, it diverges; if
-    it is not ``strict``, it goes its own way on the inputs that still fit.
+    it is not ``strict``, it goes its own way on the inputs that still fit. ``shelf``: where code and engines are kept
+    that several replays share. ``known``: the outline of the log, as far as anybody will go, so that it need not be
+    read ahead.
     """
-    return Replay(data, world, start=start, not_run=not_run, instead=instead, strict=strict)
+    return Replay(data, world, start=start, not_run=not_run, instead=instead, strict=strict, shelf=shelf, known=known)
 
 
 def start_of(data: Path, world: str) -> Start:

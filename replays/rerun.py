@@ -19,8 +19,9 @@ from games.code import Engine, GameCode
 from games.errors import WorldFaulted
 from games.runtime.effects import AnyEntry, Input
 from games.runtime.players import InputOutcome
+from replays import calls
 from replays.errors import CannotReplay, NotPossible, UnknownPlayer
-from replays.execution import LastScore, LeftOut
+from replays.execution import LastScore, LeftOut, handler_text
 from replays.outline import Outline, outline
 from replays.replay import Replay, replay, start_of
 from replays.seeing import replay_at
@@ -148,7 +149,8 @@ def _change(
     if changed not in entries:
         entries.append(changed)
     try:
-        result = world.apply(entries, step=True)
+        with calls.during(world.tick + 1, world.tick + 1, ", ".join(map(handler_text, entries))):
+            result = world.apply(entries, step=True)
     except WorldFaulted as fault:
         return instead, None, str(fault)
     mine = [outcome for outcome in result.outcomes if (outcome.player, outcome.seq) == (player, changed.seq)]

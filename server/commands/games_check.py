@@ -84,9 +84,11 @@ def _accept(path: Path, folder: Path) -> None:
     """Record one golden replay anew, and say on standard error what is different in it."""
     from games.code import GameCode
     from replays.rerecord import rerecord
+    from server.commands.watched import watched
 
     try:
-        done = rerecord(path, GameCode.load(folder))
+        code = GameCode.load(folder)
+        done = watched(lambda: rerecord(path, code), f"the game in {folder}", f"recording {path.name} anew")
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror or error}", "mend that, then run it again") from error
     first, ends = done.first, done.ends

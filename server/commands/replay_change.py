@@ -26,6 +26,7 @@ from server.commands.output import (
 )
 from server.commands.progress import busy
 from server.commands.replay_look import print_differences, score_text, steps_of, value_text
+from server.commands.watched import timeout_option, watched
 
 if TYPE_CHECKING:
     from games.code import GameCode
@@ -65,40 +66,51 @@ def code_option(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("run")
 @click.argument("world", metavar="WORLD|FILE")
 @code_option
+@timeout_option
 @data_option
 @json_option
-def run(world: str, folder: Path, data: Path, as_json: bool) -> int:
+def run(world: str, folder: Path, timeout_ms: int, data: Path, as_json: bool) -> int:
     """Play the recorded inputs of WORLD again with the code in a folder, and compare how both ended.
 
     Inputs that do not fit any more (of a player who is gone by then, or that the game does not know) are left out and
-    named.
+    named. Exit code 1 if the game breaks.
     """
     from replays.rerun import rerun
 
-    code = _load(folder)
-    with spot(data, world) as place, busy("playing it again"):
+    code = _load(folder, timeout_ms)
+    with spot(data, world) as place:
         _no_tick(place.tick)
-        found = _with(folder, lambda: rerun(place.data, place.world, code))
+        found = _with(
+            folder,
+            lambda: watched(
+                lambda: rerun(place.data, place.world, code), f"the game in {folder}", "playing it again", timeout_ms
+            ),
+        )
     print_json(found) if as_json else _print_rerun(found, f"with {folder}")
-    return 0
+    return _broken(found, f"the game in {folder}")
 
 
 @click.command("bisect")
 @click.argument("world", metavar="WORLD|FILE")
 @code_option
+@timeout_option
 @data_option
 @json_option
-def bisect(world: str, folder: Path, data: Path, as_json: bool) -> int:
+def bisect(world: str, folder: Path, timeout_ms: int, data: Path, as_json: bool) -> int:
     """Find the first tick at which the code in a folder gives another state, and what in it makes the difference.
 
     Exit code 1 if there is one, 0 if all states are the same.
     """
     from replays.bisect import bisect as find
 
-    code = _load(folder)
-    with spot(data, world) as place, busy("looking for the first difference"):
+    code = _load(folder, timeout_ms)
+    with spot(data, world) as place:
         _no_tick(place.tick)
-        found = _with(folder, lambda: find(place.data, place.world, code))
+        doing = "looking for the first difference"
+        found = _with(
+            folder,
+            lambda: watched(lambda: find(place.data, place.world, code), f"the game in {folder}", doing, timeout_ms),
+        )
     if as_json:
         print_json(found)
         return 1 if found.tick is not None or found.noted_tick is not None else 0
@@ -149,9 +161,19 @@ def why(world: str, path: str, last: int, entries: bool, data: Path, as_json: bo
 @click.argument("name", metavar="INPUT")
 @click.argument("args", nargs=-1, metavar="[ARG=VALUE]...")
 @click.option("--ticks", default=1800, show_default=True, type=click.IntRange(min=1), help="How many ticks both run.")
+@timeout_option
 @data_option
 @json_option
-def what_if(world: str, player: str, name: str, args: tuple[str, ...], ticks: int, data: Path, as_json: bool) -> int:
+def what_if(
+    world: str,
+    player: str,
+    name: str,
+    args: tuple[str, ...],
+    ticks: int,
+    timeout_ms: int,
+    data: Path,
+    as_json: bool,
+) -> int:
     """Fork WORLD at TICK in memory, let PLAYER send this INPUT in the next tick instead of what it sent there, and
     compare how both go on.
 
@@ -165,11 +187,17 @@ def what_if(world: str, player: str, name: str, args: tuple[str, ...], ticks: in
         if place.tick is None:
             raise click.UsageError(f"{world!r} names no tick: write one like {world}@812")
         try:
-            found = try_it(place.data, place.world, place.tick, player, name, values, ticks=ticks)
+            data, world_id, tick = place.data, place.world, place.tick
+            found = watched(
+                lambda: try_it(data, world_id, tick, player, name, values, ticks=ticks),
+                f"the game of {world_id}",
+                "trying it",
+                timeout_ms,
+            )
         except ArgumentProblem as problem:
             raise CommandError(str(problem), "`worldline replay run` and the game's SKILL.md show inputs") from problem
     print_json(found) if as_json else _print_what_if(found)
-    return 0
+    return _broken(found.rerun, "the game")
 
 
 def _argument(text: str) -> tuple[str, Any]:
@@ -183,13 +211,18 @@ def _argument(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _load(folder: Path) -> GameCode:
+def _load(folder: Path, timeout_ms: int) -> GameCode:
     from games.code import GameCode, load_check
+    from replays import calls
 
     def load() -> GameCode:
         code = GameCode.load(folder)
-        load_check(code)
+        watched(check, f"the game in {folder}", "loading it", timeout_ms)
         return code
+
+    def check() -> None:
+        with calls.during(0, 0, "what its files do when they are loaded"):
+            load_check(GameCode.load(folder))
 
     if not folder.is_dir():
         raise CommandError(f"there is no folder {folder}", "name the folder of a game with --code")
@@ -231,6 +264,13 @@ def _print_rerun(found: Rerun, how: str) -> None:
         print_line(f"left out at tick {each.tick}: {each.entry}: {each.why}")
     if len(found.left_out) > SHOWN:
         print_line(f"and {len(found.left_out) - SHOWN} more were left out: see all with --json")
+
+
+def _broken(found: Rerun, of: str) -> int:
+    """The exit code: 1, with an error, if the game broke."""
+    if found.broke is None:
+        return 0
+    return fail(f"{of} breaks: {found.broke}", "mend it; what it has come to until then is shown above")
 
 
 def _print_what_if(found: WhatIf) -> None:

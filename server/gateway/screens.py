@@ -1,7 +1,10 @@
 """What clients do with their screens: watch, control, and be kept watching when a process behind it dies.
 
 Whatever a client wants to see is asked for as a new stream: of the world's shard if it is live, else of a replayer. A
-newer wish overtakes one that is not fulfilled yet; all who waited get the newer one's answer.
+newer wish takes in those that are not fulfilled yet; all who waited get its answer. If that is a refusal, they are done
+one after the other: what is refused is one of them, and the others hold.
+
+Invariant: a client's controls of one stream come to the same as if it had waited for the answer to each.
 
 Not here: the viewers and their frames (``watching``).
 """
@@ -85,11 +88,15 @@ class Screens:
         if request.action == "stop":
             self._cancel(viewer)
             self._watches.leave(viewer)
-            for each in (*viewer.pending, waiting):
+            for each in (*viewer.pending, *viewer.later, waiting):
                 self._answers.reply(each, stopped(viewer))
-            viewer.pending = []
+            viewer.pending, viewer.later = [], []
             return
-        self._want(viewer, _decide(viewer, request), waiting)
+        showing = _decide(viewer, request)
+        if viewer.later:
+            viewer.later.append(waiting)
+        else:
+            self._want(viewer, showing, waiting)
 
     def read(self, waiting: Waiting, request: protocol.Log | protocol.State) -> None:
         """A client wants to read a log, or a state: that is a replayer's work, too."""
@@ -137,6 +144,13 @@ class Screens:
         viewer.wanted = showing
         viewer.pending = [*viewer.pending, waiting]
         self._ask(viewer)
+
+    def _go_on(self, viewer: Viewer) -> None:
+        """Ask for what comes next of those that are done one after the other."""
+        if viewer.later:
+            waiting = viewer.later.pop(0)
+            assert isinstance(waiting.request, protocol.Control), waiting.request
+            self._want(viewer, _decide(viewer, waiting.request), waiting)
 
     def _ask(self, viewer: Viewer) -> None:
         """The lobby knows where the world runs, and if it does."""
@@ -250,9 +264,14 @@ class Screens:
             spread([session], msgspec.structs.replace(watching, instead_of=before))
         for page in watched.pages:
             session.connection.send_now(in_encoding(page, session.connection.encoding))
+        self._go_on(viewer)
 
     def _refuse(self, viewer: Viewer, error: protocol.Error) -> None:
         pending, viewer.pending, viewer.wanted = viewer.pending, [], None
+        if len(pending) > 1:
+            viewer.later = [*pending, *viewer.later]
+            self._go_on(viewer)
+            return
         if error.code == "unknown_world" and pending:
             found = messages.WorldFound(request=0, nearest=viewer.nearest)
             error = world_found(found, viewer.world, viewer.session, pending[-1].request.id)
@@ -260,6 +279,8 @@ class Screens:
             self._answers.reply(waiting, _for(waiting.request, error))
         if not pending:  # nobody has asked: the stream was to go on by itself
             self._end(viewer, error.message)
+            return
+        self._go_on(viewer)
 
     def _end(self, viewer: Viewer, why: str) -> None:
         """A stream is over, and its client is told so."""

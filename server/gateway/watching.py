@@ -26,6 +26,7 @@ from server.gateway.session import Session
 from worldline import protocol
 
 MAX_WATCHES: Final = 8  # of one connection
+FORMER_KEPT: Final = 32  # more controls than that are not on their way at one time
 LOOK_EVERY_S: Final = 0.1  # for viewers that were behind and may have room again
 
 _decode = msgspec.msgpack.Decoder().decode
@@ -73,6 +74,10 @@ class Viewer(msgspec.Struct, eq=False):
     has: int | None = None
     wanted: Showing | None = None
     pending: list[Waiting] = []
+    later: list[Waiting] = []
+    """Controls that are done one after the other, because together with one before them they were refused."""
+    former: list[str] = []
+    """Names that its stream had before: who controls it may not have read yet how it is called now."""
     asking: Waiting | None = None
     nearest: list[str] = []
     """Names of worlds like the one that it wants."""
@@ -107,7 +112,7 @@ class Watches:
     def viewer(self, session: Session, watch: str, re: int) -> Viewer:
         """The watch that a client means. Raises `Refused`."""
         mine = self._by_session.get(session, {})
-        viewer = mine.get(watch)
+        viewer = mine.get(watch) or next((each for each in mine.values() if watch in each.former), None)
         if viewer is None:
             raise refusals.unknown_watch(watch, list(mine), re)
         return viewer
@@ -173,7 +178,8 @@ class Watches:
         if twin is not None and twin is not viewer:  # it watches that already: its watch begins anew
             there.pop(twin, None)
             twin.stream = None
-        mine.pop(viewer.watching.watch, None)
+        if mine.pop(viewer.watching.watch, None) is not None:
+            viewer.former = [*viewer.former, viewer.watching.watch][-FORMER_KEPT:]
         mine[watching.watch] = viewer
         there[viewer] = None
         stream.viewers[session] = viewer

@@ -24,7 +24,7 @@ function useKinds({ wire, stream }) {
   return kinds;
 }
 
-export function Feed({ viewing, history, filter, onFilter, onSeek }) {
+export function Feed({ viewing, history, filter, onFilter, onSeek, onEntry }) {
   const [calm, setCalm] = useState(false);
   useChanges((again) => history.on(again), [history]);
   const { story, players, tick } = viewing;
@@ -49,7 +49,7 @@ export function Feed({ viewing, history, filter, onFilter, onSeek }) {
       <label class="check"><input type="checkbox" checked=${calm} onChange=${(event) => setCalm(event.currentTarget.checked)} /> thoughts only</label>
     </div>
     <ol class="feed" tabindex="0" aria-label="What happened, newest first">
-      ${entries.map((entry) => html`<${Line} key=${entry.key} entry=${entry} viewing=${viewing} onSeek=${onSeek} />`)}
+      ${entries.map((entry) => html`<${Line} key=${entry.key} entry=${entry} viewing=${viewing} onSeek=${onSeek} onEntry=${onEntry} />`)}
       ${entries.length < SHOWN_MOST ? html`<li class="quiet edge"><${Edge} viewing=${viewing} history=${history} isEmpty=${entries.length === 0} /></li>` : null}
     </ol>
   </section>`;
@@ -60,8 +60,8 @@ function Edge({ viewing, history, isEmpty }) {
   const { knownFrom } = history;
   if (history.busy) return "looking …";
   if (knownFrom <= viewing.firstTick) return isEmpty ? "Nothing yet." : "That is how it began.";
-  if (history.problem) return html`What happened before tick ${number(knownFrom)} is not told: ${history.problem.message}`;
-  return html`<button type="button" onClick=${() => history.earlier()}>What happened before tick ${number(knownFrom)}?</button>`;
+  return html`<button type="button" onClick=${() => history.earlier()}>What happened before tick ${number(knownFrom)}?</button>
+    ${history.problem ? html` <span>${history.problem.message}</span>` : null}`;
 }
 
 /** What an event or an input holds; players by name, what somebody says as it was said. */
@@ -72,7 +72,7 @@ function Data({ data, viewing }) {
   return html`${briefArgs(named)} <q class="said">${text}</q>`;
 }
 
-function Line({ entry, viewing, onSeek }) {
+function Line({ entry, viewing, onSeek, onEntry }) {
   const who = entry.players.map((id) => viewing.players.find((player) => player.player === id) ?? { player: id, name: id });
   const everyone = who.length > 1 && who.length === viewing.players.length;
   const age = entry.observedTick == null ? 0 : (entry.tick - entry.observedTick) / viewing.tickHz;
@@ -82,6 +82,7 @@ function Line({ entry, viewing, onSeek }) {
     ${entry.text ? html` <span>${entry.text}</span>` : html` <span><strong>${words(entry.kind)}</strong> <${Data} data=${entry.data} viewing=${viewing} /></span>`}
     ${entry.type === "input" && entry.status !== "applied" ? html`<span class=${`mark ${entry.status}`}>${entry.status}${entry.code ? `: ${words(entry.code)}` : ""}</span>` : null}
     ${age > STALE_S ? html`<span class="quiet"> · decided on what was ${age.toFixed(0)} s earlier</span>` : null}
+    ${entry.type === "input" ? html` <button type="button" class="open-entry" aria-label=${`Entry of the log: ${words(entry.kind)} at tick ${entry.tick}`} title="Open its entry of the log" onClick=${() => onEntry(entry)}>entry</button>` : null}
     ${entry.note ? html`<p class="note">${entry.note}</p>` : null}
   </li>`;
 }

@@ -54,8 +54,9 @@ export class History {
   async find(way, filter, from) {
     this.cancel();
     const turn = this._turn;
-    const [wanted, needs] = [momentsOf(filter), this._needs(filter)];
+    const wanted = momentsOf(filter);
     for (let chunk = this._ticks(CHUNK_S); ; chunk = Math.min(2 * chunk, this._ticks(CHUNK_MOST_S))) {
+      const needs = this._needs(filter);
       const moment = this.story.nearest(way, from, wanted);
       const edge = this._knownTo(way, from, needs);
       const isAll = way > 0 ? edge >= this.viewing.lastTick : edge <= this.viewing.firstTick;
@@ -65,6 +66,7 @@ export class History {
       const [first, last] = way > 0 ? [edge + 1, edge + chunk] : [edge - chunk, edge - 1];
       await this._learn(first, last, needs, turn, () => way > 0 && this.story.nearest(way, from, wanted) !== undefined);
       if (turn !== this._turn) return null;
+      if (needs.inputs && this._logRefused) continue; // the log is not to be had: once more, without it
       if (this._knownTo(way, from, needs) === edge) return this._found(moment); // it cannot be told: `problem` says why
     }
   }
@@ -72,8 +74,11 @@ export class History {
   /** Finds out what happened earlier than all that is known up to the tick that is shown. */
   async earlier() {
     this.cancel();
+    const turn = this._turn;
     const edge = Math.max(this.story.inputs.knownFrom(this.viewing.tick), this.story.events.knownFrom(this.viewing.tick));
-    await this._learn(edge - this._ticks(BEFORE_S), edge - 1, { inputs: true, events: !this.viewing.live || this._logRefused }, this._turn);
+    const [first, last] = [edge - this._ticks(BEFORE_S), edge - 1];
+    if (!this._logRefused) await this._learn(first, last, { inputs: true, events: !this.viewing.live }, turn);
+    if (this._logRefused && turn === this._turn) await this._learn(first, last, { inputs: false, events: true }, turn);
   }
 
   /** From which tick on all is known up to what is shown. */
@@ -119,7 +124,7 @@ export class History {
 
   _rest() {
     clearTimeout(this._resting);
-    this._resting = setTimeout(() => (this.busy ? this._rest() : this._around()), REST_MS);
+    this._resting = setTimeout(() => (this.busy || this.viewing.seeking ? this._rest() : this._around()), REST_MS);
   }
 
   async _around() {

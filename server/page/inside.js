@@ -1,7 +1,7 @@
-// Looking inside: the world as one of its players was shown it, how old that was, and the commands that show more.
+// The world as one of its players was shown it, how old that was, and how old it was when the player acted.
 
 import { Tree } from "/page/tree.js";
-import { Copy, duration, html, number } from "/page/ui.js";
+import { duration, html, number, words } from "/page/ui.js";
 
 /** What a player had last been sent at the shown tick. `onAs` changes whose eyes these are. */
 export function Inside({ viewing, as, onAs }) {
@@ -18,7 +18,19 @@ export function Inside({ viewing, as, onAs }) {
     </div>
     ${as && !observation ? html`<p class="quiet">It had been sent nothing by this tick.</p>` : null}
     ${as && observation ? html`<${Seen} observation=${observation} viewing=${viewing} />` : null}
+    ${as ? html`<${Acted} viewing=${viewing} player=${as} />` : null}
   </section>`;
+}
+
+/** Its latest input by this tick, and on what it was decided. */
+function Acted({ viewing, player }) {
+  const input = viewing.story.lastInput(player, viewing.tick);
+  if (!input) return null;
+  const age = input.observedTick == null ? null : input.tick - input.observedTick;
+  return html`<p class="quiet">
+    Its last input: ${words(input.kind)} at tick ${number(input.tick)},
+    ${age === null ? " sent before it was shown anything" : ` decided on tick ${number(input.observedTick)}, ${number(age)} ticks (${duration(age / viewing.tickHz)}) old by then`}.
+  </p>`;
 }
 
 function Seen({ observation, viewing }) {
@@ -27,20 +39,5 @@ function Seen({ observation, viewing }) {
       What it had last been sent: tick ${number(observation.tick)}${age > 0 ? `, ${number(age)} ticks (${duration(age / viewing.tickHz)}) before this one` : ", this very tick"}
     </p>
     ${observation.text ? html`<pre class="seen" tabindex="0" aria-label="What the agent read">${observation.text}</pre>` : null}
-    ${observation.data == null ? null : html`<${Tree} value=${observation.data} name="data" label="what it saw" />`}`;
-}
-
-/** The same on the command line, of a server's own data folder. */
-export function Commands({ world, tick }) {
-  const place = `${world}@${tick}`;
-  const commands = [
-    ["its log from here", `worldline log show ${place}`],
-    ["its state at this tick", `worldline replay state ${place}`],
-    ["check that it computes the same again", `worldline replay verify ${world}`],
-    ["all of it in one file", `worldline replay export ${world}`],
-  ];
-  return html`<h3>On the command line</h3>
-    <ul class="commands">
-      ${commands.map(([what, command]) => html`<li key=${command}><span>${what}</span> <code>${command}</code> <${Copy} text=${command} title=${`Copy: ${what}`}>Copy<//></li>`)}
-    </ul>`;
+    ${observation.data == null ? null : html`<${Tree} value=${observation.data} label="what it saw" />`}`;
 }

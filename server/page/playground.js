@@ -87,7 +87,7 @@ function Seat({ wire, rules, player }) {
       <section aria-labelledby="seen-title">
         <h2 id="seen-title">See</h2>
         ${seen?.text ? html`<pre class="seen" tabindex="0" aria-label="What an agent reads">${seen.text}</pre>` : null}
-        ${seen ? html`<${Tree} value=${seen.data} name="data" label="the observation" />` : html`<p class="quiet">looking …</p>`}
+        ${seen ? html`<${Tree} value=${seen.data} label="the observation" />` : html`<p class="quiet">looking …</p>`}
       </section>
       <section aria-labelledby="outcomes-title">
         <h2 id="outcomes-title">What came of it</h2>

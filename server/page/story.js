@@ -154,6 +154,7 @@ function inputEntry(input, frameTick) {
     tick,
     type: "input",
     player: input.player,
+    seq: input.seq,
     players: [input.player],
     kind: input.name,
     data: input.args,

@@ -71,6 +71,7 @@ export function Timeline({ viewing, time, history, children }) {
 /** What kind of mark a moment gets: colour says it, and its height. */
 function markOf(moment) {
   if (moment.status === "rejected") return "rejected";
+  if (moment.type === "mark" && (moment.kind === "code" || moment.kind === "engine")) return "code";
   return moment.type;
 }
 

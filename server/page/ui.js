@@ -2,9 +2,9 @@
 //
 // Invariant: other people's text reaches the page as text nodes only (`html` makes nothing else of a value).
 
-import { html, useEffect, useReducer, useRef, useState } from "/page/vendor/preact-htm.js";
+import { html, useEffect, useMemo, useReducer, useRef, useState } from "/page/vendor/preact-htm.js";
 
-export { html, useEffect, useRef, useState };
+export { html, useEffect, useMemo, useRef, useState };
 
 /** The palette of Okabe and Ito: eight colours that people with any colour vision tell apart. By seat, from 1. */
 export const SEAT_COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#b3b3b3"];

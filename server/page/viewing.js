@@ -63,6 +63,11 @@ export class Viewing {
     return this._target ?? this.scene.tick;
   }
 
+  /** Whether a tick that was asked for is not shown yet. */
+  get seeking() {
+    return this._target !== undefined;
+  }
+
   get lastTick() {
     return this.stream?.last_tick ?? 0;
   }
@@ -116,6 +121,12 @@ export class Viewing {
     return this.control("view", { as });
   }
 
+  /** Other marks on its time: {tick, kind, text, player?}. */
+  mark(marks) {
+    this.marks = marks;
+    this.story?.setMarks(marks);
+  }
+
   close() {
     this._over = true;
     clearInterval(this._looking);
@@ -162,7 +173,7 @@ export class Viewing {
     this.error = null;
     this.stream = { ...watching };
     if (watching.players) this.players = watching.players;
-    this._mark(watching.marks ?? this.marks);
+    this.mark(watching.marks ?? this.marks);
     this.scene.begin(watching.static);
     this._fresh = true;
     const early = this._early.filter((push) => push.watch === watching.watch);
@@ -207,12 +218,7 @@ export class Viewing {
       these.filter(({ player }) => !those.some((other) => other.player === player)).map(({ player, name }) => ({ tick, kind, text: `${name} ${kind}`, player }));
     const marks = this.live ? [...news("joined", players, this.players), ...news("left", this.players, players)] : [];
     this.players = players;
-    if (marks.length > 0) this._mark([...this.marks, ...marks]);
-  }
-
-  _mark(marks) {
-    this.marks = marks;
-    this.story?.setMarks(marks);
+    if (marks.length > 0) this.mark([...this.marks, ...marks]);
   }
 
   _end(reason) {

@@ -80,6 +80,11 @@ export class Wire {
     return localStorage.getItem(NAME_KEY) || undefined;
   }
 
+  /** The token of this tab; plain HTTP wants it, too. */
+  get token() {
+    return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+  }
+
   /** Another name or token: a new session begins with them. An empty token is that of a guest. */
   identify(name, token) {
     localStorage.setItem(NAME_KEY, name);

@@ -1,11 +1,17 @@
 // One world, live and recorded in one view: the picture, time under it, players and what happened beside it.
 
+import { Badge, useRow } from "/page/badge.js";
 import { listenToHost } from "/page/embed.js";
+import { ENTRY_KEYS } from "/page/entries.js";
 import { Feed } from "/page/feed.js";
+import { OwnWorld } from "/page/fork.js";
 import { History } from "/page/history.js";
-import { Commands, Inside } from "/page/inside.js";
+import { Inside } from "/page/inside.js";
+import { Inspector, useOpen } from "/page/inspector.js";
 import { worldAddress } from "/page/route.js";
+import { TickTimes, useCodeMarks, useVersions } from "/page/sparkline.js";
 import { CameraButtons, cameraKey, Stage } from "/page/stage.js";
+import { Commands } from "/page/takeaway.js";
 import { KEYS, Time } from "/page/time.js";
 import { Timeline } from "/page/timeline.js";
 import { announce, Copy, Dialog, html, number, Problem, SeatBadge, useEffect, useRef, useState, useTitle, words } from "/page/ui.js";
@@ -22,6 +28,8 @@ const CAMERA_KEYS = [
   ["0", "the whole world"],
   ["F", "follow the next player, at the end nobody"],
   ["G", "type a tick"],
+  ["V", "look inside: the log, the state and more"],
+  ...ENTRY_KEYS,
   ["?", "this help"],
 ];
 
@@ -34,10 +42,19 @@ export function World({ wire, world, tick, as, embedded }) {
   const [filter, setFilter] = useState({});
   const [open, setOpen] = useState(null);
   const [eyes, setEyes] = useState(as);
+  const [times] = useState(() => new TickTimes(viewing));
+  const [looking, setLooking] = useOpen();
+  const [entry, setEntry] = useState(null);
+  const mayOwn = wire.welcome !== null && wire.welcome.role !== "spectator" && !embedded;
+  const row = useRow(wire, world, mayOwn || (looking && !embedded));
+  const isMine = row != null && row.owner === wire.welcome?.agent;
+  const isDeveloper = wire.welcome?.role === "developer" && !embedded;
+  const found = useVersions(wire, world, row?.digest, row !== undefined && (isDeveloper || looking || isMine));
+  useCodeMarks(viewing, found.versions);
   const painter = useRef(null);
   useRedraw(viewing);
   useTitle(viewing.stream ? `${viewing.stream.game} ${world}` : world);
-  useEffect(() => () => [time.close(), history.close(), viewing.close()], []);
+  useEffect(() => () => [time.close(), times.close(), history.close(), viewing.close()], []);
   useEffect(() => (embedded ? listenToHost(viewing) : undefined), []);
   useEffect(() => {
     if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick); // the address was changed
@@ -60,11 +77,15 @@ export function World({ wire, world, tick, as, embedded }) {
     setEyes(player);
     viewing.see(player);
   };
+  const openEntry = (input) => {
+    setEntry({ ...input });
+    setLooking(true);
+  };
   const nextPlayer = () => {
     const ids = [null, ...viewing.players.map(({ player }) => player)];
     pick(ids[(ids.indexOf(follow) + 1) % ids.length]);
   };
-  useKeys({ time, painter, nextPlayer, onHelp: () => setOpen("help") });
+  useKeys({ time, painter, nextPlayer, onHelp: () => setOpen("help"), onInside: () => setLooking(!looking) });
   const stream = viewing.stream;
   if (!stream && viewing.error) return html`<main id="main"><${Problem} error=${viewing.error} /><p><a href="#/">All games and worlds</a></p></main>`;
   const shape = shapeOf(viewing.scene);
@@ -74,6 +95,7 @@ export function World({ wire, world, tick, as, embedded }) {
         <h1>${stream?.game ? words(stream.game) : "World"} <span class="id">${world}</span></h1>
         <span class="quiet">${stream ? (viewing.players.length === 1 ? "1 player" : `${viewing.players.length} players`) : "…"}</span>
         ${viewing.ended ? html`<span class="status" role="status">ended: ${words(viewing.ended)}</span>` : null}
+        ${isDeveloper ? html`<${Badge} row=${row} />` : null}
         <span class="room"></span>
         <${CameraButtons} painter=${painter} />
         ${embedded ? html`<a href=${`/${worldAddress(world, viewing.tick, eyes)}`} target="_blank" rel="noopener">Open</a>` : null}
@@ -81,9 +103,12 @@ export function World({ wire, world, tick, as, embedded }) {
       <${Problem} error=${viewing.error} />
       <${Stage} viewing=${viewing} active ratio=${shape.wide && !embedded ? shape.ratio : undefined} label=${sceneLine(viewing)} onPainter=${(made) => { painter.current = made; }} onPick=${pick} />
       <${Timeline} viewing=${viewing} time=${time} history=${history}>
+        ${embedded ? null : html`<button type="button" aria-expanded=${String(looking)} title="The log, the state and more (V)" onClick=${() => setLooking(!looking)}>Inside</button>`}
         <button type="button" aria-haspopup="dialog" onClick=${() => setOpen("share")}>Share</button>
         <button type="button" aria-haspopup="dialog" aria-label="Help: keys" title="Keys (?)" onClick=${() => setOpen("help")}>?</button>
       <//>
+      ${embedded ? null : html`<${OwnWorld} wire=${wire} viewing=${viewing} row=${row} genesis=${found.genesis} />`}
+      ${looking && !embedded ? html`<${Inspector} wire=${wire} viewing=${viewing} row=${row} found=${found} times=${times} as=${eyes} wanted=${entry} onEyes=${look} onClose=${() => setLooking(false)} />` : null}
       ${embedded ? null : html`<${InWords} viewing=${viewing} />`}
     </div>
     ${embedded
@@ -91,7 +116,7 @@ export function World({ wire, world, tick, as, embedded }) {
       : html`<div class="right">
           <${Players} viewing=${viewing} follow=${follow} onFollow=${pick} />
           <${Inside} viewing=${viewing} as=${eyes} onAs=${look} />
-          <${Feed} viewing=${viewing} history=${history} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} />
+          <${Feed} viewing=${viewing} history=${history} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} onEntry=${openEntry} />
         </div>`}
     ${open === "help" ? html`<${Help} onClose=${() => setOpen(null)} />` : null}
     ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${eyes} onClose=${() => setOpen(null)} />` : null}
@@ -256,9 +281,9 @@ function useNews(viewing) {
   );
 }
 
-function useKeys({ time, painter, nextPlayer, onHelp }) {
+function useKeys(what) {
   const latest = useRef(null);
-  latest.current = { time, painter, nextPlayer, onHelp };
+  latest.current = what;
   useEffect(() => {
     const pressed = (event) => handleKey(event, latest.current);
     addEventListener("keydown", pressed);
@@ -266,7 +291,7 @@ function useKeys({ time, painter, nextPlayer, onHelp }) {
   }, []);
 }
 
-function handleKey(event, { time, painter, nextPlayer, onHelp }) {
+function handleKey(event, { time, painter, nextPlayer, onHelp, onInside }) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const { target } = event;
   const plain = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -277,6 +302,7 @@ function handleKey(event, { time, painter, nextPlayer, onHelp }) {
   if (key) key.run(time);
   else if (plain === "?") onHelp();
   else if (plain === "f") nextPlayer();
+  else if (plain === "v") onInside();
   else if (plain === "g") document.getElementById("tick").focus();
   else if (!painter.current || !cameraKey(painter.current, plain)) return;
   event.preventDefault();

@@ -35,7 +35,9 @@ from server.shard import replies
 from worldline import protocol
 
 FRAME_WITHIN_S: Final = 0.05
-"""So long at most one stream may hold up the others for a frame; then it plays more slowly."""
+"""So long at most may a stream take for a frame; then it plays more slowly."""
+SLICE_S: Final = 0.008
+"""So long at a time: then others get their turn, and a stream that plays has to stand back behind who waits."""
 TICKS_AT_ONCE: Final = 60
 
 BROKEN: Final = (EventLogError, ReplayError, GameError, WorldFaulted, ObservationFailed, ViewUnusable)
@@ -45,7 +47,8 @@ _log = logging.getLogger("worldline.replayer")
 
 
 class Screening:
-    """A stream. ``limit()`` is the last tick that may be shown now; ``ended(why)`` is called when it cannot go on."""
+    """A stream. ``limit()`` is the last tick that may be shown now, ``busy()`` whether somebody waits for an answer;
+    ``ended(why)`` is called when it cannot go on."""
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Screening:
         calls: CallPage,
         *,
         limit: Callable[[], int],
+        busy: Callable[[], bool],
         ended: Callable[[str], None],
         seen: protocol.Observation | None = None,
     ) -> None:
@@ -71,6 +75,7 @@ class Screening:
         """The gateways that get it, each with how often it has been opened for them."""
         self.number = 0
         self.limit = limit
+        self._busy = busy
         self._calls = calls
         self._ended = ended
         self._view_as = order.view_as
@@ -81,7 +86,8 @@ class Screening:
         self._began_s = time.monotonic()
         self._began_tick = replay.world.tick
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._frame_by_s = 0.0
         self._cursors = cursors_of(replay.world)
         self.film = Film(watch, self._picture(), Told(observation=seen))
         self.film.last_tick = limit()
@@ -112,27 +118,36 @@ class Screening:
         self._timer = self._loop.call_later(1 / self.rate_hz, self._due)
 
     def _due(self) -> None:
+        self._frame_by_s = time.monotonic() + FRAME_WITHIN_S
+        self._slice()
+
+    def _slice(self) -> None:
         try:
-            self._play()
+            is_shown = self._play()
         except BROKEN as error:
             about = {"world": self.chronicle.world}
             _log.warning("world %s cannot be shown on: %s", self.chronicle.world, error, extra=about)
             self._ended(str(error))
             return
-        if self.chronicle.is_complete and self.replay.world.tick >= self.chronicle.last_tick:
+        if not is_shown:
+            self._timer = self._loop.call_soon(self._slice)
+        elif self.chronicle.is_complete and self.replay.world.tick >= self.chronicle.last_tick:
             self.playing = False
         else:
             self._wait()
 
-    def _play(self) -> None:
-        now_s = time.monotonic()
+    def _play(self) -> bool:
+        """Run on, for a slice; show what that came to, unless there is time for another."""
+        now_s, before = time.monotonic(), self.replay.world.tick
         hz = self.replay.world.code.manifest.tick_hz
         limit = self.limit()
         self.film.last_tick = limit
         wanted = self._began_tick + int((now_s - self._began_s) * self.speed * hz)
         target = min(wanted, limit)
-        self._go_on(target, now_s + FRAME_WITHIN_S)
+        self._go_on(target, now_s + SLICE_S)
         reached = self.replay.world.tick
+        if before < reached < target and time.monotonic() < self._frame_by_s and not self._busy():
+            return False
         if reached < wanted:  # it waits for the world, or for the machine: it does not catch up later
             self._began_s, self._began_tick = time.monotonic(), reached
         if reached > self.film.last.tick or self._inputs:
@@ -140,6 +155,7 @@ class Screening:
             frames = self.film.next(self._picture(), told)
             self.number += 1
             self._send(self.links, frames, base=self.number - 1)
+        return True
 
     def _go_on(self, target: int, until_s: float) -> None:
         """Run on to ``target``, or as far as there is time for."""

@@ -6,9 +6,8 @@ Pure, but for reading a game's manifest. Not here: the rule itself (``server/vis
 from __future__ import annotations
 
 from eventlog.errors import LogDamaged
-from eventlog.store import Store
-from games.code import GameCode
 from games.manifest import Manifest
+from replays.shelf import Shelf
 from server import messages, refusals
 from server.replayer.chronicle import Chronicle
 from server.visibility import Part, Seen, Verdict, Viewer, visibility
@@ -23,10 +22,9 @@ class NotShown(Exception):
         self.error = error
 
 
-def manifest_of(store: Store, chronicle: Chronicle) -> Manifest:
-    """What the world's game says of itself. Raises GameError, EventLogError."""
-    genesis = chronicle.genesis
-    return GameCode.from_files(genesis.game, store.get_code(genesis.digest)).manifest
+def manifest_of(shelf: Shelf, chronicle: Chronicle) -> Manifest:
+    """What the world's game says of itself. Raises GameError, EventLogError, ReplayError."""
+    return shelf.code(chronicle.genesis.game, chronicle.genesis.digest).manifest
 
 
 def verdict(

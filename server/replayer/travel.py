@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
 
 from replays.replay import Replay
+from server.callpage import CallPage
 
 STEP_S = 0.01
 """Ticks are executed for about so long before others get their turn."""
@@ -18,33 +18,35 @@ STEP_S = 0.01
 class Pace:
     """How many ticks make a step, found out on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, step_s: float = STEP_S) -> None:
         self.ticks = 30
+        self._step_s = step_s
 
     def took(self, ticks: int, seconds: float) -> None:
         """So many ticks took so long."""
         if ticks > 0:
             rate = ticks / max(seconds, 1e-6)
-            self.ticks = max(1, min(2 * self.ticks, int(rate * STEP_S)))
+            self.ticks = max(1, min(2 * self.ticks, int(rate * self._step_s)))
 
 
-async def travel(replay: Replay, tick: int, kept: Iterable[int]) -> None:
-    """Go to ``tick``, from the nearest of the ``kept`` ticks (keyframes, snapshots) if that is a shorter way.
+async def travel(replay: Replay, tick: int, calls: CallPage) -> None:
+    """Go to ``tick``, from the nearest keyframe or snapshot if that is a shorter way.
 
     Raises what `Replay.seek` raises."""
-    here = replay.world.tick
-    start = max((each for each in (0, *kept) if each <= tick), default=0)
-    if here > tick or start > here:
-        replay.seek(start)
-    pace = Pace()
+    world, pace = replay.genesis.world, Pace()
+    with calls.during(world, tick, "restore"):
+        if not replay.go_near(tick) and replay.world.tick > tick:
+            replay.seek(replay.first_tick)
     while replay.world.tick < tick:
         before, began_s = replay.world.tick, time.perf_counter()
-        advance(replay, min(tick, before + pace.ticks))
+        with calls.during(world, before + 1, "restore"):
+            advance(replay, min(tick, before + pace.ticks))
         if replay.world.tick == before:
             return  # the log ends here
         pace.took(replay.world.tick - before, time.perf_counter() - began_s)
         await asyncio.sleep(0)
-    advance(replay, tick)
+    with calls.during(world, tick, "restore"):
+        advance(replay, tick)
 
 
 def advance(replay: Replay, tick: int) -> None:

@@ -1,12 +1,11 @@
 """A replayer: the streams of what has been that gateways ask for, each with a replay of its own.
 
 Requests are worked on in steps that let others have their turn; one that is not wanted any more is dropped between two
-steps. Replays of streams that have ended are kept for a while: who seeks back and forth finds the world near.
+steps. While nobody waits, keyframes are made ahead of worlds that are watched.
 
-Bounded: `STREAMS_LIMIT` streams, `IDLE_KEPT` idle replays, keyframes of `WORLDS_KEPT` worlds. It reads the data folder
-and writes nothing.
+Bounded: `STREAMS_LIMIT` streams. It reads the data folder and writes nothing but forks.
 
-Not here: how a stream plays (screening), and the process (main).
+Not here: how a stream plays (screening), what is kept of worlds (kept), and the process (main).
 """
 
 from __future__ import annotations
@@ -15,19 +14,15 @@ import asyncio
 import logging
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from eventlog.errors import EventLogError
-from eventlog.snapshots import Snapshots
-from eventlog.store import Store
 from replays.errors import CannotFork, TickOutOfRange
-from replays.fork import Identity, fork, write_fork
-from replays.keyframes import Keyframes
-from replays.replay import Replay, replay
+from replays.fork import Fork, Identity, fork_here, write_fork
+from replays.replay import Replay
 from replays.report import versions_here
 from server import messages, refusals
 from server.callpage import CallPage
@@ -35,16 +30,15 @@ from server.identifiers import new_watch
 from server.link import Link, serve_unix
 from server.pictures import whole
 from server.replayer import records, sight
+from server.replayer.ahead import Ahead
 from server.replayer.chronicle import Chronicle
+from server.replayer.kept import Kept
 from server.replayer.screening import BROKEN, Screening, look_as
 from server.replayer.travel import travel
 from worldline import protocol
 
 STREAMS_LIMIT: Final = 64
 """Each has a world in memory: 2-10 MB."""
-IDLE_KEPT: Final = 4
-WORLDS_KEPT: Final = 8
-"""Worlds whose keyframes are kept: at most 64 each, about 10 MB for a world with 2,000 nodes."""
 REFRESH_EVERY_S: Final = 1.0
 RETRY_MS: Final = 2000
 
@@ -61,16 +55,14 @@ class Replayer:
     def __init__(self, config: messages.ConfigureReplayer) -> None:
         self._config = config
         self._data = Path(config.data)
-        self._store = Store.read_only(self._data)
         self._calls = CallPage(Path(config.call_page_path))
+        self._kept = Kept(self._data, self._calls)
+        self._ahead = Ahead(self._kept, self._calls)
         self._gateways: set[Link[Any]] = set()
         self._streams: dict[str, Screening] = {}
         self._shared: dict[tuple[str, float], str] = {}
         """Streams of worlds that are shown late, by world and rate."""
         self._opening: dict[tuple[Link[Any], int], asyncio.Task[None]] = {}
-        self._chronicles: OrderedDict[str, Chronicle] = OrderedDict()
-        self._keyframes: OrderedDict[str, Keyframes] = OrderedDict()
-        self._idle: OrderedDict[Replay, str] = OrderedDict()
         self._forking: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._listener: asyncio.AbstractServer | None = None
@@ -89,6 +81,7 @@ class Replayer:
         """Let everything go."""
         for task in self._opening.values():
             task.cancel()
+        self._ahead.close()
         for watch in list(self._streams):
             self._end(watch)
         for link in self._gateways:
@@ -98,12 +91,22 @@ class Replayer:
         """Put a fork into the data folder, and say so."""
         task = asyncio.get_running_loop().create_task(self._fork(order, answer))
         self._forking.add(task)
-        task.add_done_callback(self._forking.discard)
+        self._ahead.busy(True)
+        task.add_done_callback(self._forked)
+
+    def _forked(self, task: asyncio.Task[None]) -> None:
+        self._forking.discard(task)
+        self._ahead.busy(self._is_asked)
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._opening or self._forking)
 
     async def _fork(self, order: messages.MakeFork, answer: Callable[[messages.ForkMade], None]) -> None:
         try:
-            chronicle = await self._chronicle(order.world)
-            manifest = sight.manifest_of(self._store, chronicle)
+            chronicle = await self._kept.chronicle(order.world, len(self._streams))
+            manifest = sight.manifest_of(self._kept.shelf, chronicle)
             sight.judge_reading(order, chronicle, manifest, fair_play=self._config.fair_play)
             identity = Identity(
                 world=order.fork,
@@ -112,10 +115,11 @@ class Replayer:
                 versions=versions_here(),
                 created_ms=time.time_ns() // 1_000_000,
             )
-            if chronicle.damage is not None:
-                sight.check_tick(order.tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick)
-            with self._calls.during(order.world, order.tick, "restore"):
-                made = fork(self._data, order.world, order.tick, identity, up_to=order.shown_tick)
+            up_to = chronicle.last_tick
+            if chronicle.damage is None:
+                up_to = max(up_to, order.shown_tick)
+            sight.check_tick(order.tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick, up_to)
+            made = await self._make_fork(order, chronicle, identity)
             write_fork(made, self._data, self._data)
         except sight.NotShown as refusal:
             answer(messages.ForkMade(request=order.request, error=refusal.error))
@@ -131,6 +135,22 @@ class Replayer:
             genesis = made.genesis
             answer(messages.ForkMade(request=order.request, game=genesis.game, digest=genesis.digest))
 
+    async def _make_fork(self, order: messages.MakeFork, chronicle: Chronicle, identity: Identity) -> Fork:
+        """Raises what `fork_here` raises."""
+        replaying = self._kept.take_replay(chronicle, order.tick)
+        try:
+            await self._travel(replaying, min(order.tick, chronicle.last_tick))
+            with self._calls.during(order.world, order.tick, "restore"):
+                made = fork_here(replaying, order.tick, identity, up_to=order.shown_tick)
+        except asyncio.CancelledError:
+            self._kept.give_back(replaying, order.world)
+            raise
+        except BaseException:
+            replaying.close()
+            raise
+        self._kept.give_back(replaying, order.world)
+        return made
+
     # --- messages ------------------------------------------------------------------------------------
 
     def _on_message(self, link: Link[Any], message: messages.GatewayToReplayer) -> None:
@@ -138,7 +158,8 @@ class Replayer:
             case messages.OpenStream() | messages.ReadLog() | messages.ReadState():
                 task = asyncio.get_running_loop().create_task(self._answer(link, message))
                 self._opening[link, message.request] = task
-                task.add_done_callback(lambda _: self._opening.pop((link, message.request), None))
+                self._ahead.busy(True)
+                task.add_done_callback(lambda _: self._answered(link, message.request))
             case messages.CancelStream():
                 opening = self._opening.get((link, message.request))
                 if opening is not None:
@@ -148,6 +169,10 @@ class Replayer:
                     self._streams[message.watch].need_whole(link)
             case messages.StopWatching():
                 self._left(link, message.watch, message.opening)
+
+    def _answered(self, link: Link[Any], request: int) -> None:
+        self._opening.pop((link, request), None)
+        self._ahead.busy(self._is_asked)
 
     def _on_gateway_lost(self, link: Link[Any]) -> None:
         self._gateways.discard(link)
@@ -185,34 +210,34 @@ class Replayer:
 
     async def _read(self, order: messages.ReadLog | messages.ReadState) -> protocol.LogReply | protocol.StateReply:
         """Raises `sight.NotShown`, or what ``eventlog``, ``replays`` and ``games`` raise."""
-        chronicle = await self._chronicle(order.world)
+        chronicle = await self._kept.chronicle(order.world, len(self._streams))
         sight.judge_reading(
-            order, chronicle, sight.manifest_of(self._store, chronicle), fair_play=self._config.fair_play
+            order, chronicle, sight.manifest_of(self._kept.shelf, chronicle), fair_play=self._config.fair_play
         )
         if isinstance(order, messages.ReadLog):
             return await records.log_page(self._data, order, chronicle)
         tick = chronicle.last_tick if order.tick is None else order.tick
         sight.check_tick(tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick)
-        replaying = self._take_replay(order.world, tick)
+        replaying = self._kept.take_replay(chronicle, tick)
         try:
-            await self._travel(replaying, order.world, tick)
+            await self._travel(replaying, tick)
             with self._calls.during(order.world, tick, "save"):
                 reply = records.state_reply(replaying, order.path)
         except (asyncio.CancelledError, sight.NotShown):
-            self._give_back(replaying, order.world)
+            self._kept.give_back(replaying, order.world)
             raise
         except BaseException:
             replaying.close()
             raise
-        self._give_back(replaying, order.world)
+        self._kept.give_back(replaying, order.world)
         return reply
 
     # --- streams -------------------------------------------------------------------------------------
 
     async def _open(self, link: Link[Any], order: messages.OpenStream) -> None:
         """Raises `sight.NotShown`, or what ``eventlog``, ``replays`` and ``games`` raise."""
-        chronicle = await self._chronicle(order.world)
-        manifest = sight.manifest_of(self._store, chronicle)
+        chronicle = await self._kept.chronicle(order.world, len(self._streams))
+        manifest = sight.manifest_of(self._kept.shelf, chronicle)
         delay_s = sight.judge(order, chronicle, manifest, fair_play=self._config.fair_play)
         limit = partial(_limit, chronicle, manifest.tick_hz, delay_s, order.shown_tick)
         tick = sight.place(order, chronicle, limit())
@@ -224,15 +249,15 @@ class Replayer:
             return
         if len(self._streams) + len(self._opening) > STREAMS_LIMIT:
             raise sight.NotShown(sight.too_many_streams(STREAMS_LIMIT))
-        replaying = self._take_replay(order.world, tick)
+        replaying = self._kept.take_replay(chronicle, tick)
         try:
             seen = None
             if order.view_as is not None:
                 seen_tick = chronicle.outline.last_observed(order.view_as, tick)
                 if seen_tick is not None:
-                    await self._travel(replaying, order.world, seen_tick)
+                    await self._travel(replaying, seen_tick)
                     seen = look_as(replaying, order.view_as, None)
-            await self._travel(replaying, order.world, tick)
+            await self._travel(replaying, tick)
             watch = new_watch()
             stream = Screening(
                 watch,
@@ -241,11 +266,12 @@ class Replayer:
                 order,
                 self._calls,
                 limit=limit,
+                busy=lambda: self._is_asked,
                 ended=partial(self._broke, watch),
                 seen=seen,
             )
         except asyncio.CancelledError:
-            self._give_back(replaying, order.world)
+            self._kept.give_back(replaying, order.world)
             raise
         except BaseException:
             replaying.close()
@@ -254,6 +280,7 @@ class Replayer:
         if is_shared:
             self._shared[order.world, order.hz] = watch
         self._show(link, order.request, stream)
+        self._ahead.want(chronicle)
         if self._refreshing is None and not chronicle.has_ended:
             self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
 
@@ -281,18 +308,17 @@ class Replayer:
         link.send(messages.Watched(request=request, watching=watching, pages=pages, opening=opening))
         stream.need_whole(link)
 
-    async def _travel(self, replaying: Replay, world: str, tick: int) -> None:
+    async def _travel(self, replaying: Replay, tick: int) -> None:
         if replaying.position.tick < tick:
             replaying.look_again()
-        kept = (*replaying.keyframes.ticks, *Snapshots(self._data, world).ticks())
-        await travel(replaying, tick, kept)
+        await travel(replaying, tick, self._calls)
 
     def _end(self, watch: str) -> None:
         """Nobody watches this any more."""
         stream = self._streams.pop(watch)
         self._forget_shared(watch)
         stream.close()
-        self._give_back(stream.replay, stream.chronicle.world)
+        self._kept.give_back(stream.replay, stream.chronicle.world)
 
     def _forget_shared(self, watch: str) -> None:
         self._shared = {key: shared for key, shared in self._shared.items() if shared != watch}
@@ -310,23 +336,6 @@ class Replayer:
 
     # --- worlds --------------------------------------------------------------------------------------
 
-    async def _chronicle(self, world: str) -> Chronicle:
-        """The log of a world, read up to its end. Raises `sight.NotShown`, and the errors of ``eventlog``."""
-        chronicle = self._chronicles.get(world)
-        if chronicle is None:
-            if world not in self._store.world_ids():
-                raise sight.NotShown(refusals.unknown_world(world, []))
-            chronicle = self._chronicles[world] = Chronicle(self._data, world)
-        self._chronicles.move_to_end(world)
-        try:
-            await chronicle.refresh(now=True)
-        except BaseException:
-            self._chronicles.pop(world, None)
-            raise
-        while len(self._chronicles) > WORLDS_KEPT + len(self._streams):
-            self._chronicles.popitem(last=False)
-        return chronicle
-
     async def _refresh(self) -> None:
         """Read on in the logs of running worlds that are shown, as long as there are any."""
         while True:
@@ -338,32 +347,10 @@ class Replayer:
             for chronicle in shown:
                 try:
                     await chronicle.refresh()
+                    self._ahead.want(chronicle)
                 except EventLogError as error:
                     for watch in [w for w, stream in self._streams.items() if stream.chronicle is chronicle]:
                         self._broke(watch, str(error))
-
-    def _take_replay(self, world: str, tick: int) -> Replay:
-        """An idle replay of this world, the nearest; or a new one. Raises what `replay` raises."""
-        idle = [each for each, name in self._idle.items() if name == world]
-        if idle:
-            nearest = min(idle, key=lambda each: (each.world.tick > tick, abs(each.world.tick - tick)))
-            del self._idle[nearest]
-            return nearest
-        with self._calls.during(world, 0, "restore"):
-            made = replay(self._data, world, start=tick)
-        made.keyframes = self._keyframes.setdefault(world, made.keyframes)
-        self._keyframes.move_to_end(world)
-        while len(self._keyframes) > WORLDS_KEPT:
-            self._keyframes.popitem(last=False)
-        return made
-
-    def _give_back(self, replaying: Replay, world: str) -> None:
-        """Keep a replay for whoever asks for its world next."""
-        replaying.listener = None
-        self._idle[replaying] = world
-        while len(self._idle) > IDLE_KEPT:
-            oldest, _ = self._idle.popitem(last=False)
-            oldest.close()
 
 
 def _limit(chronicle: Chronicle, tick_hz: float, delay_s: float, shown_tick: int) -> int:

@@ -1,6 +1,6 @@
 """How quick and how small the page is, in a real Chromium without a graphics card.
 
-    .venv/bin/python -m tests.benchmarks.page [--only ready,drawing,crowd,seeking,memory] [--seeks 25]
+    .venv/bin/python -m tests.benchmarks.page [--only ready,drawing,crowd,seeking,memory] [--seeks 15]
 
 ready    when the list of games is there, and what was transferred until then
 drawing  how long scripts take per frame while they draw a world of Tsunami (more than 2,000 nodes) that runs
@@ -35,11 +35,11 @@ from tests.system.harness import Agent, RunningServer, agent, start_server
 from tests.system.page.browser import DESKTOP, Pages, running_browser
 from tests.system.page.playing import at_tick, later_tick, recorded
 
-LOADS = 5
+LOADS = 3
 BOTS = 8
 DRAWN_TICKS = 300
 RECORDED_TICKS = 20 * 60 * 60
-WATCHED_S = 4.0
+WATCHED_S = 3.0
 REAL_PAGES = 2
 SETTLE_S = 1.0
 TICK = re.compile(r'"tick":(\d+)')
@@ -224,7 +224,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them")
     parser.add_argument("--spectators", type=int, default=200)
-    parser.add_argument("--seeks", type=int, default=25)
+    parser.add_argument("--seeks", type=int, default=15)
     options = parser.parse_args()
     if unknown := set(options.only.split(",")) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))} → {', '.join(PARTS)}")

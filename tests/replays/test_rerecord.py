@@ -119,3 +119,20 @@ async def test_games_check_accepts_a_change_and_shows_it(tmp_path: Path, capsys:
     before = kept.read_bytes()
     main([*words, "--accept"])
     assert kept.read_bytes() == before, "what goes the same way is kept as it is"
+
+
+async def test_a_change_that_loops_for_ever_is_not_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = await golden(tmp_path)
+    loops = (
+        "if world.tick % 60 == 0 then",
+        "if world.tick == 777 then while true do end elseif world.tick % 60 == 0 then",
+    )
+    game = folder_of(changed(PAID_MORE, loops), tmp_path / "mill")
+    (game / "replays").mkdir()
+    kept = path.rename(game / "replays" / "one.replay")
+    before = kept.read_bytes()
+    assert main(["games", "check", str(game), "--ticks", "200", "--accept"]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: the game in {game} has not come back after ")
+    assert "at tick 777, game.tick, or a timer → " in error
+    assert kept.read_bytes() == before

@@ -25,7 +25,7 @@ from tests.replays.recording import WORLD
 COMMANDS: Final = {
     "verify": [WORLD],
     "state": [WORLD],
-    "diff": [f"{WORLD}@5", f"{WORLD}@6"],
+    "diff": [f"{WORLD}@5", WORLD],
     "why": [WORLD, "state.coins.p_1"],
     "run": [WORLD, "--code", "GAME"],
     "bisect": [WORLD, "--code", "GAME"],
@@ -162,3 +162,16 @@ def test_two_verifications_at_once_both_come_to_their_end(intact: Path) -> None:
     for each in both:
         said, _ = each.communicate(timeout=WITHIN_S)
         assert (each.returncode, "1 of 1 worlds verified, 300 ticks" in said) == (0, True), said
+
+
+def test_what_comes_before_the_damage_can_be_looked_at(
+    intact: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(intact, tmp_path / "data"))
+    words = ["replay", "state", f"{WORLD}@5", "--json", "--data", str(data)]
+    assert main(words) == 0
+    expected = capsys.readouterr().out
+    shutil.rmtree(data / "journal")
+    flip_a_bit(data)
+    assert main(words) == 0
+    assert capsys.readouterr().out == expected

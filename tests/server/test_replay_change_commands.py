@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
+import re
 from pathlib import Path
 
 import pytest
 
+from games.code import GameCode
 from server.commands import main
 from tests.replays.mill import changed, folder_of, recorded
 from tests.replays.recording import WORLD
@@ -116,3 +119,75 @@ def test_code_that_does_not_load_is_named_with_file_and_line(
         said = capsys.readouterr().err
         assert said.startswith(f"error: the game in {folder} does not load: {folder}/main.lua")
         assert f"→ mend it; `worldline games check {folder}` says more" in said
+
+
+# --- code that does not come back ------------------------------------------------------------------------
+
+LOOP = "while true do end"
+AT_WORK = ("args.hours * 10)", "args.hours * 10) if args.hours == 5 then DO end")
+BY_TICK = ("if world.tick % 60 == 0 then", "if world.tick == 777 then DO end if world.tick % 60 == 0 then")
+IN_SETUP = ("world.state.mood = 0", "world.state.mood = 0 DO")
+ON_LOADING = ("local game = { inputs = {} }", "local game = { inputs = {} } DO")
+IN_TIME = ("args.hours * 10)", "args.hours * 10) if args.hours == 7 then DO end")
+
+
+def doing(place: tuple[str, str], what: str) -> GameCode:
+    """The game, but it does this at that place."""
+    before, after = place
+    return changed((before, after.replace("DO", what)))
+
+
+@pytest.mark.parametrize("command", ["run", "bisect"])
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (AT_WORK, 'at tick 401, game.inputs.work of p_1 work {"hours":5} → '),
+        (BY_TICK, "at tick 777, game.tick, or a timer → "),
+        (IN_SETUP, "at tick 0, game.setup → "),
+        (ON_LOADING, "at tick 0, what its files do when they are loaded → "),
+    ],
+)
+def test_code_that_loops_for_ever_is_ended_with_its_tick_and_what_was_called(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, place: tuple[str, str], said: str
+) -> None:
+    folder = folder_of(doing(place, LOOP), tmp_path / "mill")
+    assert run(data, command, WORLD, "--code", str(folder), "--tick-timeout-ms", "200") == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: the game in {folder} has not come back after ")
+    assert said in error
+    assert not multiprocessing.active_children()
+
+
+def test_an_input_that_loops_for_ever_is_named_by_what_if(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    asyncio.run(recorded(data, code=doing(IN_TIME, LOOP), seconds=4))
+    words = ["what-if", f"{WORLD}@120", "p_1", "work", "hours=7", "--ticks", "30", "--tick-timeout-ms", "200"]
+    assert run(data, *words) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"error: the game of {WORLD} has not come back after ")
+    assert 'at tick 121, game.inputs.work of p_1 work {"hours":7} → ' in error
+
+
+def test_code_that_eats_memory_breaks_where_it_does(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eats = "local held = {} while true do held[#held + 1] = string.rep('x', 1000000) .. #held end"
+    folder = folder_of(doing(AT_WORK, eats), tmp_path / "mill")
+    assert run(data, "run", WORLD, "--code", str(folder), "--tick-timeout-ms", "60000") == 1
+    said = capsys.readouterr()
+    assert "it breaks: " in said.out
+    assert said.err.startswith(f"error: the game in {folder} breaks: {WORLD}@401 ")
+    assert "not enough memory" in said.err
+
+
+def test_code_that_keeps_more_and_more_breaks_as_it_would_in_a_server(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaking = changed(
+        ("local game = { inputs = {} }", "local kept = {} local game = { inputs = {} }"),
+        (BY_TICK[0], "kept[#kept + 1] = string.rep('x', 500000) .. world.tick " + BY_TICK[0]),
+    )
+    folder = folder_of(leaking, tmp_path / "mill")
+    assert run(data, "run", WORLD, "--code", str(folder)) == 1
+    said = capsys.readouterr()
+    assert re.search(rf"breaks: {WORLD}@\d+ .*the game holds more than 64 MiB", said.err)

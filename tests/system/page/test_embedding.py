@@ -112,7 +112,7 @@ async def test_other_windows_are_not_heard_and_hear_nothing(
         await heard(page, "it.worldline === 'ready'")
         stranger = page.frames[2]
         await stranger.evaluate("ask({ worldline: 'seek', tick: 300, id: 7 })")
-        await page.evaluate("ask({ worldline: 'hello', id: 8 })")
+        await page.evaluate("ask({ worldline: 'pause', id: 8 })")  # behind whatever was asked for before
         await heard(page, "it.re === 8")
         assert (await heard(page, "it.worldline === 'state'"))["tick"] == 100
         assert await stranger.evaluate("window.heard") == []

@@ -60,8 +60,14 @@ async def test_who_may_not_read_the_log_finds_out_all_the_same(
     before = await pages.open(address(server, f"#/w/{played.world}"))
     await later_tick(before, 60)
     page = await pages.open(address(server, f"#/w/{played.world}"))
-    await page.get_by_role("button", name="What happened before tick").click()
-    await feed(page).get_by_text("That is how it began.").wait_for()
+    # A frame that is left out for want of room leaves a gap, for which the page asks again.
+    await page.wait_for_function(
+        """() => {
+            document.querySelector(".edge button")?.click();
+            return document.querySelector(".edge").innerText === "That is how it began.";
+        }""",
+        polling=500,
+    )
     await feed(page).get_by_text("long before").wait_for()
 
 
