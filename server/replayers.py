@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 import os
 import zlib
 from collections.abc import Callable
@@ -29,8 +28,6 @@ from server.slots import Slot
 
 MOST: Final = 4
 STOP_S: Final = 4.0  # it has nothing to save
-
-_log = logging.getLogger("worldline.supervisor")
 
 
 def replayer_of(world: str, number: int) -> int:

@@ -31,7 +31,7 @@ from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.world import Entry, TickResult, World
 from server import messages, refusals
 from server.rates import InputRate
-from server.shard import clocks, replies
+from server.shard import clocks, replies, reports
 from server.shard.acts import Acts
 from server.shard.audience import Audience
 from server.shard.breakage import Breakage, breakage
@@ -477,6 +477,7 @@ class Course:
         self.audience.world_ended()
         closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
+        self.desk.report(self.pulse())  # the last scores: an ended world is listed with them
         self._report_change()
         self._surroundings.ended(self, ended)
 
@@ -486,6 +487,10 @@ class Course:
         if seen is not None:
             seen.woke = "end"
         self.desk.answer(asker, refusal if seen is None else seen)
+
+    def pulse(self) -> messages.WorldPulse:
+        """How the world is doing."""
+        return reports.pulse(self.world, self.drivers.connected(), self.pace)
 
     def _report_change(self) -> None:
         self.desk.report(self._change())

@@ -311,7 +311,7 @@ class WorldHost:
 
     def pulse(self) -> messages.WorldPulse:
         """How the world is doing."""
-        return reports.pulse(self.world, self._drivers.connected(), self.course.pace)
+        return self.course.pulse()
 
     def statistics(self, now_s: float) -> messages.WorldStatistics:
         """What the world has cost."""

@@ -56,6 +56,7 @@ def pulse(world: World, connected: Mapping[str, bool], pace: Pace) -> messages.W
     players = [
         messages.PlayerStanding(player=player, score=whole(world.players[player].score), connected=driven)
         for player, driven in connected.items()
+        if player in world.players  # a tick that broke may have sent it away
     ]
     return messages.WorldPulse(
         world=world.id, tick=world.tick, clock=world.clock, players=players, waiting_for=pace.waiting_for

@@ -202,12 +202,13 @@ async def test_a_checker_that_hangs_or_is_killed_costs_one_check(
 
 async def test_what_cannot_be_checked_is_counted_and_let_be(tmp_path: Path, watch: Callable[..., Watched]) -> None:
     await recorded(tmp_path)
-    await recorded(tmp_path, OTHER)
+    gone = small(added=7)
+    await recorded(tmp_path, OTHER, kept=gone, played=gone)
     path = tmp_path / "worlds" / WORLD / "0001.wlog"
     content = bytearray(path.read_bytes())
     content[-3] ^= 1
     path.write_bytes(content)
-    (tmp_path / "code" / small().digest).rename(tmp_path / "code" / "elsewhere")
+    (tmp_path / "code" / gone.digest).rename(tmp_path / "code" / "elsewhere")
     watched = watch()
     for world in (WORLD, OTHER, "w_removed000"):
         watched.checks.held(world)

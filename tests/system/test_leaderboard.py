@@ -59,6 +59,13 @@ async def test_scores_stay_when_players_leave_and_worlds_end(
             await agents[name].ask("leave", world=joined["world"])
         await agents["ada"].ask("input", world=joined["world"], name="stop", args={})
         assert (await agents["ada"].push("closed", world=joined["world"]))["status"] == "finished"
+        standing = {name: score for name, score in scores.items() if name not in leavers}
+
+        async def listed_with_last_scores() -> bool:
+            (row,) = (await agents["ada"].ask("worlds", world=joined["world"]))["worlds"]
+            return {each["name"]: each["score"] for each in row["players"]} == standing
+
+        await eventually(listed_with_last_scores, "an ended world is listed with its last scores")
         return str(joined["world"])
 
     first = await play({"game": "race"}, {"bob": 30, "ada": 12.5}, leavers=("bob",))
