@@ -3,10 +3,8 @@
 import { render } from "/page/vendor/preact-htm.js";
 import { Game } from "/page/game.js";
 import { Home } from "/page/home.js";
-import { Playground } from "/page/playground.js";
 import { readRoute } from "/page/route.js";
-import { announce, Dialog, html, useChanges, useEffect, useRef, useState } from "/page/ui.js";
-import { World } from "/page/world.js";
+import { announce, Dialog, html, Problem, useChanges, useEffect, useRef, useState } from "/page/ui.js";
 import { Wire } from "/page/wire.js";
 
 const STATE_WORDS = {
@@ -75,15 +73,31 @@ function skip(event) {
   main.focus();
 }
 
+// What the first view does without is fetched when it is wanted.
+const FETCHED = {
+  world: () => import("/page/world.js").then((module) => module.World),
+  play: () => import("/page/playground.js").then((module) => module.Playground),
+};
+
+/** A view that is fetched first; `what` is a name in FETCHED, the rest is for the view. */
+function Fetched({ what, ...rest }) {
+  const [Part, setPart] = useState(null);
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    FETCHED[what]().then((found) => setPart(() => found), setProblem);
+  }, []);
+  return Part ? html`<${Part} ...${rest} />` : html`<main id="main"><${Problem} error=${problem} /></main>`;
+}
+
 function View({ wire, route, embedded }) {
   if (embedded && route.view !== "world") return html`<main id="main"><p>This address shows one world: /embed#/w/WORLD.</p></main>`;
   switch (route.view) {
     case "world":
-      return html`<${World} key=${route.world} wire=${wire} world=${route.world} tick=${route.tick} as=${route.as} embedded=${embedded} />`;
+      return html`<${Fetched} what="world" key=${route.world} wire=${wire} world=${route.world} tick=${route.tick} as=${route.as} embedded=${embedded} />`;
     case "game":
       return html`<${Game} key=${route.game} wire=${wire} game=${route.game} />`;
     case "play":
-      return html`<${Playground} key=${`${route.game} ${route.world}`} wire=${wire} game=${route.game} world=${route.world} />`;
+      return html`<${Fetched} what="play" key=${`play ${route.game} ${route.world}`} wire=${wire} game=${route.game} world=${route.world} />`;
     default:
       return html`<${Home} wire=${wire} />`;
   }

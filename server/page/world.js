@@ -224,20 +224,22 @@ function Help({ onClose }) {
 
 // --- hooks ---------------------------------------------------------------------------------------------
 
-/** Draws the texts again when something has changed: at once after a rest, else some times a second. */
+/** Draws the texts again when something has changed: at once after a rest or where time stands still, else some times a
+ * second. */
 function useRedraw(viewing) {
   const [, again] = useState(0);
   useEffect(() => {
     let timer = null;
     let drawnAt = 0;
     const stop = viewing.on("change", () => {
+      const restUntil = viewing.live || viewing.playing ? drawnAt + DRAW_EVERY_MS : 0;
       timer ??= setTimeout(
         () => {
           timer = null;
           drawnAt = performance.now();
           again((count) => count + 1);
         },
-        Math.max(0, drawnAt + DRAW_EVERY_MS - performance.now()),
+        Math.max(0, restUntil - performance.now()),
       );
     });
     return () => {

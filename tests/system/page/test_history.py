@@ -64,7 +64,7 @@ async def test_who_may_not_read_the_log_finds_out_all_the_same(
     await page.wait_for_function(
         """() => {
             document.querySelector(".edge button")?.click();
-            return document.querySelector(".edge").innerText === "That is how it began.";
+            return document.querySelector(".edge")?.innerText === "That is how it began.";
         }""",
         polling=500,
     )
