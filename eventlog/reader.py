@@ -122,11 +122,11 @@ class WorldBytes:
 
     def disk_bytes(self) -> int:
         """How many bytes the world takes on the disk, snapshots included, and what only journals hold of it."""
-        stored = sum(_size(path) for path in self.folder.rglob("*"))
+        sizes = {path: _size(path) for path in self.folder.rglob("*")}  # looked at once: a server may write them
         for file, pieces in self._pieces.items():
-            on_disk = _size(self.folder / frame.file_name(file))
-            stored += max(0, pieces[-1].offset + len(pieces[-1].data) - on_disk)
-        return stored
+            path = self.folder / frame.file_name(file)
+            sizes[path] = max(sizes.get(path, 0), pieces[-1].offset + len(pieces[-1].data))
+        return sum(sizes.values())
 
     def file_before(self, tick: int) -> int:
         """The last file that begins before ``tick`` was reached: reading from ``tick`` may begin with it."""
