@@ -27,19 +27,21 @@ class Shelf:
         self._codes: OrderedDict[str, GameCode] = OrderedDict()
         self._engines: OrderedDict[str, Engine] = OrderedDict()
 
-    def code(self, game: str, digest: str) -> GameCode:
-        """The code of a game. Raises `UnknownDigest`, `CodeChanged`, `GameError`."""
-        return _kept(self._codes, f"{game}@{digest}", lambda: self._read_code(game, digest))
+    def code(self, game: str, digest: str, origin: str | None = None) -> GameCode:
+        """The code of a game; ``origin`` is the folder that its messages name, if it was not read before.
+
+        Raises `UnknownDigest`, `CodeChanged`, `GameError`."""
+        return _kept(self._codes, f"{game}@{digest}", lambda: self._read_code(game, digest, origin))
 
     def engine(self, digest: str) -> Engine:
         """An engine. Raises `UnknownDigest`, `CodeChanged`."""
         return _kept(self._engines, digest, lambda: self._read_engine(digest))
 
-    def _read_code(self, game: str, digest: str) -> GameCode:
+    def _read_code(self, game: str, digest: str, origin: str | None) -> GameCode:
         files = self._store.get_code(digest)
         if digest_of(files) != digest:
             raise CodeChanged(self._store.data / "code" / digest)
-        return GameCode.from_files(game, files)
+        return GameCode.from_files(game, files, origin=origin)
 
     def _read_engine(self, digest: str) -> Engine:
         found = Engine.from_files(self._store.get_engine(digest))

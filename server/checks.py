@@ -30,6 +30,7 @@ from server.children import Child, spawn
 from server.config import ServeConfig
 from server.metrics import Metrics
 from server.notebook import Notebook
+from server.tasks import never_unheard
 
 _log = logging.getLogger("worldline.checks")
 
@@ -90,7 +91,7 @@ class Checks:
             settled = self._settled.take_over(lambda notes: [note for note in notes if note.world in worlds])
             self._earlier = deque(sorted(worlds - {note.world for note in settled}, reverse=True))
             self._running = asyncio.create_task(self._run(), name="check worlds")
-            self._running.add_done_callback(_raise)
+            self._running.add_done_callback(never_unheard)
 
     async def stop(self) -> None:
         """Check nothing any more. Safe before `begin`."""
@@ -241,9 +242,3 @@ class Checks:
 
 def _lost(_: Child) -> None:
     """Whoever waits for its answer sees that it is gone."""
-
-
-def _raise(task: asyncio.Task[None]) -> None:
-    """A mistake in there must not stay unheard."""
-    if not task.cancelled():
-        task.result()

@@ -49,9 +49,7 @@ class Gateways:
 
     def session_asked(self, asker: Child, session: str) -> None:
         """A session goes on through ``asker``: another that still has a connection of it lets that go."""
-        for slot in self.slots:
-            if slot.child is not None and slot.child is not asker:
-                slot.child.send(messages.SessionMoved(session=session))
+        self.slots.send(messages.SessionMoved(session=session), but=asker)
 
     async def stop(self) -> None:
         """Stop them all."""

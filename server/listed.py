@@ -38,6 +38,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class ListedWorld:
+    """One world. ``opening``: its shard has not said yet that it is there; ``tick``, ``waiting_for`` and what the
+    players have are as of its last report; ``verified_tick`` and ``diverged_tick`` say what the check on the side has
+    found."""
+
     world: str
     game: LobbyGame
     shard: int
@@ -59,6 +63,7 @@ class ListedWorld:
 
     @property
     def ended(self) -> bool:
+        """Whether it goes on no more."""
         return self.status in ENDED
 
     @property
@@ -68,6 +73,7 @@ class ListedWorld:
 
     @property
     def seats_free(self) -> int:
+        """Seats that nobody has and nobody is promised."""
         if self.ended:
             return 0
         return self.game.max_players - len(self.players) - self.reserved.seats
@@ -86,6 +92,7 @@ class ListedWorld:
         return max(0, wanted.seats - len(mine) - self.reserved.seats_of(agent))
 
     def summary(self) -> protocol.WorldSummary:
+        """As `worlds` lists it."""
         return protocol.WorldSummary(
             world=self.world,
             game=self.game.name,

@@ -14,6 +14,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from eventlog.disk import RealDisk
+from server.durable import replace_file
+
 _log = logging.getLogger("worldline.supervisor")
 
 Note = TypeVar("Note", bound=msgspec.Struct)
@@ -38,7 +41,7 @@ class Notebook(Generic[Note]):
         finally:
             os.close(descriptor)
         if is_new and durable:
-            _sync_folder(self.path.parent)
+            RealDisk().sync_folder(self.path.parent)
 
     def take_over(self, wanted: Callable[[list[Note]], list[Note]]) -> list[Note]:
         """Those of all notes, in order, that ``wanted`` returns; the file is made smaller when that is worth it.
@@ -64,23 +67,7 @@ class Notebook(Generic[Note]):
             return None
 
     def _replace(self, kept: list[Note]) -> None:
-        """Write the file anew: after a crash it is the old one or the new one."""
-        temporary = self.path.with_name(self.path.name + ".new")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.writelines(msgspec.json.encode(note) + b"\n" for note in kept)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(self.path)
-            _sync_folder(self.path.parent)
+            replace_file(self.path, b"".join(msgspec.json.encode(note) + b"\n" for note in kept))
         except OSError as error:
             _log.warning("%s cannot be made smaller: %s", self.path, error)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

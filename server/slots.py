@@ -213,10 +213,10 @@ class Slots:
             "see the log above; with --log-level debug it says more",
         )
 
-    def send(self, message: FromSupervisor) -> None:
-        """Send to every child, ready or not yet."""
+    def send(self, message: FromSupervisor, *, but: Child | None = None) -> None:
+        """Send to every child, ready or not yet, ``but`` this one."""
         for slot in self._slots:
-            if slot.child is not None:
+            if slot.child is not None and slot.child is not but:
                 slot.child.send(message)
 
     async def stop(self, within_s: float) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import logging
-import os
 import secrets
 import shutil
 import socket
@@ -29,6 +28,7 @@ from eventlog.store import Store
 from games.code import GameCode, find_games, load_check
 from games.errors import GameError
 from server.config import FairPlay, Guests
+from server.durable import replace_file
 from server.tls import TlsError, server_context
 from server.tokens import TokenError, read_tokens
 
@@ -163,7 +163,7 @@ def open_secret(data: Path) -> bytes:
     path = data / "secret.key"
     try:
         if not path.exists():
-            _write_secret(path, secrets.token_bytes(SECRET_BYTES))
+            replace_file(path, secrets.token_bytes(SECRET_BYTES))
         secret = path.read_bytes()
     except OSError as error:
         full = error.errno in NO_ROOM
@@ -214,23 +214,6 @@ def check_tokens(data: Path) -> None:
         read_tokens(data)
     except TokenError as error:
         raise StartError(error.what, error.remedy) from error
-
-
-def _write_secret(path: Path, secret: bytes) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, secret)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def make_socket_folder() -> Path:

@@ -43,6 +43,7 @@ from server.replayers import Replayers
 from server.shards import Shards
 from server.slots import Slots
 from server.startup import StartError
+from server.tasks import never_unheard
 from server.workshop import Workshop, served
 
 _log = logging.getLogger("worldline.supervisor")
@@ -348,7 +349,7 @@ class Switchboard:
             self._premises.games, self._premises.store, saved=self._game_saved, broken=self._gateways.tell
         )
         self._watching_games = asyncio.create_task(workshop.watch(), name="watch the games")
-        self._watching_games.add_done_callback(_raise)
+        self._watching_games.add_done_callback(never_unheard)
 
     def _game_saved(self, code: GameCode) -> None:
         """The game is this from now on: for its next worlds, for agents who ask, for the worlds that run."""
@@ -370,9 +371,3 @@ def lobby_game(code: GameCode) -> LobbyGame:
         digest=code.digest,
         seats_per_agent=manifest.seats_per_agent,
     )
-
-
-def _raise(task: asyncio.Task[None]) -> None:
-    """A mistake in there must not stay unheard."""
-    if not task.cancelled():
-        task.result()

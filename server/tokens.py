@@ -26,6 +26,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from server.durable import replace_file
 from server.identifiers import agent_from
 from worldline import protocol
 
@@ -125,22 +126,9 @@ def _changing(data: Path) -> Iterator[list[TokenRecord]]:
 
 
 def _write(data: Path, records: list[TokenRecord]) -> None:
-    """Replace the file: after a crash it is the old one or the new one."""
     body = msgspec.json.format(msgspec.json.encode(_File(format=1, tokens=records)), indent=1) + b"\n"
-    temporary = data / (FILE_NAME + ".new")
     try:
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.rename(data / FILE_NAME)
-        folder = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(data / FILE_NAME, body)
     except OSError as error:
         raise TokenError(f"cannot write {data / FILE_NAME}: {error.strerror}", "make room, or mend the disk") from error
 

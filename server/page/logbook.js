@@ -105,15 +105,12 @@ export class Logbook {
   /** The lines of some ticks and perhaps more, and up to which tick they are whole. */
   async _read(low, high, { firstTick, lastTick, tickHz }) {
     const lines = [];
-    let from_tick = low <= firstTick ? undefined : low; // what comes before the first tick is of no tick
-    for (;;) {
-      const kinds = this.all ? undefined : KINDS;
-      const reply = await this.wire.request("log", { world: this.world, from_tick, limit: PAGE_RECORDS, kinds });
-      for (const record of reply.records) lines.push(...linesOf(record, firstTick));
-      const next = reply.next ?? undefined;
-      if (next === undefined) return { lines, to: Math.max(low - 1, Math.min(high, lastTick - Math.ceil(FRESH_S * tickHz))) };
+    const from_tick = low <= firstTick ? undefined : low; // what comes before the first tick is of no tick
+    const kinds = this.all ? undefined : KINDS;
+    for await (const { records, next } of this.wire.logPages({ world: this.world, from_tick, limit: PAGE_RECORDS, kinds })) {
+      for (const record of records) lines.push(...linesOf(record, firstTick));
       if (next > high) return { lines, to: next - 1 };
-      from_tick = next;
     }
+    return { lines, to: Math.max(low - 1, Math.min(high, lastTick - Math.ceil(FRESH_S * tickHz))) };
   }
 }

@@ -107,12 +107,8 @@ export function useCodeMarks(viewing, versions) {
 
 async function read(wire, world) {
   const records = [];
-  let from_tick;
-  do {
-    const reply = await wire.request("log", { world, from_tick, kinds: ["genesis", "origin", "code", "engine"], limit: 1000 });
-    records.push(...reply.records);
-    from_tick = reply.next ?? undefined;
-  } while (from_tick !== undefined);
+  const kinds = ["genesis", "origin", "code", "engine"];
+  for await (const page of wire.logPages({ world, kinds, limit: 1000 })) records.push(...page.records);
   const genesis = records.find(({ record }) => record === "genesis") ?? null;
   const origin = records.find(({ record }) => record === "origin");
   const versions = genesis ? [{ tick: origin?.tick ?? 0, kind: "code", digest: origin?.code ?? genesis.digest }] : [];

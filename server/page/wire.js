@@ -109,6 +109,16 @@ export class Wire {
     }
   }
 
+  /** The replies to a `log` request and to those for what comes next, as long as they are wanted: `for await`. */
+  async *logPages({ from_tick, ...fields }) {
+    for (let next = from_tick; ; ) {
+      const reply = await this.request("log", { ...fields, from_tick: next });
+      yield reply;
+      next = reply.next ?? undefined;
+      if (next === undefined) return;
+    }
+  }
+
   // --- inside ----------------------------------------------------------------------------------------
 
   _emit(kind, value) {

@@ -76,8 +76,8 @@ class Ahead:
         place = keyframes.gap(first, chronicle.last_tick)
         if place is None:
             return
-        walk, pace = self._kept.take_replay(chronicle, place), Pace(STEP_S)
-        try:
+        pace = Pace(STEP_S)
+        with self._kept.lent(chronicle, place) as walk:
             while place is not None:
                 await self._quiet.wait()
                 before, began_s = self._go_near(walk, place), time.perf_counter()
@@ -89,8 +89,6 @@ class Ahead:
                 keyframes.walked_to = max(keyframes.walked_to, walk.world.tick)
                 await asyncio.sleep(0)
                 place = keyframes.gap(first, chronicle.last_tick)
-        finally:
-            self._kept.give_back(walk, chronicle.world)
 
     def _go_near(self, walk: Replay, place: int) -> int:
         """Stand where the next keyframe is missing, or before it; returns the tick."""

@@ -10,7 +10,10 @@ Not here: who asks (worker), and how keyframes come to be (ahead).
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +62,28 @@ class Kept:
         while len(self._chronicles) > WORLDS_KEPT + shown:
             self._chronicles.popitem(last=False)
         return chronicle
+
+    @contextlib.contextmanager
+    def lent(self, chronicle: Chronicle, tick: int) -> Iterator[Replay]:
+        """A replay of this world for as long as the block runs, near ``tick`` if there is one. Raises what `replay`
+        raises."""
+        with self.taken(chronicle, tick) as replaying:
+            yield replaying
+        self.give_back(replaying, chronicle.world)
+
+    @contextlib.contextmanager
+    def taken(self, chronicle: Chronicle, tick: int) -> Iterator[Replay]:
+        """As `lent`, but it is the caller's once the block has come to its end. Where that is only cancelled or
+        refused it is given back; what broke is not lent again."""
+        replaying = self.take_replay(chronicle, tick)
+        try:
+            yield replaying
+        except (asyncio.CancelledError, sight.NotShown):
+            self.give_back(replaying, chronicle.world)
+            raise
+        except BaseException:
+            replaying.close()
+            raise
 
     def take_replay(self, chronicle: Chronicle, tick: int) -> Replay:
         """An idle replay of this world, the nearest; or a new one. Raises what `replay` raises."""

@@ -137,19 +137,10 @@ class Replayer:
 
     async def _make_fork(self, order: messages.MakeFork, chronicle: Chronicle, identity: Identity) -> Fork:
         """Raises what `fork_here` raises."""
-        replaying = self._kept.take_replay(chronicle, order.tick)
-        try:
+        with self._kept.lent(chronicle, order.tick) as replaying:
             await self._travel(replaying, min(order.tick, chronicle.last_tick))
             with self._calls.during(order.world, order.tick, "restore"):
-                made = fork_here(replaying, order.tick, identity, up_to=order.shown_tick)
-        except asyncio.CancelledError:
-            self._kept.give_back(replaying, order.world)
-            raise
-        except BaseException:
-            replaying.close()
-            raise
-        self._kept.give_back(replaying, order.world)
-        return made
+                return fork_here(replaying, order.tick, identity, up_to=order.shown_tick)
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -218,19 +209,10 @@ class Replayer:
             return await records.log_page(self._data, order, chronicle)
         tick = chronicle.last_tick if order.tick is None else order.tick
         sight.check_tick(tick, chronicle, "tick", chronicle.first_tick, chronicle.last_tick)
-        replaying = self._kept.take_replay(chronicle, tick)
-        try:
+        with self._kept.lent(chronicle, tick) as replaying:
             await self._travel(replaying, tick)
             with self._calls.during(order.world, tick, "save"):
-                reply = records.state_reply(replaying, order.path)
-        except (asyncio.CancelledError, sight.NotShown):
-            self._kept.give_back(replaying, order.world)
-            raise
-        except BaseException:
-            replaying.close()
-            raise
-        self._kept.give_back(replaying, order.world)
-        return reply
+                return records.state_reply(replaying, order.path)
 
     # --- streams -------------------------------------------------------------------------------------
 
@@ -249,8 +231,7 @@ class Replayer:
             return
         if len(self._streams) + len(self._opening) > STREAMS_LIMIT:
             raise sight.NotShown(sight.too_many_streams(STREAMS_LIMIT))
-        replaying = self._kept.take_replay(chronicle, tick)
-        try:
+        with self._kept.taken(chronicle, tick) as replaying:
             seen = None
             if order.view_as is not None:
                 seen_tick = chronicle.outline.last_observed(order.view_as, tick)
@@ -270,12 +251,6 @@ class Replayer:
                 ended=partial(self._broke, watch),
                 seen=seen,
             )
-        except asyncio.CancelledError:
-            self._kept.give_back(replaying, order.world)
-            raise
-        except BaseException:
-            replaying.close()
-            raise
         self._streams[watch] = stream
         if is_shared:
             self._shared[order.world, order.hz] = watch

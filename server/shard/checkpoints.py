@@ -38,6 +38,7 @@ from server.callpage import CallPage
 from server.histogram import Histogram
 from server.shard.course import Course
 from server.shard.history import History
+from server.tasks import never_unheard
 
 TAIL_S: Final = 0.05
 """A world is due when re-executing what came after its last snapshot would take so long …"""
@@ -133,7 +134,7 @@ class Checkpoints:
         self._stopping = asyncio.Event()
         self._stopped = False
         self._task = self._loop.create_task(self._run(), name="checkpoints")
-        self._task.add_done_callback(_raise)
+        self._task.add_done_callback(never_unheard)
         self.hold_seconds = Histogram()
         """How long each snapshot held up the tick thread."""
         self.taken = 0
@@ -326,9 +327,3 @@ def write(snapshots: Snapshots, shot: Shot) -> Written:
         )
     )
     return Written(draft, found, time.thread_time() - began_s)
-
-
-def _raise(task: asyncio.Task[None]) -> None:
-    """A mistake in there must not stay unheard."""
-    if not task.cancelled():
-        task.result()

@@ -20,6 +20,7 @@ from games.code import Engine, GameCode
 from games.runtime.world import World
 from replays.replay import Replay, replay
 from replays.report import versions_here
+from replays.shelf import Shelf
 from server.callpage import CallPage
 from server.messages import OpenWorld
 from server.shard.history import History
@@ -71,14 +72,15 @@ class LogEnded(Exception):
         self.status = status
 
 
-def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls: CallPage) -> Opened:
-    """Bring back an unfinished world, and make ready to go on with it; before tick ``not_run``, if given.
+def restore(data: Path, world_id: str, *, not_run: int | None, shard: int, calls: CallPage, shelf: Shelf) -> Opened:
+    """Bring back an unfinished world, and make ready to go on with it; before tick ``not_run``, if given. Code and
+    engine come from the ``shelf``.
 
     Raises `LogEnded`, and the errors of ``eventlog``, ``replays`` and ``games`` for a log that is damaged, or that does
     not give the same world again; then nothing has been changed.
     """
     with calls.during(world_id, 0, "restore"):
-        replaying = replay(data, world_id, start="latest", not_run=not_run)
+        replaying = replay(data, world_id, start="latest", not_run=not_run, shelf=shelf)
     began_s = time.monotonic()
     # A tick came back before its record was written to the disk: only those after the last record may hang.
     while _step(replaying, calls):

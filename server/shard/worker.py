@@ -26,9 +26,10 @@ from eventlog.journal import Journal
 from eventlog.piece import Piece
 from eventlog.store import Store
 from eventlog.ticket import Ticket
-from games.code import Engine, GameCode
+from games.code import Engine
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from replays.replay import ReplayError
+from replays.shelf import Shelf
 from server import messages, refusals
 from server.callpage import CallPage
 from server.histogram import Histogram
@@ -70,10 +71,10 @@ class Shard:
         self._config = config
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
-        self._store = Store.attach(Path(config.data))
-        self._codes: dict[str, GameCode] = {}
+        store = Store.attach(Path(config.data))
+        self._shelf = Shelf(store)
         self._engine = Engine.current()
-        self._store.put_engine(self._engine.digest, self._engine.files)
+        store.put_engine(self._engine.digest, self._engine.files)
         self._sync_seconds = Histogram()
         self._journal = Journal.open(
             Path(config.data),
@@ -341,13 +342,6 @@ class Shard:
                 self._openings.remove(message)
                 self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=reason, later=True))
 
-    def _code(self, game: str, digest: str, origin: str | None = None) -> GameCode:
-        """A game's code by its digest. Raises GameError, EventLogError."""
-        code = self._codes.get(digest)
-        if code is None:
-            code = self._codes[digest] = GameCode.from_files(game, self._store.get_code(digest), origin=origin)
-        return code
-
     def _reload(self, world: str) -> None:
         """Let a world go on with the code of its game that was saved last, if that is other code. If it cannot, the
         world goes on with its own."""
@@ -356,7 +350,7 @@ class Shard:
         if host is None or game is None or self._draining or self._why_paused is not None:
             return  # where there is no room on the disk, this is done when there is
         try:
-            code = self._code(game.name, game.digest, game.origin)
+            code = self._shelf.code(game.name, game.digest, game.origin)
             if code.changes_rules_of(host.world.code):
                 with self._calls.during(world, host.world.tick, "entries"):
                     host.course.reload(code)
@@ -367,7 +361,7 @@ class Shard:
                 )  # fmt: skip
         except WorldFaulted as fault:
             host.course.end_faulted(fault)
-        except (EventLogError, GameError, SnapshotUnreadable, StateNotSaveable) as error:
+        except (EventLogError, GameError, ReplayError, SnapshotUnreadable, StateNotSaveable) as error:
             _log.error(
                 "world %s of %s goes on with the code it has: %s", world, game.name, error, extra={"world": world}
             )
@@ -375,10 +369,10 @@ class Shard:
 
     def _open_world(self, message: messages.OpenWorld) -> None:
         try:
-            code = self._code(message.game, message.digest)
+            code = self._shelf.code(message.game, message.digest)
             with self._calls.during(message.world, 0, "setup"):
                 opened = opening.make(code, self._engine, message, shard=self._config.shard)
-        except (GameError, ArgumentProblem, EventLogError) as error:
+        except (GameError, ArgumentProblem, EventLogError, ReplayError) as error:
             about = {"world": message.world}
             _log.error("world %s of %s could not be made: %s", message.world, message.game, error, extra=about)
             self._supervisor.send(messages.WorldNotOpened(world=message.world, reason=str(error)))
@@ -397,6 +391,7 @@ class Shard:
                 not_run=message.not_run,
                 shard=self._config.shard,
                 calls=self._calls,
+                shelf=self._shelf,
             )
         except (GameError, EventLogError, ReplayError, WorldFaulted, opening.LogEnded) as error:
             status = error.status if isinstance(error, opening.LogEnded) else "damaged"

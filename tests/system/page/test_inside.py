@@ -241,6 +241,7 @@ async def test_how_long_ticks_take_and_on_what_code_they_ran(
     game.save(100)
     changed = await ada.push("rules_changed")
     await page.locator(".versions", has_text=changed["digest"]).wait_for()
+    await page.locator(".marks rect.code").first.wait_for(state="attached")  # marks are drawn a moment later
     assert await page.locator(".marks rect.code").count() == 1
     await picture(page, "inside-run", whole=True)
     assert await serious_findings(page) == []
