@@ -63,7 +63,7 @@ export class Viewing {
     return this._target ?? this.scene.tick;
   }
 
-  /** Whether a tick that was asked for is not shown yet. */
+  /** Whether a tick that was asked for is not shown yet: its picture comes after the server's answer. */
   get seeking() {
     return this._target !== undefined;
   }
@@ -102,16 +102,18 @@ export class Viewing {
   /** Goes to a tick and stands still there. Of many calls in a row only the latest is carried out. */
   async seek(tick) {
     const wanted = Math.max(this.firstTick, Math.min(this.lastTick, Math.round(tick)));
-    const busy = this._target !== undefined;
     this._target = wanted;
     this._tell("control");
     this._tell("change");
-    if (busy) return;
-    while (this._target !== undefined) {
-      const target = this._target;
-      await this.control("seek", { tick: target });
-      if (this._target === target) this._target = undefined;
+    if (this._asking) return;
+    this._asking = true;
+    let asked;
+    while (this._target !== undefined && this._target !== asked) {
+      asked = this._target;
+      await this.control("seek", { tick: asked });
     }
+    this._asking = false;
+    if (!this._fresh && this.wire.state === "open") this._target = undefined; // it is shown, or was refused
     this._tell("change");
   }
 
@@ -138,7 +140,7 @@ export class Viewing {
 
   async _begin() {
     const again = this.stream !== null;
-    const from_tick = again ? (this.stream.live ? undefined : this.scene.tick) : this._firstTick;
+    const from_tick = again ? (this.stream.live && !this.seeking ? undefined : this.tick) : this._firstTick;
     try {
       const watching = await this.wire.request("watch", { world: this.world, from_tick, as: this.as, hz: this.hz });
       if (this._over) return;
@@ -201,6 +203,7 @@ export class Viewing {
     const usual = (this.tickHz * Math.max(1, this.stream.speed ?? 1) * 3) / Math.max(1, this.stream.hz ?? 1);
     const smooth = !CALM.matches && !this._fresh && apart <= Math.max(usual, 1);
     this._fresh = false;
+    if (!this._asking) this._target = undefined;
     if (frame.last_tick !== undefined) this.stream.last_tick = Math.max(this.stream.last_tick, frame.last_tick);
     this.stream.last_tick = Math.max(this.stream.last_tick, frame.tick);
     if (frame.players) this._meet(frame.players, frame.tick);
@@ -229,6 +232,7 @@ export class Viewing {
   _fail(error) {
     if (this._over || error.code === "disconnected") return;
     this.error = error;
+    if (!this._asking) this._target = undefined;
     this._tell("change");
   }
 

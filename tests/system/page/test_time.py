@@ -14,7 +14,7 @@ from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import RunningServer
 from tests.system.page.browser import PHONE, Pages, picture, serious_findings
 from tests.system.page.conftest import address
-from tests.system.page.playing import at_tick, go, later_tick, pixels, recorded, shown_tick, tsunami
+from tests.system.page.playing import at_tick, go, later_tick, pixels, recorded, shown_tick, slow_line, tsunami
 from tests.system.test_leaderboard import GAME, MANIFEST
 
 pytestmark = pytest.mark.needs("chromium")
@@ -67,6 +67,30 @@ async def test_every_way_to_a_tick(server: RunningServer, pages: Pages, connect_
     await scrubber.fill("321")
     await at_tick(page, 321)
     assert await scrubber.get_attribute("aria-valuetext") == "tick 321 of 2000, 0:05"
+
+
+async def test_what_was_asked_for_is_never_taken_back_while_its_picture_is_on_the_way(
+    server: RunningServer, pages: Pages, connect_agent: Connect
+) -> None:
+    world = await recorded(await connect_agent(server.url, "ada"), 2000)
+    async with slow_line(server.url, bytes_per_s=250_000) as port:
+        page = await pages.open(f"http://127.0.0.1:{port}/#/w/{world}@1000")
+        await at_tick(page, 1000)
+        await page.evaluate(
+            """() => {
+                window.shown = [];
+                const look = () => {
+                    const tick = Number(document.getElementById("tick").value);
+                    if (window.shown.at(-1) !== tick) window.shown.push(tick);
+                    requestAnimationFrame(look);
+                };
+                look();
+            }"""
+        )
+        for name, tick in (("Ten ticks on", 1010), ("Ten ticks on", 1020), ("First tick", 0)):
+            await page.get_by_role("button", name=name).click()
+            await at_tick(page, tick)
+        assert await page.evaluate("window.shown") == [1000, 1010, 1020, 0]
 
 
 async def test_speeds_and_events(server: RunningServer, pages: Pages, connect_agent: Connect) -> None:
