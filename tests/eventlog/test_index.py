@@ -136,7 +136,7 @@ async def test_an_index_of_another_version_is_not_believed_and_made_anew(tmp_pat
     connection = sqlite3.connect(data / NAME)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(IndexBroken, match="version 99, not 2"), Index.open(data):
+    with pytest.raises(IndexBroken, match="version 99, not 3"), Index.open(data):
         pass
     assert rebuild_index(data) == 5
     assert listed(data)[1] == 5

@@ -116,3 +116,12 @@ async def test_who_was_best_and_what_has_ended_come_by_themselves(
     await best.get_by_text(HOSTILE).wait_for()
     assert await serious_findings(home) == []
     await picture(home, "home-ended")
+
+    server.kill()
+    server = serve("--shards", "1", games=tmp_path / "games")
+    home = await pages.open(address(server))
+    card = home.locator("section", has_text="Recent replays").locator(".card.world", has_text=world)
+    assert HOSTILE in await card.inner_text(), "what ended before the server was started again"
+    assert "12.5" in await card.inner_text()
+    await card.get_by_role("link", name=world).click()
+    await home.locator(".player", has_text=HOSTILE).wait_for()
