@@ -1,5 +1,6 @@
 """Promise: worlds that ended before the server was started again are listed as those that ended since: with their
-players, last scores, owner and end, private ones as private, damaged ones as damaged, and as far as they were checked."""
+players, last scores, owner and end, private ones as private, damaged ones as damaged; and how far a world was checked
+is known after a restart."""
 
 from __future__ import annotations
 
