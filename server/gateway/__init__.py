@@ -6,6 +6,8 @@
 `visitors`     how many connections and failed hellos an address may have
 `entrance`     what becomes of a request before there is a WebSocket
 `decoding`     a frame → a request, or the refusal that says how to mend it
+`values`       what the values in a request may be
+`hints`        what a refused field must be, with something that works
 `refusals`     every error of the gateway, with a hint that works
 `requests`     what a request needs: pure decisions, no I/O
 `session`      one client's conversation: seats, cursors, open requests

@@ -17,7 +17,7 @@ import msgspec
 
 from server.gateway import refusals
 from server.gateway.admission import Admission
-from server.gateway.decoding import Examples
+from server.gateway.hints import Examples
 from server.gateway.limits import FloodWindow, GatewayLimits
 from server.messages import PlayerDetached, SessionPlayer
 from worldline import protocol

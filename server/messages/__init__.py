@@ -7,7 +7,8 @@ Five vocabularies, one per direction of talk:
 `GatewayToShard`    ``to_shard.py``         what players do (joined to a world by the lobby's placement)
 `GatewayToReplayer` ``to_replayer.py``      what spectators want to see of what has been
 `ShardToGateway`    ``to_gateway.py``       answers to both, and pushes; sent only when durable
-`ToSupervisor`      ``to_supervisor.py``    questions of gateways to the lobby, reports of shards
+`ToSupervisor`      ``questions.py``        questions of gateways to the lobby
+                    ``to_supervisor.py``    reports of gateways, shards, replayers and checkers
 `FromSupervisor`    ``from_supervisor.py``  configuration, placement, orders
 ==================  ======================  ==========================================================
 
@@ -59,6 +60,17 @@ from server.messages.from_supervisor import (
     WorldMoved,
     WorldsFound,
 )
+from server.messages.questions import (
+    AskCreate,
+    AskFork,
+    AskGameCounts,
+    AskLeaderboard,
+    AskMetrics,
+    AskPlace,
+    AskSession,
+    AskWorld,
+    AskWorlds,
+)
 from server.messages.to_gateway import (
     Answer,
     AnyAnswer,
@@ -94,16 +106,7 @@ from server.messages.to_shard import (
     WatchWorld,
 )
 from server.messages.to_supervisor import (
-    AskCreate,
-    AskFork,
-    AskGameCounts,
-    AskLeaderboard,
-    AskMetrics,
-    AskPlace,
     AskReplayer,
-    AskSession,
-    AskWorld,
-    AskWorlds,
     ForkMade,
     GatewayReady,
     GatewayStatistics,

@@ -1,4 +1,7 @@
-"""What gateways ask of the lobby, and what gateways and shards report to the supervisor."""
+"""What the supervisor hears: what gateways, shards, replayers and checkers report, and the questions of gateways.
+
+Not here: how the questions read (``questions.py``).
+"""
 
 from __future__ import annotations
 
@@ -8,78 +11,12 @@ import msgspec
 
 from server.histogram import Histogram
 from server.messages.base import Message
+from server.messages.questions import AnyQuestion
 from worldline import protocol
 
 
 class GatewayReady(Message, tag="gateway_ready"):
     """The gateway accepts connections."""
-
-
-class AskPlace(Message, tag="ask_place"):
-    """Where shall this agent play: in ``world``, or in any world of ``game``? Answered by `Placed` or `Refused`."""
-
-    request: int
-    agent: str
-    game: str | None = None
-    world: str | None = None
-    invited: bool = False
-    """The client has shown the join code of ``world``."""
-    seats: int = 1
-    seat: int | None = None
-    player: str | None = None
-    """One that the agent has in ``world``."""
-
-
-class AskCreate(Message, tag="ask_create"):
-    """Make a new world that belongs to this agent. Answered by `WorldMade` or `Refused`."""
-
-    request: int
-    agent: str
-    game: str
-    settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    seed: int | None = None
-    clock: str | None = None
-    private: bool = False
-    ranked: bool = True
-    bots: int = 0
-    """How many of the game's sample bots shall play in it."""
-    by_developer: bool = False
-
-
-class AskWorlds(Message, tag="ask_worlds"):
-    """One page of worlds, newest first. Answered by `WorldsFound`."""
-
-    request: int
-    limit: int
-    game: str | None = None
-    status: protocol.WorldStatus | None = None
-    agent: str | None = None
-    """Only worlds in which this agent has a player."""
-    after: str | None = None
-    world: str | None = None
-    """Only this one."""
-
-
-class AskWorld(Message, tag="ask_world"):
-    """Is there such a world? Answered by `WorldFound`."""
-
-    request: int
-    world: str
-
-
-class AskGameCounts(Message, tag="ask_game_counts"):
-    """How busy is each game? Answered by `GameCounts`."""
-
-    request: int
-
-
-class AskSession(Message, tag="ask_session"):
-    """Which players has this session, which has its agent in other sessions, and which did it lose? Answered by
-    `SessionFound`."""
-
-    request: int
-    session: str
-    agent: str
 
 
 class ShardReady(Message, tag="shard_ready"):
@@ -300,18 +237,6 @@ class ShardStatistics(Message, tag="shard_statistics"):
     """Inputs, joins and leaves that wait for a tick."""
 
 
-class AskFork(Message, tag="ask_fork"):
-    """Make a fork of ``world`` after ``tick`` that belongs to this agent. Answered by `WorldMade` or `Refused`."""
-
-    request: int
-    agent: str
-    role: protocol.Role
-    world: str
-    tick: int
-    private: bool = False
-    key: str | None = None
-
-
 class ForkMade(Message, tag="fork_made"):
     """From a replayer: the fork is in the data folder; or why not."""
 
@@ -371,32 +296,9 @@ class GatewayStatistics(Message, tag="gateway_statistics"):
     """What clients have not read yet, as far as this process knows."""
 
 
-class AskLeaderboard(Message, tag="ask_leaderboard"):
-    """Who has played a game best? ``after``: how many standings were told before. Answered by `LeaderboardFound` or
-    `Refused`."""
-
-    request: int
-    game: str
-    limit: int
-    after: int = 0
-
-
-class AskMetrics(Message, tag="ask_metrics"):
-    """How is the whole server doing, as Prometheus reads it? Answered by `MetricsMade`."""
-
-    request: int
-
-
 ToSupervisor = (
-    GatewayReady
-    | AskPlace
-    | AskCreate
-    | AskWorlds
-    | AskWorld
-    | AskGameCounts
-    | AskSession
-    | AskMetrics
-    | AskLeaderboard
+    AnyQuestion
+    | GatewayReady
     | ShardReady
     | WorldOpened
     | WorldNotOpened
@@ -414,7 +316,6 @@ ToSupervisor = (
     | ShardStatistics
     | GatewayStatistics
     | WorldSpectators
-    | AskFork
     | ForkMade
     | AskReplayer
     | ReplayerReady

@@ -71,15 +71,18 @@ class Agent:
 
 
 @contextlib.asynccontextmanager
-async def agents(url: str, count: int, *, hello: bool = True) -> AsyncIterator[list[Agent]]:
-    """So many connections, which have said hello."""
+async def agents(
+    url: str, count: int, *, hello: bool = True, durability: str = "durable"
+) -> AsyncIterator[list[Agent]]:
+    """So many connections, which have said hello to a server that promises this durability."""
     async with contextlib.AsyncExitStack() as stack:
         found = []
         for _ in range(count):
             opening = connect(url, subprotocols=MSGPACK, compression=None, ping_interval=None, proxy=None)
             found.append(Agent(await stack.enter_async_context(opening)))
             if hello:
-                await found[-1].ask(protocol.Hello, name="bench")
+                welcome: protocol.Welcome = await found[-1].ask(protocol.Hello, name="bench")
+                assert welcome.durability == durability, welcome.durability
         yield found
 
 
@@ -134,7 +137,7 @@ def server(*arguments: str) -> Iterator[Way]:
             "--log-level",
             "error",
         ]
-        command = [sys.executable, "-m", "server.commands", "serve", *options]
+        command = [sys.executable, "-m", "server.commands", "serve", *options, *arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
@@ -281,8 +284,8 @@ async def wake(seconds: float) -> None:
 
 async def lockstep(seconds: float) -> None:
     """Snakes, four clients or one."""
-    print(f"lockstep: {await _snakes(seconds)} durable ticks with four clients (at least 400)")
-    written = await _snakes(seconds, "--durability", "written")
+    print(f"lockstep: {await _snakes(seconds, 'durable')} durable ticks with four clients (at least 400)")
+    written = await _snakes(seconds, "written")
     with bare_path("--gather", "4") as path:
         async with agents(path.url, 4, hello=False) as connected:
 
@@ -293,7 +296,7 @@ async def lockstep(seconds: float) -> None:
     bare = Rate(moves.hz / 4, moves.agents, 4 * moves.gateway_us, 4 * moves.shard_us)
     print(f"lockstep: {written} written ticks with four clients")
     print(f"   the bare path: {bare}: {written.hz / bare.hz:.2f} of it (at least 0.5)")
-    acts = await _acts(seconds, "--durability", "written")
+    acts = await _acts(seconds, "written")
     print(f"lockstep: {acts} written ticks by act over one connection (at least 1,200)")
 
 
@@ -302,10 +305,10 @@ def _where_to(turn: int) -> dict[str, str]:
     return {"direction": ("up", "right", "down", "left")[turn % 4]}
 
 
-async def _snakes(seconds: float, *arguments: str) -> Rate:
+async def _snakes(seconds: float, durability: str) -> Rate:
     """Ticks a second of games of four clients, one after the other."""
-    with server(*arguments) as path:
-        async with agents(path.url, 4) as connected:
+    with server("--durability", durability) as path:
+        async with agents(path.url, 4, durability=durability) as connected:
 
             async def play(agent: Agent, world: str) -> int:
                 turn = 0
@@ -346,10 +349,10 @@ async def _moved(agent: Agent, world: str, turn: int) -> None:
         raise _Over
 
 
-async def _acts(seconds: float, *arguments: str) -> Rate:
+async def _acts(seconds: float, durability: str) -> Rate:
     """Ticks a second of a manual world that one client steps for all four snakes."""
-    with server(*arguments) as path:
-        async with agents(path.url, 1) as (agent,):
+    with server("--durability", durability) as path:
+        async with agents(path.url, 1, durability=durability) as (agent,):
             ticks = 0
             began = time.monotonic(), time.process_time(), path.cpu_s()
             while time.monotonic() - began[0] < seconds:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.gateway.decoding import Decoded, Encoding, Examples, decode
+from server.gateway.decoding import Decoded, Encoding, decode
+from server.gateway.hints import Examples
 from server.gateway.refusals import Refused
 from tests.server.gateway.hints import mended
 from worldline import protocol
