@@ -83,11 +83,11 @@ def play_in_turns(
             recording.claim()
 
 
-def snake_move(world: World, player: str, chance: random.Random) -> tuple[str, dict[str, Any]]:
+def snake_move(world: World, player: str, _chance: random.Random) -> tuple[str, dict[str, Any]]:
     return "move", {"direction": snakes.decide(seen(world, player)).direction}
 
 
-def parley_move(world: World, player: str, chance: random.Random) -> tuple[str, dict[str, Any]]:
+def parley_move(world: World, player: str, _chance: random.Random) -> tuple[str, dict[str, Any]]:
     decision = parley.decide(seen(world, player))
     return decision.name, world.code.manifest.check_input(decision.name, decision.args)
 

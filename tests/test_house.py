@@ -109,9 +109,7 @@ def test_the_help_lists_every_command_module() -> None:
     assert list(COMMANDS) == worldline_command.list_commands(click.Context(worldline_command))
 
 
-def test_the_help_is_quick(
-    record_testsuite_property: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_help_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
     """What makes it slow is judged (heavy imports); how long it took here is only reported."""
     program = (
         "import sys\nfrom server.commands import main\nmain(['--help'])\n"

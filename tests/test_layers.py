@@ -53,7 +53,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(name: str, path: Path, *, at_import_only: bool) -> Iterator[tuple[int, str]]:
+def imports(path: Path, *, at_import_only: bool) -> Iterator[tuple[int, str]]:
     """Yield (line, dotted name) of what a module imports.
 
     ``at_import_only`` leaves out what is imported inside functions and under TYPE_CHECKING: that cannot make a circle.
@@ -89,7 +89,7 @@ def misplaced(name: str, path: Path) -> Iterator[str]:
     if package == "games" and name.endswith(".bot"):
         # A sample bot stands for an agent somebody else wrote: it uses the client and nothing else of ours.
         allowed = {"worldline"}
-    for line, target in imports(name, path, at_import_only=False):
+    for line, target in imports(path, at_import_only=False):
         top = target.split(".")[0]
         known = top in MAY_IMPORT or top in sys.stdlib_module_names or top == "__future__"
         if top in MAY_IMPORT and top not in allowed:
@@ -112,7 +112,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     known = modules()
     graph: dict[str, set[str]] = {name: set() for name in known}
     for name, path in known.items():
-        for _, target in imports(name, path, at_import_only=True):
+        for _, target in imports(path, at_import_only=True):
             # `from package import thing` names a module or something in one.
             module = target if target in known else target.rpartition(".")[0]
             if module in known and module != name:

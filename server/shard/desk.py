@@ -34,7 +34,7 @@ class Acted(Protocol):
     def __call__(self, act: Act, *, at_once: bool = False) -> None: ...
 
 
-def _nobody_acts(act: Act, *, at_once: bool = False) -> None:
+def _nobody_acts(act: Act, *, at_once: bool = False) -> None:  # noqa: ARG001 - as `Acted` has it
     raise AssertionError("an act has come before somebody was there to answer it")
 
 

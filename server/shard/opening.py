@@ -4,7 +4,7 @@ A world that is restored begins with its latest snapshot, or its genesis if it h
 with the code and engine that its log names, to the highest tick at which anybody may have seen it; there it waits for
 its players. Its log goes on in a new epoch.
 
-Not here: who asks for it, and what the journal does with the log's first bytes (the worker).
+Not here: when it is its turn (arrivals), and what the journal does with the log's first bytes (the worker).
 """
 
 from __future__ import annotations

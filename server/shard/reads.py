@@ -2,7 +2,7 @@
 
 Ticks come first: as soon as one is due, what is left waits until it has run.
 
-Not here: what is seen (host), and requests that change a world (worker).
+Not here: what is seen (host), and requests that change a world (router).
 """
 
 from __future__ import annotations

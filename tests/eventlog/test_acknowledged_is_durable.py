@@ -292,7 +292,7 @@ async def test_whichever_call_to_the_disk_fails_what_was_acknowledged_is_readabl
     for nth in range(opening, len(counted.calls)):
         calls = 0
 
-        def at_nth(call: str, path: Path) -> bool:
+        def at_nth(_call: str, _path: Path) -> bool:
             nonlocal calls
             calls += 1
             return calls > nth  # noqa: B023 - used within this round only

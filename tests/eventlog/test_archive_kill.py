@@ -164,7 +164,7 @@ async def test_whichever_call_fails_doing_it_again_completes_it(tmp_path: Path, 
         for nth in range(1, len(counted.calls) + 1):
             left = nth
 
-            def at_nth(call: str, path: Path) -> bool:
+            def at_nth(_call: str, _path: Path) -> bool:
                 nonlocal left
                 left -= 1
                 return left == 0

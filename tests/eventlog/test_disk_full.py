@@ -47,7 +47,7 @@ async def test_whichever_call_finds_no_room_everything_is_done_when_there_is(tmp
     for nth in range(opening, len(counted.calls)):
         calls = 0
 
-        def from_nth(call: str, path: Path) -> bool:
+        def from_nth(call: str, _path: Path) -> bool:
             """The disk is full from this call on, and has room again when it has been asked three times."""
             nonlocal calls
             calls += 1

@@ -67,7 +67,7 @@ async def test_whichever_call_of_redo_fails_doing_it_again_completes_it(
     for nth in range(len(counted.calls)):
         calls = 0
 
-        def at_nth(call: str, path: Path) -> bool:
+        def at_nth(_call: str, _path: Path) -> bool:
             nonlocal calls
             calls += 1
             return calls == nth + 1  # noqa: B023 - used within this round only

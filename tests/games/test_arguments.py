@@ -73,7 +73,7 @@ def test_no_args_are_no_args(manifest: Manifest) -> None:
     assert manifest.check_input("stop", None) == {}
 
 
-def test_numbers_that_lua_cannot_hold_become_what_it_can(manifest: Manifest) -> None:
+def test_numbers_that_lua_cannot_hold_become_what_it_can() -> None:
     toml = HEAD + '[inputs.any]\nhelp = "Any."\nargs.n = { type = "number" }'
     assert repr(read_manifest(toml.encode(), "g").check_input("any", {"n": 2**63})) == "{'n': 9.223372036854776e+18}"
 

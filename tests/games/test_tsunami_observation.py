@@ -149,14 +149,14 @@ def test_every_declared_field_is_used() -> None:
     declared = set(shipped().manifest.observation_schema()["properties"])
     used: set[str] = set()
 
-    def watched(number: int) -> Any:
+    def watched() -> Any:
         def choose(seen: Facts) -> Any:
             used.update(seen)
             return sensibly(seen)
 
         return choose
 
-    play(table, {f"p_{n}": watched(n) for n in range(1, 9)}, seconds=120)
+    play(table, {f"p_{n}": watched() for n in range(1, 9)}, seconds=120)
     assert used == declared
 
 

@@ -237,7 +237,7 @@ async def test_the_checker_gives_way_to_everybody_and_goes_when_there_is_nothing
 
 
 async def test_what_had_ended_before_is_checked_once_the_newest_first(
-    tmp_path: Path, watch: Callable[..., Watched], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, watch: Callable[..., Watched]
 ) -> None:
     await recorded(tmp_path, kept=small(added=101), played=small())
     await recorded(tmp_path, OTHER)

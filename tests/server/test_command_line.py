@@ -72,8 +72,9 @@ def test_an_error_of_ours_is_shown_in_its_own_words(command: str, capsys: pytest
     assert capsys.readouterr().err == f"error: {UnknownWorld('w_1', Path('data'))}\n"
 
 
+@pytest.mark.usefixtures("command")
 @pytest.mark.parametrize("words", [["srve"], ["--nope"], ["probe"], ["probe", "a", "b"], ["log", "show", "--nope"]])
-def test_a_wrong_use_is_exit_code_2(command: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_use_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert ERROR_LINE.fullmatch(capsys.readouterr().err)
 

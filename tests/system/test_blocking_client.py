@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -77,7 +76,7 @@ def test_threads_share_a_client_and_closing_it_sets_them_free(serve: Start) -> N
         assert other.closed is None
 
 
-def test_no_server_is_said_at_once(tmp_path: Path) -> None:
+def test_no_server_is_said_at_once() -> None:
     before = threading.active_count()
     with pytest.raises(worldline.Disconnected, match="cannot connect"):
         blocking.connect("ws://127.0.0.1:1/ws")

@@ -64,7 +64,7 @@ def worlds_in_index(data: Path) -> list[str]:
 
 
 async def test_what_has_ended_is_archived_and_stays_readable_until_retention_removes_it(
-    serve: ServerFactory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    serve: ServerFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(*words: str) -> list[list[str]]:
         assert main([*words, "--data", str(data)]) == 0

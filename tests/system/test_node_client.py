@@ -72,14 +72,15 @@ def unmasked(data: bytes) -> bytes:
     return bytes(byte ^ mask[number % 4] for number, byte in enumerate(payload))
 
 
-async def play(url: str, game: str, most: int, *world: str) -> list[dict[str, Any]]:
-    """Run the client; what it said, line by line."""
+async def play(url: str, game: str, most: int, world: str) -> list[dict[str, Any]]:
+    """Run the client in a world; what it said, line by line."""
     process = await asyncio.create_subprocess_exec(
         "node",
         script("client.mjs"),
         url,
         game,
         str(most),
+        world,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -98,9 +98,7 @@ async def test_a_reader_that_has_enough_is_no_failure(server: RunningServer, con
     process.stderr.close()
 
 
-async def test_what_cannot_be_watched_is_said_with_what_to_do(
-    serve: ServerFactory, connect_agent: Connect, tmp_path: Path
-) -> None:
+async def test_what_cannot_be_watched_is_said_with_what_to_do(serve: ServerFactory, connect_agent: Connect) -> None:
     server = serve("--shards", "1", "--fair-play", "on", "--guests", "agent", "--limits", "off")
     ada = await connect_agent(server.url, "ada")
     world = (await ada.ask("join", game="late"))["world"]

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -109,7 +108,7 @@ def test_what_is_missing_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def test_the_document_is_the_same_in_every_process(tmp_path: Path) -> None:
+def test_the_document_is_the_same_in_every_process() -> None:
     program = "import sys; from worldline.protocol.asyncapi import encoded_asyncapi as made; "
     program += "sys.stdout.buffer.write(made())"
     made = [

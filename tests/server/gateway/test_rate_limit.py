@@ -193,7 +193,7 @@ def test_pings_are_free_up_to_ten_a_second_and_cost_a_token_beyond() -> None:
 
 
 def test_what_cannot_be_read_costs_a_token_too() -> None:
-    async def scenario(loop: SteppedLoop) -> int:
+    async def scenario(_loop: SteppedLoop) -> int:
         admission = Admission(GatewayLimits())
         for _ in range(19):
             await admission.malformed()
@@ -206,7 +206,7 @@ def test_what_cannot_be_read_costs_a_token_too() -> None:
 
 
 def test_without_limits_nothing_is_refused() -> None:
-    async def scenario(loop: SteppedLoop) -> None:
+    async def scenario(_loop: SteppedLoop) -> None:
         admission = Admission(GatewayLimits(rate_limited=False))
         for _ in range(500):
             assert await admission.request() is None
