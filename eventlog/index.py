@@ -23,7 +23,7 @@ import msgspec
 from eventlog.summary import WorldInfo
 
 NAME: Final = "index.sqlite"
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the tables. An index of another version is made anew."""
 WAIT_S: Final = 2.0
 """For another process that is just writing."""
@@ -32,8 +32,8 @@ _TABLES: Final = """
 CREATE TABLE worlds (
     world TEXT PRIMARY KEY, game TEXT NOT NULL, digest TEXT NOT NULL, clock TEXT NOT NULL, created_ms INTEGER NOT NULL,
     ended_ms INTEGER, status TEXT NOT NULL, reason TEXT, result TEXT, last_tick INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, archived INTEGER NOT NULL, ranked INTEGER NOT NULL, facts TEXT NOT NULL,
-    checksum INTEGER NOT NULL
+    bytes INTEGER NOT NULL, archived INTEGER NOT NULL, ranked INTEGER NOT NULL, owner TEXT,
+    private INTEGER NOT NULL, facts TEXT NOT NULL, checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE players (
     world TEXT NOT NULL, number INTEGER NOT NULL, player TEXT NOT NULL, agent TEXT NOT NULL, name TEXT NOT NULL,
@@ -151,11 +151,16 @@ class Index:
         except sqlite3.Error:
             return False
 
-    def worlds(self) -> dict[str, IndexedWorld]:
-        """All rows whose checksums are right. Raises `IndexBroken`."""
+    def worlds(self, only: Iterable[str] | None = None) -> dict[str, IndexedWorld]:
+        """All rows whose checksums are right, or those of some worlds. Raises `IndexBroken`."""
+        where, given = "", []
+        if only is not None:
+            where, given = "WHERE world IN (SELECT value FROM json_each(?))", [msgspec.json.encode(list(only)).decode()]
         try:
-            rows = self._connection.execute("SELECT * FROM worlds ORDER BY world").fetchall()
-            player_rows = self._connection.execute("SELECT * FROM players ORDER BY world, number").fetchall()
+            rows = self._connection.execute(f"SELECT * FROM worlds {where} ORDER BY world", given).fetchall()
+            player_rows = self._connection.execute(
+                f"SELECT * FROM players {where} ORDER BY world, number", given
+            ).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:  # a text that is none any more is damage, too
             raise IndexBroken(str(error)) from error
         players: dict[str, list[tuple[Any, ...]]] = {}
@@ -259,6 +264,8 @@ def _fields(world: IndexedWorld) -> tuple[Fields, list[tuple[Any, ...]]]:
         info.bytes,
         int(info.archived),
         int(info.ranked),
+        info.owner,
+        int(info.private),
         world.facts,
     ]
     return fields, [msgspec.structs.astuple(player) for player in listing.players]
@@ -266,7 +273,7 @@ def _fields(world: IndexedWorld) -> tuple[Fields, list[tuple[Any, ...]]]:
 
 def _indexed(fields: Fields, players: list[tuple[Any, ...]]) -> IndexedWorld:
     world, game, digest, clock, created_ms, ended_ms, status, reason, result, last_tick, size, *more = fields
-    archived, ranked, facts = more
+    archived, ranked, owner, private, facts = more
     return IndexedWorld(
         listing=WorldListing(
             info=WorldInfo(
@@ -282,6 +289,8 @@ def _indexed(fields: Fields, players: list[tuple[Any, ...]]) -> IndexedWorld:
                 bytes=size,
                 archived=bool(archived),
                 ranked=bool(ranked),
+                owner=owner,
+                private=bool(private),
             ),
             result=None if result is None else msgspec.json.decode(result),
             players=[

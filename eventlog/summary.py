@@ -51,6 +51,10 @@ class WorldInfo(msgspec.Struct, frozen=True, kw_only=True):
     """All of its log is compressed."""
     ranked: bool = False
     """It counts for its game's leaderboard."""
+    owner: str | None = None
+    """The agent that made it."""
+    private: bool = False
+    """It is for its owner's friends only."""
 
 
 def summarise(source: WorldBytes) -> WorldInfo:
@@ -97,6 +101,8 @@ def _info(source: WorldBytes, found: _Found, status: Status, reason: str | None)
         ended_ms=found.ended_ms,
         bytes=source.disk_bytes(),
         ranked=genesis.ranked if genesis else False,
+        owner=genesis.owner if genesis else None,
+        private=genesis.private if genesis else False,
         archived=all(source.is_archived(file) for file in range(1, source.last_file + 1)),
     )
 

@@ -6,7 +6,8 @@ after the other. The first divergence of a world is logged, counted and told to 
 report is in ``reports/`` in the data folder. After that the world is let be, and so is one that cannot be checked.
 
 Worlds that had ended before this server began are checked too, the newest first and one at each look, unless a server
-has done that before: what came of it is noted in the data folder.
+has done that before: what came of it is noted in the data folder. So is how far worlds were checked that are played,
+when the server stops, for who asks the next one.
 
 Not here: re-execution (``replays/``), and what a report says (``replays/report.py``).
 
@@ -41,11 +42,13 @@ _LOST: Final = "lost"
 FILE_NAME: Final = "checks.jsonl"
 
 
-class Settled(msgspec.Struct, frozen=True):
-    """A world that has ended was checked to its end, and need not be checked again."""
+class Noted(msgspec.Struct, frozen=True):
+    """How far a world was checked, and how it came out. ``settled``: it need not be checked again."""
 
     world: str
     status: str
+    tick: int
+    settled: bool = True
 
 
 class Checks:
@@ -67,7 +70,7 @@ class Checks:
         self._at_rest: deque[str] = deque()  # worlds that are to be checked to their end
         self._earlier: deque[str] = deque()  # worlds that had ended before this server began
         self._let_be: set[str] = set()
-        self._settled = Notebook(config.data / FILE_NAME, Settled)
+        self._notes = Notebook(config.data / FILE_NAME, Noted)
         self._checker: Child | None = None
         self._answer: asyncio.Future[messages.WorldChecked] | None = None
         self._started = 0
@@ -83,15 +86,21 @@ class Checks:
         """How many worlds are played, or wait to be checked to their end."""
         return len(self._held) + len(self._at_rest) + len(self._earlier)
 
-    def begin(self, ended: Iterable[str] = ()) -> None:
+    def begin(self, ended: Iterable[str] = (), unfinished: Iterable[str] = ()) -> list[Noted]:
         """Look for something to check from now on, unless the server was told not to. ``ended``: the worlds that had
-        ended before."""
+        ended before; ``unfinished``: those that are to come back. Returns what is known of them."""
+        to_check = set(ended)
+        worlds = to_check.union(unfinished)
+        notes = self._notes.take_over(lambda notes: _latest(notes, worlds))
+        for note in notes:
+            if note.status == "diverged":
+                self._drop(note.world)
         if self._config.check_every_s:
-            worlds = set(ended)
-            settled = self._settled.take_over(lambda notes: [note for note in notes if note.world in worlds])
-            self._earlier = deque(sorted(worlds - {note.world for note in settled}, reverse=True))
+            settled = {note.world for note in notes if note.settled}
+            self._earlier = deque(sorted(to_check - settled, reverse=True))
             self._running = asyncio.create_task(self._run(), name="check worlds")
             self._running.add_done_callback(never_unheard)
+        return notes
 
     async def stop(self) -> None:
         """Check nothing any more. Safe before `begin`."""
@@ -99,6 +108,10 @@ class Checks:
             self._running.cancel()
             await asyncio.wait([self._running])
         await self._end_checker()
+        for world, tick in self._checked_to.items():
+            if tick:
+                self._note(Noted(world, "verified", tick, settled=False))
+        self._checked_to.clear()
 
     def kill(self) -> None:
         """End the checker now."""
@@ -164,8 +177,8 @@ class Checks:
             self._cannot(order.world, _LOST, f"its check ended the process that did it, behind tick {order.from_tick}")
             return
         self._found(answer)
-        if to_tick is None and answer.status in ("verified", "diverged", "damaged"):
-            self._note(Settled(answer.world, answer.status))
+        if answer.status == "diverged" or (to_tick is None and answer.status in ("verified", "damaged")):
+            self._note(Noted(answer.world, answer.status, answer.tick))
         match answer.status:
             case "verified":
                 self._metrics.world_checked(max(0, answer.tick - order.from_tick))
@@ -177,11 +190,11 @@ class Checks:
             case status:
                 self._cannot(order.world, status, answer.problem or "")
 
-    def _note(self, settled: Settled) -> None:
+    def _note(self, note: Noted) -> None:
         try:
-            self._settled.add(settled, durable=False)
+            self._notes.add(note, durable=False)
         except OSError as error:
-            _log.warning("world %s will be checked again after a restart: %s", settled.world, error)
+            _log.warning("world %s will be checked again after a restart: %s", note.world, error)
 
     def _diverged(self, answer: messages.WorldChecked) -> None:
         self._drop(answer.world)
@@ -238,6 +251,11 @@ class Checks:
     def _on_message(self, _: Child, message: messages.ToSupervisor) -> None:
         if isinstance(message, messages.WorldChecked) and self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
+
+
+def _latest(notes: list[Noted], worlds: set[str]) -> list[Noted]:
+    """The last note of each of these worlds."""
+    return list({note.world: note for note in notes if note.world in worlds}.values())
 
 
 def _lost(_: Child) -> None:

@@ -1,20 +1,23 @@
 """The directory: which worlds there are, where each runs, and how it stands, as shards report it.
 
-Ended worlds stay listed for a while (`ENDED_KEPT`); older ones are known to their logs only.
+Ended worlds stay listed for a while (`ENDED_KEPT`), also those of earlier servers; older ones are known to their logs
+only.
 
 Pure bookkeeping: no I/O, no clock. Not here: who may play where (``server/lobby.py``), one world
-(``server/listed.py``), and worlds of earlier runs of the server that have ended.
+(``server/listed.py``), and where what is known of earlier servers' worlds comes from (``server/bygone.py``).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
+from eventlog.index import WorldListing
 from server import refusals
+from server.bygone import players_of
 from server.listed import ListedWorld, LobbyGame
 from server.messages import NO_SHARD, SessionPlayer, WorldPulse, WorldRestored
 from server.sessions import LEFT, TAKEN_OVER, SessionBook
@@ -177,8 +180,31 @@ class Directory:
         self._unlist(entry)
         entry.reserved.clear()
         self._ended.append(world)
-        while len(self._ended) > ENDED_KEPT:
-            del self._worlds[self._ended.popleft()]
+        self._bound()
+
+    def ended_before(self, entries: Iterable[ListedWorld]) -> None:
+        """List these worlds, in the order in which they ended, before all that have ended since."""
+        new = {entry.world: entry for entry in entries if entry.world not in self._worlds}
+        self._worlds = dict(sorted((self._worlds | new).items()))
+        self._ended.extendleft(reversed(new))
+        self._bound()
+
+    def read_again(self, listing: WorldListing) -> None:
+        """The log of a world at rest has been read, or the index knows what is in it."""
+        entry = self._worlds.get(listing.info.world)
+        if entry is None or not entry.ended:
+            return
+        if listing.info.status == "damaged":
+            entry.status, entry.reason = "damaged", listing.info.reason
+        if entry.bygone:
+            entry.players = players_of(listing)
+
+    def removed(self, world: str) -> None:
+        """An ended world's files are gone: there is nothing to list."""
+        entry = self._worlds.get(world)
+        if entry is not None and entry.ended:
+            del self._worlds[world]
+            self._ended.remove(world)
 
     def pulse(self, pulse: WorldPulse) -> None:
         """How a world is doing: its tick, and its players' scores and connections."""
@@ -220,6 +246,10 @@ class Directory:
         del self._unfinished[entry.world]
         if entry.shard in self._shards:
             self._shards[entry.shard] -= 1
+
+    def _bound(self) -> None:
+        while len(self._ended) > ENDED_KEPT:
+            del self._worlds[self._ended.popleft()]
 
     def _forget(self, entry: ListedWorld) -> None:
         self._unlist(entry)

@@ -29,11 +29,12 @@ import msgspec
 
 from eventlog.archive import archive_steps
 from eventlog.errors import EventLogError, FormatTooNew, LogDamaged
-from eventlog.index import Index, IndexBroken, folder_facts
+from eventlog.index import Index, IndexBroken, WorldListing, folder_facts
 from eventlog.listing import listing_steps
 from eventlog.removal import remove_world
 from eventlog.summary import WorldInfo
 from server.checks import Checks
+from server.directory import Directory
 from server.retention import KeptWorld, Retention, what_to_do
 
 LOOK_EVERY_S: Final = 60.0  # what could not be done is due again without any news
@@ -50,9 +51,12 @@ Steps = Iterator[object]
 class Housekeeper:
     """Looks after the worlds in the data folder ``data``, whose lock this process holds."""
 
-    def __init__(self, data: Path, wanted: Retention, checks: Checks | None = None) -> None:
-        """``checks`` hears which worlds are held, and which are at rest."""
+    def __init__(
+        self, data: Path, wanted: Retention, checks: Checks | None = None, directory: Directory | None = None
+    ) -> None:
+        """``checks`` hears which worlds are held, and which are at rest; the ``directory`` what their logs say."""
         self._checks = checks
+        self._directory = directory
         self._data = data
         self._wanted = wanted
         self._worlds: dict[str, KeptWorld] = {}
@@ -131,6 +135,8 @@ class Housekeeper:
                 elif self._to_remove:
                     world, why = self._to_remove.popleft()
                     await self._do("remove", world, self._remove(world, why))
+                    if self._directory is not None and world not in self._worlds:
+                        self._directory.removed(world)
                 elif self._to_archive:
                     world = self._to_archive.popleft()
                     await self._do("archive", world, self._archive(world))
@@ -161,7 +167,12 @@ class Housekeeper:
         loop = asyncio.get_running_loop()
         end = object()
         try:
-            while not self._stopping and await loop.run_in_executor(self._thread, next, steps, end) is not end:
+            while not self._stopping:
+                done = await loop.run_in_executor(self._thread, next, steps, end)
+                if done is end:
+                    break
+                if isinstance(done, WorldListing) and self._directory is not None:
+                    self._directory.read_again(done)
                 await asyncio.sleep(PAUSE_S)
         except (EventLogError, IndexBroken, OSError) as problem:
             about = {} if world is None else {"world": world}
@@ -184,13 +195,13 @@ class Housekeeper:
                 self._to_look_at.append(world)
 
     def _look(self, world: str) -> Steps:
-        """Read a world's log, and tell the index."""
+        """Read a world's log, and tell the index; whoever does the steps hears what it says."""
         for found in listing_steps(self._data, world):
             if found is not None:
                 self._know(found.listing.info)
                 with Index.create(self._data, check=False) as index:
                     index.put(found)
-            yield None
+            yield None if found is None else found.listing
 
     def _archive(self, world: str) -> Steps:
         before_bytes = self._worlds[world].bytes

@@ -38,7 +38,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class ListedWorld:
-    """One world. ``opening``: its shard has not said yet that it is there; ``tick``, ``waiting_for`` and what the
+    """One world. ``opening``: its shard has not said yet that it is there; ``bygone``: it had ended before this server
+    began; ``tick``, ``waiting_for`` and what the
     players have are as of its last report; ``verified_tick`` and ``diverged_tick`` say what the check on the side has
     found."""
 
@@ -60,6 +61,7 @@ class ListedWorld:
     """By gateway."""
     verified_tick: int | None = None
     diverged_tick: int | None = None
+    bygone: bool = False
 
     @property
     def ended(self) -> bool:

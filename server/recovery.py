@@ -70,16 +70,15 @@ class Recovery:
                     info.world, info.status, remedy, extra={"world": info.world},
                 )  # fmt: skip
                 continue
-            game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
-            self._reception.broke_off(info.world, game)
             if info.status == "open":
+                game = LobbyGame(name=info.game, max_players=0, clock=info.clock, digest=info.digest)
+                self._reception.broke_off(info.world, game)
                 broken_off.append(info.world)
             else:
                 _log.error(
                     "the log of world %s is damaged: %s → see `worldline log verify`",
                     info.world, info.reason, extra={"world": info.world},
                 )  # fmt: skip
-                self._reception.not_restored(info.world, "damaged", info.reason or "its log is damaged")
         self.begin(broken_off)
 
     def begin(self, worlds: list[str]) -> None:

@@ -13,18 +13,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from eventlog.errors import EventLogError
+from eventlog.summary import WorldInfo
 from games.code import GameCode
 from server import forkkeys, messages, refusals
 from server.asking import Asking
 from server.blame import Death
+from server.bygone import bygones, read_listings
 from server.callpage import Call
 from server.checks import Checks
 from server.children import Child
 from server.config import ServeConfig
+from server.directory import ENDED_KEPT
 from server.forking import Forks, Noted
 from server.gateway.joincode import join_code
 from server.gateways import Gateways
@@ -62,7 +65,7 @@ class Switchboard:
         self._make_directory()
         self._metrics = Metrics()
         self._checks = Checks(config, self._metrics, self._gateways.tell, self._world_checked)
-        self._housekeeper = Housekeeper(config.data, config.retention, self._checks)
+        self._housekeeper = Housekeeper(config.data, config.retention, self._checks, self.lobby)
         self._leaderboards = Leaderboards(config.data)
         self._asking = Asking()
         self._answering: set[asyncio.Task[None]] = set()
@@ -124,12 +127,26 @@ class Switchboard:
         sound = {info.world for info in infos if info.status != "damaged"}
         self._forks.take_over(forkkeys.take_over(self._config.data, sound))
         self._recovery.take_over(infos, self._premises.games)
+        entries = bygones(infos, ENDED_KEPT)
+        self.lobby.ended_before(entries)
+        self._begin_checks(infos)
         self._recovery.house()
+        for listing in await asyncio.to_thread(read_listings, self._config.data, entries):
+            self.lobby.read_again(listing)
         await self._worlds_settled()
         await self._gateways.slots.fill()
-        self._checks.begin(info.world for info in infos if info.status in ("closed", "faulted"))
         if self._config.dev:
             self._watch_games()
+
+    def _begin_checks(self, infos: Iterable[WorldInfo]) -> None:
+        """Check worlds from now on; what earlier servers have found is listed with them."""
+        by_status: dict[str, list[str]] = {}
+        for info in infos:
+            by_status.setdefault(info.status, []).append(info.world)
+        ended = by_status.get("closed", []) + by_status.get("faulted", [])
+        for note in self._checks.begin(ended, by_status.get("open", [])):
+            if note.status in ("verified", "diverged"):
+                self.lobby.checked(note.world, note.tick, same=note.status == "verified")
 
     async def _worlds_settled(self) -> None:
         """Return when no world is recovering any more. Raises StartError if there is no shard left to restore one."""

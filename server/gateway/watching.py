@@ -243,7 +243,8 @@ class Watches:
             )
 
     def _count(self, world: str) -> None:
-        viewers = sum(viewer.stream is not None for viewer in self._by_world.get(world, ()))
+        """Who has two streams of a world, as a page that looks for events in its past, is one of its spectators."""
+        viewers = len({viewer.session for viewer in self._by_world.get(world, ()) if viewer.stream is not None})
         self._report(messages.WorldSpectators(world=world, viewers=viewers))
 
     def _look_later(self) -> None:

@@ -271,7 +271,7 @@ class WorldChecked(Message, tag="world_checked"):
 
 
 class WorldSpectators(Message, tag="world_spectators"):
-    """So many connections of this gateway watch the world."""
+    """So many clients of this gateway watch the world, each with one stream or several."""
 
     world: str
     viewers: int

@@ -45,7 +45,7 @@ export function checkOf(row) {
       why: `The server has computed this world again up to tick ${number(row.verified_tick)}: it came out the same.`,
     };
   }
-  const missing = row === null ? "It ended before this server began, and is not checked by itself." : "The server has not come to it yet.";
+  const missing = row === null ? "It ended so long ago that the server does not list it any more." : "The server has not come to it yet.";
   return { kind: "unchecked", text: "not checked yet", why: missing };
 }
 

@@ -8,19 +8,26 @@ const LOOK_EVERY_MS = 2000;
 const WORLDS_MOST = 24;
 const REPLAYS_MOST = 6;
 const PICTURES_MOST = 4; // a connection may watch eight
+const OVER = ["finished", "closed", "faulted"];
+const GOING_ON = ["waiting", "running", "paused", "recovering"];
 const DEMO_GAME = "tsunami"; // what a demo shows, where it is there
 
-/** The newest worlds, and the newest of those that have ended, however many run. */
+/** The newest worlds, of those that go on and of those that have ended, however many there are of the others. */
 async function lookAtWorlds(wire) {
   const newest = await wire.request("worlds", { limit: WORLDS_MOST });
   const live = newest.worlds.filter(({ status }) => !isOver(status));
-  let ended = newest.worlds.filter(({ status }) => isOver(status));
-  if (newest.next && ended.length < REPLAYS_MOST) {
-    const older = await Promise.all(["finished", "closed"].map((status) => wire.request("worlds", { status, limit: REPLAYS_MOST })));
-    const known = new Set(ended.map(({ world }) => world));
-    ended = [...ended, ...older.flatMap(({ worlds }) => worlds).filter(({ world }) => !known.has(world))];
-  }
-  return { live, ended: ended.slice(0, REPLAYS_MOST) };
+  const ended = newest.worlds.filter(({ status }) => isOver(status));
+  if (newest.next && ended.length < REPLAYS_MOST) ended.push(...(await older(wire, OVER, REPLAYS_MOST, ended)));
+  if (newest.next && ended.length > 0) live.push(...(await older(wire, GOING_ON, WORLDS_MOST, live)));
+  return { live: live.slice(0, WORLDS_MOST), ended: ended.slice(0, REPLAYS_MOST) };
+}
+
+/** The newest worlds of these statuses that are not `known`, newest first. */
+async function older(wire, statuses, limit, known) {
+  const pages = await Promise.all(statuses.map((status) => wire.request("worlds", { status, limit })));
+  const names = new Set(known.map(({ world }) => world));
+  const found = pages.flatMap(({ worlds }) => worlds).filter(({ world }) => !names.has(world));
+  return found.sort((one, other) => (one.world < other.world ? 1 : -1));
 }
 
 /** What there is on this server. */

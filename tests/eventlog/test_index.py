@@ -24,6 +24,7 @@ TABLES = ("worlds", "players")
 async def some_worlds(data: Path) -> Path:
     """A data folder with worlds that stand in every way, stopped cleanly."""
     recording = Recording(data, file_bytes=900)
+    recording.genesis_fields = {"owner": "a_9", "private": True}
     recording.create("w_a_open", "w_b_closed", "w_c_faulted", "w_d_damaged", "w_e_empty")
     for world in ("w_a_open", "w_b_closed", "w_c_faulted", "w_d_damaged"):
         joins = (JoinEntry(f"p_{n}", n - 1, f"a_{n}", f"bot {n}", "s_1") for n in range(1, 12))
@@ -136,7 +137,7 @@ async def test_an_index_of_another_version_is_not_believed_and_made_anew(tmp_pat
     connection = sqlite3.connect(data / NAME)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(IndexBroken, match="version 99, not 2"), Index.open(data):
+    with pytest.raises(IndexBroken, match="version 99, not 3"), Index.open(data):
         pass
     assert rebuild_index(data) == 5
     assert listed(data)[1] == 5

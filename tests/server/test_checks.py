@@ -270,6 +270,30 @@ async def test_a_check_that_was_lost_is_done_by_the_next_server(tmp_path: Path, 
     await second.until_checking()
 
 
+async def test_how_far_it_came_is_known_to_the_next_server(tmp_path: Path, watch: Callable[..., Watched]) -> None:
+    await recorded(tmp_path, kept=small(added=101), played=small(), ends=False)
+    await recorded(tmp_path, OTHER, ends=False)
+    ended = "w_0123456791"
+    await recorded(tmp_path, ended)
+    first = watch(ended)
+    for world in (WORLD, OTHER):
+        first.checks.held(world)
+    await first.until("divergences_total", 1)
+    await first.until("checked_ticks_total", 300)
+    await first.checks.stop()
+
+    second = Watched(tmp_path)
+    notes = second.checks.begin([ended], [WORLD, OTHER])
+    assert {note.world: (note.status, note.tick) for note in notes} == {
+        WORLD: ("diverged", 100), OTHER: ("verified", 100), ended: ("verified", 200)
+    }  # fmt: skip
+    for world in (WORLD, OTHER):
+        second.checks.held(world)
+    assert second.checks.waiting == 1, "what has diverged is let be"
+    await second.checks.stop()
+    assert Watched(tmp_path).checks.begin([ended]) == [note for note in notes if note.world == ended]
+
+
 async def test_a_world_that_ended_as_it_came_back_from_its_dead_shard_is_checked(
     tmp_path: Path, watch: Callable[..., Watched]
 ) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from eventlog.index import PlayerListing, WorldListing
+from eventlog.summary import WorldInfo
 from server import messages
+from server.bygone import bygones
 from server.directory import ENDED_KEPT
 from server.listed import LobbyGame
 from server.lobby import RESERVATION_S, Lobby, OpenNew, Place, Refusal
@@ -456,6 +459,48 @@ def test_the_lobby_forgets_old_worlds_but_never_unfinished_ones() -> None:
     assert len(driver.lobby.summaries()) == ENDED_KEPT + 1
     assert driver.lobby.find(first) is None and driver.lobby.find(kept) is not None
     assert refusal(driver.place("a_0", world=first)).code == "unknown_world"
+
+
+def bygone(number: int, ended_ms: int, **fields: Any) -> WorldInfo:
+    """A world that ended before the server began."""
+    known: dict[str, Any] = {"status": "closed", "reason": "idle", "digest": "d", "clock": "realtime", "created_ms": 1}
+    known |= {"last_tick": 9, "bytes": 1, "archived": False} | fields
+    return WorldInfo(world=f"w_{number:010}", game="tsunami", ended_ms=ended_ms, **known)
+
+
+def test_of_the_worlds_of_earlier_servers_those_that_ended_last_are_listed_in_the_order_of_their_names() -> None:
+    driver = Driver()
+    went_on = GAMES["duel"]
+    driver.lobby.broke_off("w_0000000003", went_on)
+    infos = [bygone(number, ended_ms=-number) for number in range(ENDED_KEPT + 5)]
+    infos[3] = bygone(3, ended_ms=0, status="open", reason=None)
+    driver.lobby.ended_before(bygones(infos, ENDED_KEPT))
+    names = [row.world for row in driver.lobby.summaries()]
+    assert names == [f"w_{number:010}" for number in range(ENDED_KEPT, -1, -1)]
+    driver.lobby.not_restored("w_0000000003", "damaged", "its log is damaged")
+    names = [row.world for row in driver.lobby.summaries()]
+    assert len(names) == ENDED_KEPT and f"w_{ENDED_KEPT:010}" not in names, "the one that ended first"
+    assert driver.lobby.find("w_0000000003") is not None
+    driver.lobby.removed("w_0000000003")
+    assert driver.lobby.find("w_0000000003") is None
+
+
+def test_players_of_a_bygone_world_are_those_who_were_there_at_its_end() -> None:
+    driver = Driver()
+    closed, broken = bygone(1, 1), bygone(2, 2, status="faulted", reason="tick")
+    driver.lobby.ended_before(bygones([closed, broken], ENDED_KEPT))
+    fields: dict[str, Any] = {"agent": "a_1", "name": "ada", "joined_tick": 1}
+    players = [
+        PlayerListing(player="p_1", seat=1, score=2.5, **fields),
+        PlayerListing(player="p_2", seat=2, left_tick=4, left_reason="left", score=1.0, **fields),
+        PlayerListing(player="p_3", seat=3, **fields),
+    ]
+    for info in (closed, broken):
+        driver.lobby.read_again(WorldListing(info=info, result=None, players=players))
+    found = {row.world: [(each.player, each.score) for each in row.players] for row in driver.lobby.summaries()}
+    assert found == {closed.world: [("p_1", 2.5)], broken.world: [("p_1", 2.5), ("p_3", 0)]}, (
+        "kicked ones have no score"
+    )
 
 
 def test_reports_on_ended_worlds_change_nothing() -> None:

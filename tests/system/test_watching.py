@@ -82,6 +82,28 @@ async def test_all_who_watch_alike_get_the_same_bytes(server: RunningServer, con
     await eventually(lambda: _spectators(ada, world, 0), "both have gone")
 
 
+async def test_who_has_several_streams_of_a_world_is_one_spectator(
+    server: RunningServer, connect_agent: Connect
+) -> None:
+    ada = await connect_agent(server.url, "ada")
+    world = await on_stage(ada)
+    await put(ada, world, "chair", 1)
+    async with edge_client(server.url) as one, edge_client(server.url) as other:
+        live, past = [
+            await one.ask({"id": number, "type": "watch", "world": world} | more)
+            for number, more in enumerate(({}, {"from_tick": 0}))
+        ]
+        assert live["watch"] != past["watch"]
+        looking_on = await other.ask({"id": 1, "type": "watch", "world": world})
+        await eventually(lambda: _spectators(ada, world, 2), "two clients have three streams")
+        stop = {"id": 2, "type": "control", "action": "stop"}
+        await other.ask(stop | {"watch": looking_on["watch"]})
+        await eventually(lambda: _spectators(ada, world, 1), "one of them watches on")
+        await one.ask(stop | {"watch": past["watch"]})
+        assert await _spectators(ada, world, 1), "it has one of its streams left"
+    await eventually(lambda: _spectators(ada, world, 0), "both have gone")
+
+
 async def _spectators(agent: Agent, world: str, number: int) -> bool:
     worlds = (await agent.ask("worlds", mine=True))["worlds"]
     found: int = next(each.get("spectators", 0) for each in worlds if each["world"] == world)

@@ -116,3 +116,27 @@ async def test_who_was_best_and_what_has_ended_come_by_themselves(
     await best.get_by_text(HOSTILE).wait_for()
     assert await serious_findings(home) == []
     await picture(home, "home-ended")
+
+    server.kill()
+    server = serve("--shards", "1", games=tmp_path / "games")
+    home = await pages.open(address(server))
+    card = home.locator("section", has_text="Recent replays").locator(".card.world", has_text=world)
+    assert HOSTILE in await card.inner_text(), "what ended before the server was started again"
+    assert "12.5" in await card.inner_text()
+    await card.get_by_role("link", name=world).click()
+    await home.locator(".player", has_text=HOSTILE).wait_for()
+
+
+async def test_what_runs_is_shown_however_much_has_ended_since_it_began(
+    server: RunningServer, pages: Pages, connect_agent: Connect
+) -> None:
+    ada = await connect_agent(server.url, "ada")
+    old = (await ada.ask("join", game="echo"))["world"]
+    for number in range(5):
+        maker = await connect_agent(server.url, f"maker-{number}")
+        for _ in range(5):
+            made = await maker.ask("create", game="echo")
+            await maker.ask("stop", world=made["world"])
+    page = await pages.open(address(server))
+    await page.locator("section", has_text="Recent replays").get_by_role("link", name=made["world"]).wait_for()
+    await page.locator("section", has_text="Running now").get_by_role("link", name=old).wait_for()
