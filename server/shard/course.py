@@ -1,18 +1,14 @@
 """The course of one world: what is applied in its ticks and between them, from its first player to its end.
 
-A tick has three steps, which the ticker calls for all worlds that are due:
-
-1. `write_ahead`: the waiting joins, leaves and inputs become entries of a tick record, which goes to the journal.
-2. `run_tick`: the entries are applied to the Lua world and its tick runs.
-3. `answer`: outcomes, observations and pushes are made, each to leave when the record's group is durable.
+Its ticks are written and run elsewhere (next_tick); what comes of them is told here.
 
 Only a running world with a realtime clock lets joins and leaves wait for its next tick. In all others it may be long in
 coming: they are logged and applied at once, between ticks. One that is paused takes nothing, and can be looked at.
 
 Invariant: what reports a change waits for ``ticket``, the journal group of the world's last record.
 
-Not here: which requests are taken (host), when ticks run (pace, scheduler), what is logged (history), who is told what
-(telling).
+Not here: which requests are taken (host), when ticks run (pace, scheduler) and how (next_tick), what is logged
+(history), who is told what (telling), and who is told that nothing comes of it (dismissal).
 """
 
 from __future__ import annotations
@@ -27,28 +23,28 @@ from eventlog.errors import RecordInvalid, RecordTooLarge
 from eventlog.piece import Piece
 from eventlog.ticket import Ticket
 from games.code import GameCode
-from games.errors import StateNotSaveable, WorldFaulted
-from games.runtime.world import Entry, TickResult, World
+from games.errors import WorldFaulted
+from games.runtime.world import TickResult, World
 from server import messages, refusals
 from server.rates import InputRate
 from server.shard import clocks, replies, reports
 from server.shard.acts import Acts
 from server.shard.audience import Audience
-from server.shard.breakage import Breakage, breakage
+from server.shard.breakage import breakage
 from server.shard.desk import Desk
+from server.shard.dismissal import Dismissal
 from server.shard.drivers import Drivers
 from server.shard.history import History
 from server.shard.inbox import (
-    Asker,
     Inbox,
     Pending,
     PendingClock,
     PendingInput,
     PendingJoin,
     PendingLeave,
-    PendingSilence,
 )
 from server.shard.meters import Meters
+from server.shard.next_tick import NextTick
 from server.shard.pace import Pace
 from server.shard.sight import Sight
 from server.shard.subscribers import Subscribers
@@ -88,6 +84,7 @@ class Course:
         self.desk = Desk(self.id, surroundings)
         self.sight = Sight(world, history, self.drivers, self.meters, self.pace)
         look = partial(surroundings.look, world.id)
+        self.next_tick = NextTick(world, history, self.inbox, self.pace, self.sight, eager=eager, take_back=dev)
         self.audience = Audience(world, history, self.desk, look, fair_play=fair_play)
         self.telling = Telling(world, history, self.inbox, self.drivers, self.desk, self.sight, self.audience, dev=dev)
         self.waits = Waits(world, self.pace, surroundings.read)
@@ -103,20 +100,12 @@ class Course:
             why_paused=lambda: self.why_paused,
         )
         self.desk.acted = self.telling.acted
+        self._dismissal = Dismissal(world, self.inbox, self.pace, self.desk, self.sight, self.acts, self.waits)
         self.subscribers = Subscribers(world, self.drivers, self.desk, self.sight)
         self._history = history
         self._surroundings = surroundings
-        self._eager = eager
-        self._dev = dev
-        self._broken: Breakage | None = None
-        """In ``dev``: why the world stands before a tick that raised."""
         self._pause: tuple[protocol.WorldStatus, str] | None = None
         """While the world is paused: its status before, and why."""
-        self._drained: list[Pending] = []
-        self._silent: tuple[str, ...] = ()
-        self._entries: list[Entry] = []
-        self._result: TickResult | None = None
-        self._next_tick = world.tick + 1
 
     @property
     def ticket(self) -> Ticket | None:
@@ -153,7 +142,7 @@ class Course:
 
     def end_at(self, tick: int, reason: str) -> None:
         """End a restored world that took a shard down in ``tick``, which is not run again."""
-        self._next_tick = tick
+        self.next_tick.number = tick
         self.end_faulted(WorldFaulted(self.id, self.world.tick, "stuck", reason))
 
     # --- standing still ------------------------------------------------------------------------------
@@ -166,7 +155,7 @@ class Course:
     @property
     def waits_for_author(self) -> bool:
         """Whether it stands before a tick that raised."""
-        return self._broken is not None
+        return self.next_tick.raised is not None
 
     def pause(self, reason: str) -> None:
         """Stand still until `resume`; ``reason`` is for people. Nothing happens if the world has ended or is paused."""
@@ -175,24 +164,12 @@ class Course:
         self._pause = self.status, reason
         self.sight.status = "paused"
         self._surroundings.paused(self)
-        refusal = refusals.world_paused(self.id, reason)
-        for pending in self.inbox.drain():
-            if isinstance(pending, PendingLeave) and pending.asker is None:
-                self.inbox.put(pending)  # decided here: it is written down when the world goes on
-            else:
-                self.desk.turn_away(pending, refusal)
-        while self.pace.steps:
-            step = self.pace.steps.popleft()
-            if step.act is None:
-                self.desk.refuse(step.asker, refusal)
-            else:
-                self.acts.give_up(step.act, refusal, at_once=True)
-        self.waits.wake_all("now")
+        self._dismissal.paused(refusals.world_paused(self.id, reason))
         self.desk.tell_now(replies.paused(self.id, reason), self._change())
 
     def resume(self) -> None:
         """Go on as before, with whole deadlines. Not for a world that is not paused, or waits for its author."""
-        if self._pause is None or self._broken is not None or self.ended:
+        if self._pause is None or self.waits_for_author or self.ended:
             return
         (self.sight.status, _), self._pause = self._pause, None
         self.desk.tell_now(replies.goes_on(self.id), self._change())
@@ -212,12 +189,9 @@ class Course:
         self.audience.mark("code", "it goes on with other code")
         self.desk.push(protocol.RulesChanged(world=self.id, game=self.game, digest=code.digest, tick=self.world.tick))
         self.desk.report(messages.WorldReloaded(world=self.id, digest=code.digest))
-        for pending, problem in self.inbox.unfit(code.manifest):
-            expected = self.world.players[pending.player].next_seq
-            refusal = replies.seq_gap(pending.seq, expected) if problem is None else replies.bad_arguments(problem)
-            self.desk.turn_away(pending, refusal)
-        if self._broken is not None:
-            self._broken = None
+        self._dismissal.unfit(code.manifest)
+        if self.waits_for_author:
+            self.next_tick.raised = None
             self.resume()
         elif self.status == "running" and not self.pace.realtime:
             self._count(anew=False)  # whom it waits for is the game's to say, and this is another
@@ -226,39 +200,19 @@ class Course:
             else:
                 self.wake()
 
-    def _take_back(self, result: TickResult, before: bytes) -> None:
-        """The tick raised: the world is again what it was before it."""
-        self.world.go_back(before)
-        self._broken = breakage(self.game, result.debug)
-        self.telling.debug(result.debug)
-
-    def _stand_before(self, broken: Breakage, drained: list[Pending]) -> None:
+    def _stand_before(self, raised: TickResult, drained: list[Pending]) -> None:
         """Undo in the log the tick that was taken back, and wait for the author."""
+        self.telling.debug(raised.debug)
+        broken = breakage(self.game, raised.debug)
         self.desk.journal(self._history.code(_now_ms()))
         reason = f"{broken.what}, {broken.place}; it goes on when its author has saved the game"
-        for pending in drained:
-            if isinstance(pending, PendingLeave) and pending.asker is None:
-                self.inbox.put(pending)
-            else:
-                self.desk.refuse_pending(pending, refusals.world_paused(self.id, reason))
+        self._dismissal.taken_back(drained, refusals.world_paused(self.id, reason))
         about = {"world": self.id}
         _log.error("world %s stands still before tick %d: %s", self.id, self.world.tick + 1, reason, extra=about)
         self.desk.tell_developers(broken.told(self.game, self.id))
         self.pause(reason)
 
     # --- the tick ------------------------------------------------------------------------------------
-
-    def write_ahead(self, time_ms: int) -> list[Piece]:
-        """Take what waits; return the records of the tick that is about to run, none if it needs none."""
-        pieces: list[Piece] = []
-        beat = self._history.beat_if_due()
-        if beat is not None:
-            pieces.append(beat)
-        if len(self.inbox) or not self.pace.realtime:
-            self._drained = self._in_order(self.inbox.drain())
-            record, self._entries = self._history.tick(self._drained, ran=True, time_ms=time_ms)
-            pieces.append(record)
-        return pieces
 
     def is_ready(self, now_s: float) -> bool:
         """Whether the tick that is due runs now. One that waits for players is due again later, if it does not."""
@@ -268,49 +222,12 @@ class Course:
         if isinstance(decision, clocks.Wait):
             self._surroundings.wake(self, decision.until_s)
             return False
-        self._silent = decision.silent
+        self.next_tick.silent = decision.silent
         return True
-
-    def _in_order(self, drained: list[Pending]) -> list[Pending]:
-        """The entries of the tick: in order of arrival; where each player acts once, in seat order, the silent ones
-        included."""
-        if not self.pace.one_each:
-            return drained
-        acts = {pending.player: pending for pending in drained if isinstance(pending, PendingInput)}
-        silent = {player: PendingSilence(player) for player in self._silent}
-        seats = self.world.players
-        return [(acts | silent)[player] for player in sorted(acts.keys() | silent.keys(), key=lambda p: seats[p].seat)]
-
-    def run_tick(self) -> None:
-        """Apply what was written ahead and run the tick."""
-        self._next_tick = self.world.tick + 1
-        try:
-            before = self._saved() if self._dev else None
-            result = self.world.apply(self._entries, step=True)
-            if result.failed and before is not None:
-                self._take_back(result, before)
-                return
-            self.world.check_memory()
-            self._result = result
-            if self._eager:
-                for player in self.world.players:
-                    self.sight.observation(player, 1, "both")
-        except WorldFaulted as fault:
-            self.sight.fault = fault
-        else:
-            self._next_tick += 1
-
-    def _saved(self) -> bytes | None:
-        """The world as it is now; None if the game keeps what cannot be saved, which its next checkpoint tells."""
-        try:
-            return self.world.snapshot()
-        except StateNotSaveable:
-            return None
 
     def answer(self) -> None:
         """Tell what came of the tick that has just run."""
-        drained, result = self._drained, self._result
-        self._drained, self._entries, self._result = [], [], None
+        drained, result = self.next_tick.take()
         if result is not None:
             if not self.pace.realtime:
                 self._count(anew=True)
@@ -321,8 +238,8 @@ class Course:
                 self.wake()
         elif self.sight.fault is not None:
             self.end_faulted(self.sight.fault, also_refuse=drained)
-        elif self._broken is not None:
-            self._stand_before(self._broken, drained)
+        elif self.next_tick.raised is not None:
+            self._stand_before(self.next_tick.raised, drained)
 
     def _stepped(self) -> None:
         """One of the ticks that the owner asked for has run."""
@@ -403,7 +320,8 @@ class Course:
     def _tell(self, applied: Sequence[Pending], result: TickResult) -> None:
         for outcome in result.outcomes:
             self.meters.came_out(outcome)
-        self._time_until_durable([pending for pending in applied if isinstance(pending, PendingInput)])
+        received_ms = [pending.received_ms for pending in applied if isinstance(pending, PendingInput)]
+        self.meters.time_until_durable(received_ms, self.ticket)
         self.telling.tell(applied, result)
         self.subscribers.look()
         if self.sight.fault is not None:  # an observation broke the world
@@ -412,19 +330,6 @@ class Course:
             self._end_finished(result.finished)
         else:
             self.waits.look()
-
-    def _time_until_durable(self, inputs: Sequence[PendingInput]) -> None:
-        """Measure from when inputs came in to when their outcomes may leave."""
-        if not inputs or self.ticket is None:
-            return
-        received_ms = [pending.received_ms for pending in inputs]
-
-        def durable(_: Ticket) -> None:
-            now_ms = _now_ms()
-            for since_ms in received_ms:
-                self.meters.input_to_durable_seconds.record(max(0, now_ms - since_ms) / 1000)
-
-        self.ticket.add_done_callback(durable)
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -443,7 +348,7 @@ class Course:
 
     def end_faulted(self, fault: WorldFaulted, also_refuse: Sequence[Pending] = ()) -> None:
         """The game broke: the tick that it broke in, or that would be next, does not count as run."""
-        tick = self._next_tick
+        tick = self.next_tick.number
         about = {"world": self.id}
         _log.error("world %s of %s faulted at tick %d: %s", self.id, self.game, tick, fault.message, extra=about)
         inputs = [pending for pending in also_refuse if isinstance(pending, PendingInput)]
@@ -462,31 +367,13 @@ class Course:
         _log.info("world %s of %s has ended: %s", self.id, self.game, reason, extra={"world": self.id})
         ended = self.desk.journal(record)
         refusal = refusals.world_ended(self.id, self.game, status, reason)
-        for pending in (*also_refuse, *self.inbox.drain()):
-            self.desk.refuse_pending(pending, refusal)
-        while self.pace.steps:  # fewer ticks than were asked for: the game may have ended in one of them
-            step = self.pace.steps.popleft()
-            finished = status == "finished"
-            if step.act is not None:
-                self.acts.give_up(step.act, None if finished and step.act.begun else refusal, at_once=False)
-                continue
-            stepped = protocol.Stepped(world=self.id, tick=self.world.tick)
-            self.desk.answer(step.asker, stepped if finished else refusal)
-        for waiting in self.waits.take_all():
-            self._last_look(Asker(waiting.link, waiting.message.request), waiting.message, refusal)
+        self._dismissal.ended(refusal, also_refuse)
         self.audience.world_ended()
         closed = protocol.Closed(world=self.id, reason=reason, status=status, result=result)
         self.desk.push(closed)
         self.desk.report(self.pulse())  # the last scores: an ended world is listed with them
         self._report_change()
         self._surroundings.ended(self, ended)
-
-    def _last_look(self, asker: Asker, message: messages.ObservePlayer, refusal: protocol.Error) -> None:
-        """Show the end to a player who waits; one who can see nothing any more is told that it has ended."""
-        seen = None if self.status == "faulted" else self.sight.beside(message.player, message.since, message.format)
-        if seen is not None:
-            seen.woke = "end"
-        self.desk.answer(asker, refusal if seen is None else seen)
 
     def pulse(self) -> messages.WorldPulse:
         """How the world is doing."""
@@ -496,9 +383,7 @@ class Course:
         self.desk.report(self._change())
 
     def _change(self) -> messages.WorldChanged:
-        return messages.WorldChanged(
-            world=self.id, status=self.status, tick=self.world.tick, reason=self.end_reason or None
-        )
+        return reports.changed(self.world, self.status, self.end_reason)
 
 
 def _now_ms() -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from eventlog.ticket import Ticket
 from games.runtime.players import InputOutcome
 from server.histogram import Histogram
 from server.messages import WorldCounters
@@ -54,6 +57,18 @@ class Meters:
     def came_out(self, outcome: InputOutcome) -> None:
         """Count what became of an input."""
         self.inputs["failed" if outcome.code == GAME_ERROR else outcome.status] += 1
+
+    def time_until_durable(self, received_ms: Sequence[int], after: Ticket | None) -> None:
+        """Measure from when inputs came in (milliseconds since 1970) to when their outcomes may leave."""
+        if not received_ms or after is None:
+            return
+
+        def durable(_: Ticket) -> None:
+            now_ms = time.time_ns() // 1_000_000
+            for since_ms in received_ms:
+                self.input_to_durable_seconds.record(max(0, now_ms - since_ms) / 1000)
+
+        after.add_done_callback(durable)
 
     def rate_since_last_check(self, now_s: float, tick_hz: float) -> float:
         """The share (0-1) of its nominal speed at which the world ran since this was asked last."""

@@ -3,7 +3,7 @@
 Two things that are easily mixed up: *how* players act is the game's (in a lockstep or turn game one input per player
 and tick, and the default for the silent), *when* a tick runs is the clock's, which in a manual world is its owner.
 
-Times are seconds on the monotonic clock. Not here: the rule itself (clocks), and running ticks (host, ticker).
+Times are seconds on the monotonic clock. Not here: the rule itself (clocks), and running ticks (next_tick, ticker).
 """
 
 from __future__ import annotations

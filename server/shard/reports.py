@@ -63,6 +63,11 @@ def pulse(world: World, connected: Mapping[str, bool], pace: Pace) -> messages.W
     )
 
 
+def changed(world: World, status: protocol.WorldStatus, end_reason: str) -> messages.WorldChanged:
+    """The world has another status; ``end_reason`` says why it has ended, "" that it has not."""
+    return messages.WorldChanged(world=world.id, status=status, tick=world.tick, reason=end_reason or None)
+
+
 def statistics(world: World, meters: Meters, now_s: float) -> messages.WorldStatistics:
     """What a world has cost. ``now_s`` is on the monotonic clock."""
     counters = world.statistics()

@@ -2,7 +2,7 @@
 
 Invariant: whatever was taken from the inbox and applied is answered here, each asker once, in the order of the entries.
 
-Not here: how a world ends (host), and how answers leave (desk).
+Not here: how a world ends (course), who gets nothing (dismissal), and how answers leave (desk).
 """
 
 from __future__ import annotations

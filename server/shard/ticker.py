@@ -91,7 +91,7 @@ class Ticker:
         for course, deadline_s in due:
             began_s, cpu_s = time.monotonic(), time.thread_time()
             with self._calls.during(course.id, course.world.tick + 1, "tick"):
-                course.run_tick()
+                course.next_tick.run()
             ended_s = time.monotonic()
             course.meters.tick_cpu_s += time.thread_time() - cpu_s
             course.meters.ticked(
@@ -114,7 +114,7 @@ class Ticker:
         pieces: list[Piece] = []
         writers: list[Course] = []
         for course in courses:
-            ahead = course.write_ahead(time_ms)
+            ahead = course.next_tick.write_ahead(time_ms)
             if ahead:
                 pieces.extend(ahead)
                 writers.append(course)
