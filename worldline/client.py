@@ -13,8 +13,8 @@ A lost connection is nothing that an agent has to care for: the client connects 
 again what was not answered. Requests wait meanwhile. Only when that could not be done for ``give_up_after_s``, or the
 server said not to come back, every open and later request raises `Disconnected`.
 
-Not here: the connections (`worldline.conversation`), what comes in over them (`worldline.hearing`), and the player
-(`worldline.player`).
+Not here: the connections (`worldline.conversation`), how often a request is repeated (`worldline.patience`), what comes
+in over the connections (`worldline.hearing`), and the player (`worldline.player`).
 """
 
 from __future__ import annotations
@@ -24,27 +24,19 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from worldline import acting, protocol
 from worldline.acting import Action
-from worldline.conversation import Conversation
-from worldline.errors import InvalidRequest, NotPossible, TryLater
+from worldline.conversation import GIVE_UP_AFTER_S, AnyReply, Conversation
+from worldline.errors import InvalidRequest, NotPossible
 from worldline.hearing import Hearing, first_of
+from worldline.patience import ask_patiently
 from worldline.player import Player, retrieve
 from worldline.screen import Screen, Screens
 
 DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
-
-# How often and how long a patient client waits by itself for one request.
-PATIENCE_TRIES: Final = 5
-PATIENCE_MS: Final = 10_000
-
-GIVE_UP_AFTER_S: Final = 120.0
-"""How long a client tries to come back: as long as most games keep its seat (`RulesReply.grace_s`)."""
 KEPT_NOTICES: Final = 64
-
-AnyReply = TypeVar("AnyReply", bound=protocol.Reply)
 
 
 @contextlib.asynccontextmanager
@@ -402,16 +394,6 @@ class Client:
 
     async def _ask(self, request: protocol.Request, expected: type[AnyReply]) -> AnyReply:
         """Send ``request`` and return its reply; raises what the reply says. Patient clients send it again as told."""
-        waited_ms = 0
-        for attempt in range(1, PATIENCE_TRIES + 1):
-            try:
-                return await self._conversation.ask(request, expected)
-            except TryLater as refusal:
-                wait_ms = refusal.retry_after_ms
-                if not self.patient or wait_ms is None or attempt == PATIENCE_TRIES:
-                    raise
-                waited_ms += wait_ms
-                if waited_ms > PATIENCE_MS:
-                    raise
-            await asyncio.sleep(wait_ms / 1000)
-        raise AssertionError("the last attempt returns or raises")
+        if self.patient:
+            return await ask_patiently(self._conversation, request, expected)
+        return await self._conversation.ask(request, expected)

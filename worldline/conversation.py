@@ -39,6 +39,8 @@ HELLO_TIMEOUT_S: Final = 30.0
 FIRST_DELAY_S: Final = 0.1  # before the first attempt to come back; doubles with each that fails
 LONGEST_DELAY_S: Final = 5.0
 STEADY_S: Final = 10.0  # a connection that lasts so long, or brings a reply, is out of trouble
+GIVE_UP_AFTER_S: Final = 120.0
+"""How long a client tries to come back: as long as most games keep its seat (`RulesReply.grace_s`)."""
 
 FINAL_CLOSES: Final = frozenset({1000, 1002, 1003, 1007, protocol.CLOSE_PROTOCOL, protocol.CLOSE_TOO_BIG, 4001})
 """Close codes after which the same client would fare no better: done, broken framing, refused, too big, taken over."""

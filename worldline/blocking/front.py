@@ -3,7 +3,7 @@
 `called`, `made` and `streamed` turn a method of the awaited class into the same method without await: with its
 arguments, its result and its description, for type checkers as for `help`.
 
-Not here: which methods there are (``worldline/blocking.py``).
+Not here: which methods there are (``client.py``, ``player.py``, ``screen.py``).
 """
 
 from __future__ import annotations

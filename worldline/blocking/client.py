@@ -1,21 +1,6 @@
-"""The client without `await`, for notebooks, scripts and loops around a language model.
+"""`worldline.Client` without `await`.
 
-    from worldline import blocking
-
-    with blocking.connect("ws://127.0.0.1:8765/ws", name="ada") as client:
-        me = client.join("tsunami")
-        seen = me.observe(until="event", wait_s=20)
-        outcome = me.input("move", to="home", note="wave is near")
-
-Names, arguments, results and exceptions are those of `worldline.connect`, `worldline.Client` and `worldline.Player`,
-where they are described. Behind each client runs a thread of its own: it answers the server and takes up a lost
-connection also while your code thinks. A client may be used from several threads.
-
-Methods are made from those of the awaited classes (``worldline/front.py``), so that arguments and results are the same
-by construction; what is repeated here is one line on each.
-
-Ctrl-C during a call ends the call, not the client. An input that was under way is applied all the same: the next one
-waits for its outcome.
+Not here: what its methods do (`worldline.Client`), and how they come to be without `await` (``front.py``).
 """
 
 from __future__ import annotations
@@ -24,15 +9,16 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any
 
 import worldline.client
 import worldline.player
 import worldline.screen
 from worldline import protocol
 from worldline.acting import Action
-from worldline.client import GIVE_UP_AFTER_S
-from worldline.front import Background, Front, called, made, streamed
+from worldline.blocking.front import Background, Front, called, made, streamed
+from worldline.blocking.player import Player
+from worldline.blocking.screen import Screen
+from worldline.conversation import GIVE_UP_AFTER_S
 
 
 def connect(
@@ -221,177 +207,6 @@ class Client(Front[worldline.client.Client]):
 
     ping = called(worldline.client.Client.ping)
     """The server's clock, in milliseconds since 1970."""
-
-
-class Player(Front[worldline.player.Player]):
-    """Your part in one world; made by `Client.join`. See `worldline.Player`."""
-
-    def __init__(self, client: Client, player: worldline.player.Player, background: Background) -> None:
-        super().__init__(player, background)
-        self.client = client
-
-    def __repr__(self) -> str:
-        return repr(self._awaited)
-
-    # --- what is known -------------------------------------------------------------------------------
-
-    @property
-    def world(self) -> str:
-        """The world's id."""
-        return self._awaited.world
-
-    @property
-    def game(self) -> str:
-        """The world's game."""
-        return self._awaited.game
-
-    @property
-    def player(self) -> str:
-        """Which player of the world you are."""
-        return self._awaited.player
-
-    @property
-    def seat(self) -> int:
-        """Your seat: 1, 2, 3 …"""
-        return self._awaited.seat
-
-    @property
-    def clock(self) -> str:
-        """The clock that the world ticks by."""
-        return self._awaited.clock
-
-    @property
-    def tick_hz(self) -> protocol.Number:
-        """Ticks a second of a realtime world."""
-        return self._awaited.tick_hz
-
-    @property
-    def digest(self) -> str:
-        """The game's code."""
-        return self._awaited.digest
-
-    @property
-    def tick(self) -> int:
-        """The highest tick you have heard of."""
-        return self._awaited.tick
-
-    @property
-    def observation(self) -> protocol.Observation | None:
-        """The last observation you got."""
-        return self._awaited.observation
-
-    @property
-    def closed(self) -> str | None:
-        """None while you play, else why it ended."""
-        return self._awaited.closed
-
-    @property
-    def result(self) -> Any:
-        """The game's result, when it has ended."""
-        return self._awaited.result
-
-    # --- playing -------------------------------------------------------------------------------------
-
-    input = called(worldline.player.Player.input)
-    """Do something; returns when the tick that applied it is durable. See `worldline.Player.input`."""
-
-    observe = called(worldline.player.Player.observe)
-    """What you may know now, or when there is something to know. See `worldline.Player.observe`."""
-
-    events = streamed(worldline.player.Player.events)
-    """Your events as they come. See `worldline.Player.events`."""
-
-    observations = streamed(worldline.player.Player.observations)
-    """What you see, so many times a second. See `worldline.Player.observations`."""
-
-    leave = called(worldline.player.Player.leave)
-    """Give the seat back."""
-
-    think = called(worldline.player.Player.think)
-    """Sleep for a random time within the client's ``think_s``, as a slow agent would; at once if that is None."""
-
-
-class Screen(Front[worldline.screen.Screen]):
-    """A world that you watch; made by `Client.watch`. See `worldline.Screen`."""
-
-    @property
-    def world(self) -> str:
-        """Which world."""
-        return self._awaited.world
-
-    @property
-    def watching(self) -> protocol.Watching:
-        """The server's latest answer."""
-        return self._awaited.watching
-
-    @property
-    def nodes(self) -> dict[Any, dict[str, Any]]:
-        """The nodes of the scene at ``tick``, by id."""
-        return self._awaited.nodes
-
-    @property
-    def players(self) -> list[protocol.WatchedPlayer]:
-        """Who plays."""
-        return self._awaited.players
-
-    @property
-    def observation(self) -> protocol.Observation | None:
-        """What the player whom you watch as had been sent."""
-        return self._awaited.observation
-
-    @property
-    def tick(self) -> int:
-        """Where this is."""
-        return self._awaited.tick
-
-    @property
-    def last_tick(self) -> int:
-        """Up to where it could be."""
-        return self._awaited.last_tick
-
-    @property
-    def live(self) -> bool:
-        """Whether it shows the world as it runs."""
-        return self._awaited.live
-
-    @property
-    def playing(self) -> bool:
-        """Whether it goes on by itself."""
-        return self._awaited.playing
-
-    @property
-    def ended(self) -> str | None:
-        """None while it goes on, else why it does not."""
-        return self._awaited.ended
-
-    @property
-    def lost(self) -> bool:
-        """Whether it has ended because the server cannot show it any further."""
-        return self._awaited.lost
-
-    frames = streamed(worldline.screen.Screen.frames)
-    """The frames as they come. See `worldline.Screen.frames`."""
-
-    play = called(worldline.screen.Screen.play)
-    """Go on."""
-
-    pause = called(worldline.screen.Screen.pause)
-    """Stand still; the world itself is not stopped."""
-
-    seek = called(worldline.screen.Screen.seek)
-    """Go to ``tick``, and stand there."""
-
-    speed = called(worldline.screen.Screen.speed)
-    """Go so many times as fast from here on: 0.25 to 64."""
-
-    go_live = called(worldline.screen.Screen.go_live)
-    """Show the world as it runs; of one that has ended, its end."""
-
-    view = called(worldline.screen.Screen.view)
-    """With the observations that this player was sent; None: of nobody."""
-
-    stop = called(worldline.screen.Screen.stop)
-    """Watch no more."""
 
 
 async def _enter(context: AbstractAsyncContextManager[worldline.client.Client]) -> worldline.client.Client:
