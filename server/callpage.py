@@ -8,12 +8,13 @@ the clock, is a world that will not come back, and its shard is killed.
 Processor time, not time by the clock: a machine that is paused or overloaded must not cost anybody a world.
 
 Not here: who reads the page and kills (``server/minding.py``), whose fault a death is (``server/blame.py``).
+Nor the calls of games that are tried out (``replays/calls.py``): those run many ticks of one world in one call, and are
+described in words, while here a note is made for each input.
 """
 
 from __future__ import annotations
 
 import mmap
-import os
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -37,8 +38,6 @@ LOOK_COUNTS_S: Final = 0.5
 """At most so much time counts between two looks: if there was more, the watch stood still, as did the machine."""
 RESTORE_FACTOR: Final = 100.0
 """A call that restores runs the ticks of one record: at most this many times what one tick may take."""
-_CLOCK_TICKS_HZ: Final = os.sysconf("SC_CLK_TCK")
-_UTIME_FIELD: Final = 11  # of /proc/PID/stat, counted behind the command's name
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -134,9 +133,3 @@ class CallWatch:
             f"{used_s:.1f} s of processor time, {self._took_s:.1f} s by the clock in one call",
             busy=used_s > timeout_s,
         )
-
-
-def cpu_seconds_of(pid: int) -> float:
-    """The processor time, user and system, that a living process has used. Raises OSError if there is none."""
-    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    return (int(fields[_UTIME_FIELD]) + int(fields[_UTIME_FIELD + 1])) / _CLOCK_TICKS_HZ

@@ -12,9 +12,9 @@ import signal
 import time
 
 from server.blame import Death
-from server.callpage import WATCH_EVERY_S, Call, CallReader, CallWatch, Stuck, cpu_seconds_of
+from server.callpage import WATCH_EVERY_S, Call, CallReader, CallWatch, Stuck
 from server.children import Child
-from server.process import out_of_memory_kills
+from server.process import cpu_seconds_of, out_of_memory_kills
 
 _log = logging.getLogger("worldline.supervisor")
 

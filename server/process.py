@@ -1,4 +1,4 @@
-"""What every child process of the server needs: an environment to start in, and what it does first.
+"""What every child process of the server needs: an environment to start in, and what it does first; and what it uses.
 
 A child never outlives its parent: an orphaned shard could append to a journal beside a new server. It ignores SIGINT
 and SIGTERM, which a terminal or a service manager sends to the whole group: only the supervisor decides when a child
@@ -25,6 +25,8 @@ BOTS_TOKEN_VARIABLE: Final = "WORLDLINE_BOTS_TOKEN"
 
 _PR_SET_PDEATHSIG: Final = 1
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_CLOCK_TICKS_HZ: Final = os.sysconf("SC_CLK_TCK")
+_UTIME_FIELD: Final = 11  # of /proc/PID/stat, counted behind the command's name
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -77,6 +79,12 @@ def cpu_seconds() -> float:
     """The processor time that this process has used, user and system."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """The processor time, user and system, that a living process has used. Raises OSError if there is none."""
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return (int(fields[_UTIME_FIELD]) + int(fields[_UTIME_FIELD + 1])) / _CLOCK_TICKS_HZ
 
 
 def out_of_memory_kills() -> int | None:

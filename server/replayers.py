@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from server import messages
-from server.callpage import CallReader, cpu_seconds_of
+from server.callpage import CallReader
 from server.children import Child, spawn
 from server.config import ServeConfig
 from server.metrics import ProcessUse
 from server.minding import mind
-from server.process import resident_bytes
+from server.process import cpu_seconds_of, resident_bytes
 from server.slots import Slot
 
 MOST: Final = 4

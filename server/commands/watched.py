@@ -21,10 +21,10 @@ from typing import Any, Final, TypeVar
 import click
 
 from replays import calls
-from server.callpage import WATCH_EVERY_S, cpu_seconds_of
+from server.callpage import WATCH_EVERY_S
 from server.commands.output import CommandError
 from server.commands.progress import busy
-from server.process import die_with_parent
+from server.process import cpu_seconds_of, die_with_parent
 
 TIMEOUT_MS: Final = 2000
 MANY_TICKS: Final = 2.0

@@ -16,8 +16,8 @@ from server.callpage import (
     CallPage,
     CallReader,
     CallWatch,
-    cpu_seconds_of,
 )
+from server.process import cpu_seconds_of
 
 TIMEOUT_S = 2.0
 STUCK = Call(number=7, world="w_0123456789", tick=812, kind="tick")

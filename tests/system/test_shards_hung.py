@@ -12,7 +12,7 @@ import pytest
 from eventlog.reader import read_world
 from eventlog.records import Fault
 from replays.verify import verify_world
-from server.callpage import cpu_seconds_of
+from server.process import cpu_seconds_of
 from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import Agent, RunningServer, eventually
 
