@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -129,13 +129,13 @@ class WorldBytes:
         return sum(sizes.values())
 
     def file_before(self, tick: int) -> int:
-        """The last file that begins before ``tick`` was reached: reading from ``tick`` may begin with it."""
+        """The last file that begins before any record spoke of ``tick``: reading from ``tick`` may begin with it."""
         for file in range(self.last_file, 1, -1):
             try:
                 header, _ = frame.decode_file_header(self.read(file, frame.FILE_HEADER_BYTES))
             except (BadBytes, Unfinished, UnknownVersion, FormatTooNew):
                 continue  # the reading will come to this file and report it
-            if header.tick < tick:
+            if header.tick < tick - 1:  # behind a tick that broke or was taken back a file says the tick before it
                 return file
         return 1
 
@@ -320,15 +320,16 @@ class Chain:
 def read_world(
     data: Path, world: str, *, from_tick: int = 0, to_tick: int | None = None, source: WorldBytes | None = None
 ) -> Iterator[StoredRecord]:
-    """A world's records from the one that covers ``from_tick`` up to ``to_tick``, both included; else all.
+    """A world's records from the first that covers ``from_tick`` up to ``to_tick``, both included; else all.
 
-    Whole files before ``from_tick`` are left out, what is read is verified. Raises at once `UnknownWorld`,
-    `JournalDamaged`, and while reading `LogDamaged`, `FormatTooNew`: records before the damage have been yielded then.
+    What stands behind that first one belongs to it, also if it speaks of a tick before: a late checkpoint does. Whole
+    files before ``from_tick`` are left out, what is read is verified. Raises at once `UnknownWorld`, `JournalDamaged`,
+    and while reading `LogDamaged`, `FormatTooNew`: records before the damage have been yielded then.
     ``source``: as it was looked at before; what has come since may not be seen.
     """
     source = source or WorldBytes.look(data, world)
     chain = Chain(world)
-    return _between(_read(data, source, chain, source.file_before(from_tick)), from_tick, to_tick)
+    return between(_read(data, source, chain, source.file_before(from_tick)), from_tick, to_tick)
 
 
 def read_world_from(data: Path, position: LogEnd, *, source: WorldBytes | None = None) -> Iterator[StoredRecord]:
@@ -395,11 +396,12 @@ def follow_world(data: Path, world: str, *, wait: Callable[[], bool], from_tick:
     New records come from the world's files, at most a second after they became durable.
     """
     source = WorldBytes.look(data, world)
-    return _between(_follow(data, source, Chain(world), source.file_before(from_tick), wait), from_tick, None)
+    return between(_follow(data, source, Chain(world), source.file_before(from_tick), wait), from_tick, None)
 
 
-def _between(stored: Iterator[StoredRecord], from_tick: int, to_tick: int | None) -> Iterator[StoredRecord]:
-    reached = 0
+def between(stored: Iterable[StoredRecord], from_tick: int, to_tick: int | None = None) -> Iterator[StoredRecord]:
+    """The part of a log that `read_world` gives, of records that begin before it."""
+    reached, is_begun = 0, False
     for each in stored:
         record = each.record
         first = reached if isinstance(record, Open) else 0 if isinstance(record, Genesis) else record.tick
@@ -407,7 +409,8 @@ def _between(stored: Iterator[StoredRecord], from_tick: int, to_tick: int | None
             return
         reached = records.last_tick_of(record, reached)
         last = reached if isinstance(record, Tick) else first
-        if last >= from_tick and (to_tick is None or first <= to_tick):
+        is_begun = is_begun or last >= from_tick
+        if is_begun and (to_tick is None or first <= to_tick):
             yield each
 
 
