@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from eventlog.chain import StoredRecord
 from eventlog.errors import EventLogError
-from eventlog.reader import StoredRecord
 
 
 class Intact:

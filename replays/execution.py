@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from eventlog import frame, records
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged
-from eventlog.reader import StoredRecord
 from games.code import Engine, GameCode
 from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 import msgspec
 
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged
 from eventlog.intact import Intact
 from eventlog.json_form import json_form
-from eventlog.reader import StoredRecord, WorldBytes, between, read_world, read_world_from, stands_in
+from eventlog.reader import between, read_world, read_world_from, stands_in
 from eventlog.selection import KINDS, Selection
 from eventlog.snapshots import Snapshots
+from eventlog.worldbytes import WorldBytes
 from games.runtime.plain import NoSuchPath, parse_path, plain_state, walk
 from replays.replay import Replay
 from replays.seeing import hash_of

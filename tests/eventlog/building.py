@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.disk import Disk
 from eventlog.journal import Durability, Journal, JournalOptions
 from eventlog.piece import Piece
-from eventlog.reader import StoredRecord, log_end, read_world
+from eventlog.reader import log_end, read_world
 from eventlog.records import Genesis, Record
 from eventlog.ticket import Ticket
 from eventlog.worldlog import WorldLog
