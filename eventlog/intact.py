@@ -1,6 +1,6 @@
 """Reading a log as far as it is intact: for those who show what there is, and then say what is wrong.
 
-Not here: finding the damage (``reader.py``), and what could be saved from behind it (``salvage.py``).
+Not here: finding the damage (``chain.py``), and what could be saved from behind it (``salvage.py``).
 
 Invariant: everything before the first damage comes out, and nothing behind it; the damage is kept, never swallowed.
 """
