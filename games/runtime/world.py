@@ -178,7 +178,7 @@ class World:
 
     def check(self, entries: Sequence[Entry]) -> None:
         """Raise ValueError unless the entries fit the world, as `apply` does, but apply nothing."""
-        check_entries(entries, self.players, self._roster.joins, self.code.manifest)
+        check_entries(entries, self._roster.players, self._roster.joins, self.code.manifest)
 
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
@@ -355,7 +355,7 @@ class World:
     def _check_alive(self) -> None:
         if self.faulted is not None:
             raise self.faulted
-        if self.finished is not None:
+        if self._roster.finished is not None:
             raise ValueError(f"{self.id}@{self.tick}: the world has finished: nothing can be run in it")
 
     def _digests(self, entries: Sequence[Entry]) -> list[bytes]:
@@ -371,7 +371,7 @@ class World:
             return TickResult(self.tick)
         result = self._take(blobs if isinstance(blobs, tuple) else (blobs, None), digests, entries)
         limit = self.code.manifest.max_ticks
-        if limit and self.tick >= limit and self.finished is None:
+        if limit and self.tick >= limit and self._roster.finished is None:
             self._roster.end(result, "truncated", {"reason": "max_ticks"})
         return result
 
