@@ -201,8 +201,18 @@ class Recording:
 
 
 def begun_segments(folder: Path) -> list[Path]:
-    """The journal segments in or under a folder that have a header: the one that is made ready has none yet."""
-    return [path for path in sorted(folder.rglob("*.journal")) if path.read_bytes()[:4] == b"WJNL"]
+    """The journal segments in or under a folder that have a header: the one that is made ready has none yet.
+
+    Of a running journal: its writer may remove one while we look."""
+    return [path for path in sorted(folder.rglob("*.journal")) if _first_bytes(path) == b"WJNL"]
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except FileNotFoundError:
+        return b""
 
 
 def crash(data: Path, copy: Path) -> Path:
