@@ -22,11 +22,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eventlog import archivefile, frame
+from eventlog.chain import Chain
 from eventlog.disk import Disk, RealDisk, write_new
 from eventlog.errors import NotEnded, UnknownWorld
 from eventlog.frame import UnknownVersion
-from eventlog.reader import Chain, WorldBytes
 from eventlog.records import Close, Fault
+from eventlog.worldbytes import WorldBytes
 
 
 def archive_steps(data: Path, world: str, *, disk: Disk | None = None) -> Iterator[None]:

@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 
 from eventlog import frame, records
+from eventlog.chain import Chain, StoredRecord
 from eventlog.errors import FormatTooNew, JournalDamaged, LogDamaged, UnknownWorld
 from eventlog.frame import Unfinished
 from eventlog.overlay import Overlay
-from eventlog.reader import Chain, StoredRecord, WorldBytes
 from eventlog.records import Checkpoint, Close, CodeEntry, EngineEntry, Fault, Genesis, Open, Origin, Tick
+from eventlog.worldbytes import WorldBytes
 
 FOLLOWERS: Final[dict[type, tuple[type, ...]]] = {Close: (Checkpoint,), Fault: (Checkpoint, Close)}
 """What may stand behind a world's end."""

@@ -1,10 +1,8 @@
 """A shard's journal: makes what its worlds append durable, with one sync for all of them, then writes world files.
 
-What is appended joins the *pending group*. When the writer thread has written and synced group g, everything that was
-appended meanwhile is framed as group g+1 and handed over: group commit, strictly one group after the other. When a
-group is durable its `Ticket` is done, and only then its bytes are given to the world files, which are buffered per
-world. A full segment is removed when every world file holds its bytes and has been synced; a clean close leaves no
-journal at all.
+What is appended joins a group (``groupcommit.py``). When that is durable its bytes are given to the world files, which
+are buffered per world, and its `Ticket` is done. A full segment is removed when every world file holds its bytes and
+has been synced; a clean close leaves no journal at all.
 
 Thread rules: all methods are called on the loop's thread and none blocks, except `open`, and `close` for the moment
 that the idle thread takes to end. Framing, checksums and buffers are the loop's work; the writer thread makes system
@@ -16,15 +14,14 @@ group that found no room waits, its ticket with it; ``on_full`` is called, and `
 has been written. Zeros are laid by for the groups that are under way when the disk is found to be full: whoever stops
 appending then has, as a rule, appended nothing that waits.
 
-Not here: which segment takes a group (``segments.py``), reading (``reader.py``), and recovery after a crash
-(``recovery.py``): until then a folder with segments in it is refused.
+Not here: when a group is written (``groupcommit.py``) and into which segment (``segments.py``), reading
+(``reader.py``), and recovery after a crash (``recovery.py``): until then a folder with segments in it is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -35,6 +32,7 @@ from eventlog import frame, groups, limits
 from eventlog.departures import Departures
 from eventlog.disk import Disk, FullTellingDisk, RealDisk, lock
 from eventlog.errors import DiskFull, JournalClosed, JournalFailed, JournalLeftBehind
+from eventlog.groupcommit import GroupCommit
 from eventlog.jobs import FolderRemoval, SegmentRemoval, Signal
 from eventlog.piece import Piece, Release
 from eventlog.segments import Segments
@@ -66,20 +64,6 @@ class JournalStatistics(msgspec.Struct, frozen=True, kw_only=True):
     segments: int
 
 
-class _Group:
-    """What was appended since the last group was framed."""
-
-    __slots__ = ("count", "entries", "parts", "size", "ticket")
-
-    def __init__(self, ticket: Ticket) -> None:
-        self.ticket = ticket
-        self.parts: list[bytes] = []
-        self.entries: list[tuple[OpenWorld, Piece]] = []
-        self.count = 0
-        """Of entries: the pieces and the releases."""
-        self.size = 0
-
-
 class Journal:
     """The journal of one shard. Make it with `open`; used on one thread, the loop's."""
 
@@ -101,10 +85,8 @@ class Journal:
         """Not for callers: use `open`."""
         self.folder: Final = shard_folder(data, shard)
         self._lock_descriptor = lock_descriptor
-        self._durable = durability == "durable"
         self._loop = loop
         self._on_failure = on_failure
-        self._on_sync = on_sync
         self._on_full = on_full
         self._on_room = on_room
         self._options = options
@@ -120,17 +102,18 @@ class Journal:
         self._files = WorldFiles(data / "worlds", self._writer, flush_bytes=options.flush_bytes)
         self._worlds: dict[str, OpenWorld] = {}
         self._departures = Departures(loop, self._files, self._writer)
-        self._pending: deque[_Group] = deque()
-        self._in_flight: _Group | None = None
-        self._submission_scheduled = False
-        self._last_ticket = Ticket(loop, 0)
-        self._last_ticket.resolve()
-        self._groups_begun = 0
-        self._last_crc = 0
-        self._sealed = True
         self._segments = Segments(self.folder, shard, options.segment_bytes)
-        self._last_group_s = 0.0
-        self._seal_timer: asyncio.TimerHandle | None = None
+        self._groups = GroupCommit(
+            loop,
+            self._writer,
+            self._segments,
+            durable=durability == "durable",
+            seal_after_s=options.seal_after_s,
+            segments_per_retirement=options.segments_per_retirement,
+            on_durable=self._take_durable,
+            before_retirement=self._files.sync_all,
+            on_sync=on_sync,
+        )
         self._flush_timer: asyncio.TimerHandle | None = None
         self._failure: JournalFailed | None = None
         self.full: DiskFull | None = None
@@ -198,11 +181,11 @@ class Journal:
         if self._ended is not None:
             raise JournalClosed(f"{self.folder} has been closed → open a new journal")
         if not pieces:
-            return self._latest_ticket()
-        group = self._pending[-1] if self._pending else self._begin_group()
+            return self._groups.latest_ticket()
+        group = self._groups.pending()
         for piece in pieces:
             if group.size >= self._options.group_bytes:
-                group = self._begin_group()
+                group = self._groups.begin()
             world = self._worlds.get(piece.world)
             if world is None or piece.offset != world.end or piece.file != world.file:
                 world = self._place(world, piece)
@@ -245,7 +228,7 @@ class Journal:
         if self._ended is not None:
             self._ended.add_done_callback(lambda _: self._departures.resolve(done))
             return
-        group = self._pending[-1] if self._pending else self._begin_group()
+        group = self._groups.pending()
         entry = groups.encode_release(release)
         group.parts.append(entry)
         group.count += 1
@@ -262,14 +245,10 @@ class Journal:
         if self._ended is not None:
             await self._ended.wait()
             return
-        last = self._latest_ticket()
-        self._ended = Ticket(self._loop, last.number)
-        await last.wait()
-        while self._in_flight is not None:  # a seal
-            await self._in_flight.ticket.wait()
-        for timer in (self._seal_timer, self._flush_timer):
-            if timer is not None:
-                timer.cancel()
+        self._ended = Ticket(self._loop, self._groups.latest_ticket().number)
+        await self._groups.drain()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
         for world in self._worlds.values():
             self._files.finish(world)
         self._departures.finish_all()
@@ -284,27 +263,11 @@ class Journal:
 
     def statistics(self) -> JournalStatistics:
         """What has been written so far, groups in flight included."""
-        done = self._groups_begun - len(self._pending)
-        return JournalStatistics(groups=done, bytes=self._segments.bytes, segments=self._segments.number)
+        return JournalStatistics(
+            groups=self._groups.handed_over, bytes=self._segments.bytes, segments=self._segments.number
+        )
 
-    # --- groups ---------------------------------------------------------------------------------------
-
-    def _latest_ticket(self) -> Ticket:
-        if self._pending:
-            return self._pending[-1].ticket
-        if self._in_flight is not None and self._in_flight.count:
-            return self._in_flight.ticket
-        return self._last_ticket
-
-    def _begin_group(self) -> _Group:
-        self._groups_begun += 1
-        group = _Group(Ticket(self._loop, self._groups_begun))
-        self._pending.append(group)
-        if self._in_flight is None and not self._submission_scheduled:
-            # At the end of this turn of the loop, so that all worlds that append in it share the group.
-            self._submission_scheduled = True
-            self._loop.call_soon(self._submit_next)
-        return group
+    # --- worlds and their files ------------------------------------------------------------------------
 
     def _place(self, world: OpenWorld | None, piece: Piece) -> OpenWorld:
         """Check a piece that does not simply continue its world's file: it must begin the next one, or the world here.
@@ -330,65 +293,13 @@ class Journal:
         else:
             assert self._files.path(head.world, head.file - 1).exists(), f"the file before {path} is missing"
 
-    def _submit_next(self) -> None:
-        self._submission_scheduled = False
-        if self._failure is None and self._in_flight is None and self._pending:
-            self._submit(self._pending.popleft())
-
-    def _submit(self, group: _Group) -> None:
-        """Frame a group and hand it to the writer."""
-        self._in_flight = group
-        if not self._segments.fits(groups.group_size(group.parts)):
-            if len(self._segments) >= self._options.segments_per_retirement:
-                self._retire_segments()
-            self._segments.begin(last_group=group.ticket.number - 1, last_crc=self._last_crc)
-        data, self._last_crc = groups.encode_group(
-            group.ticket.number, group.count, group.parts, salt=self._segments.salt, previous_crc=self._last_crc
-        )
-        group.parts.clear()
-        self._writer.submit(self._segments.write(data, durable=self._durable, on_done=self._group_done))
-
-    def _group_done(self, sync_s: float) -> None:
-        group = self._in_flight
-        assert group is not None
-        if self._failure is not None:
-            return
-        self._in_flight = None
-        self._sealed = not group.count
-        now_s = self._last_group_s = self._loop.time()
-        for world, piece in group.entries:
+    def _take_durable(self, entries: Sequence[tuple[OpenWorld, Piece]]) -> None:
+        """A group is durable: its bytes may reach the world files."""
+        now_s = self._loop.time()
+        for world, piece in entries:
             self._files.add(world, piece, now_s)
-        if group.count:
-            self._last_ticket = group.ticket
-        group.ticket.resolve()
-        self._submit_next()
         if self._flush_timer is None:
             self._flush_timer = self._loop.call_later(self._options.flush_after_s, self._flush)
-        if self._seal_timer is None and not self._sealed:
-            self._seal_timer = self._loop.call_later(self._options.seal_after_s, self._seal)
-        if self._on_sync is not None and self._durable:
-            self._on_sync(sync_s)
-
-    def _seal(self) -> None:
-        """After a while without a group: write an empty one, if the last was not one already."""
-        self._seal_timer = None
-        if self._failure is not None or self._ended is not None:
-            return
-        idle_s = self._loop.time() - self._last_group_s
-        if self._in_flight is not None or self._pending or idle_s < self._options.seal_after_s:
-            left_s = max(0.001, self._options.seal_after_s - idle_s)
-            self._seal_timer = self._loop.call_later(left_s, self._seal)
-            return
-        self._groups_begun += 1
-        self._submit(_Group(Ticket(self._loop, self._groups_begun)))
-
-    # --- segments and world files ---------------------------------------------------------------------
-
-    def _retire_segments(self) -> None:
-        """Have all segments, which are full, removed. Their groups are durable: what files lack is in their buffers."""
-        self._files.sync_all()
-        for segment in self._segments.retire():
-            self._writer.submit(SegmentRemoval(segment))
 
     def _flush(self) -> None:
         """Write what has waited long enough, and come again when the next buffer has."""
@@ -415,9 +326,7 @@ class Journal:
         if self._failure is not None:
             return
         self._failure = JournalFailed(error)
-        for group in (self._in_flight, *self._pending):
-            if group is not None:
-                group.ticket.fail(self._failure)
+        self._groups.fail(self._failure)
         if self._ended is not None:
             self._ended.fail(self._failure)
         self._departures.fail(self._failure)

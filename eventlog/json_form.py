@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from eventlog import records
-from eventlog.reader import StoredRecord
+from eventlog.chain import StoredRecord
 from eventlog.records import Beat, Close, Entry, Fault, InputEntry, Record, Tick
 
 ENTRY_KINDS: Final[dict[type, str]] = {

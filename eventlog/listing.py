@@ -15,13 +15,14 @@ from typing import Any
 
 import msgspec
 
+from eventlog.chain import Chain
 from eventlog.errors import FormatTooNew, LogDamaged
 from eventlog.index import Index, IndexedWorld, PlayerListing, WorldListing, folder_facts
 from eventlog.overlay import Overlay, read_overlay
-from eventlog.reader import Chain, WorldBytes
 from eventlog.records import Close, JoinEntry, LeaveEntry, Record, Tick
 from eventlog.store import Store
 from eventlog.summary import WorldInfo, summarise
+from eventlog.worldbytes import WorldBytes
 
 
 class Listings(msgspec.Struct, kw_only=True):

@@ -19,15 +19,16 @@ from zlib import crc32
 import msgspec
 
 from eventlog import archivefile, frame, groups, limits, records, snapshots
+from eventlog.chain import Chain, StoredRecord
 from eventlog.errors import FormatTooNew, LogDamaged
 from eventlog.filecheck import FOLLOWERS, Problem
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
 from eventlog.overlay import JournalContent, journal_folders, overlay_of, read_journal
 from eventlog.piece import Piece
-from eventlog.reader import Chain, StoredRecord, WorldBytes
 from eventlog.records import Checkpoint, Close, Fault, Genesis, InputEntry, Open, Record, Tick
 from eventlog.snapshots import Snapshots
 from eventlog.verify import OnProgress, verify
+from eventlog.worldbytes import WorldBytes
 
 _KIND: Final = re.compile(rb"[\x01-\x08]\0\0\0", re.DOTALL)
 """Kind and zeros of a record's header; its length stands in the four bytes before."""

@@ -46,12 +46,12 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             if tick + form.get("ticks", 1) - 1 < self.from_tick:
                 continue
-            chosen = self._part(form)
+            chosen = self.part(form)
             if chosen is not None:
                 yield chosen
 
-    def _part(self, form: dict[str, Any]) -> dict[str, Any] | None:
-        """What is meant of one record; None if nothing is."""
+    def part(self, form: dict[str, Any]) -> dict[str, Any] | None:
+        """What is meant of one record, of whatever tick; None if nothing is."""
         entries = form.get("entries")
         if not entries:
             return form if self._kind(form["record"]) and not self.players and not self.inputs else None

@@ -17,9 +17,10 @@ import msgspec
 from eventlog import limits
 from eventlog.filecheck import CheckpointSeen, FileCheck, Problem
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
-from eventlog.reader import WorldBytes, stands_in
+from eventlog.reader import stands_in
 from eventlog.snapshot_file import HEADER_BYTES, Snapshot, decode_header, decode_snapshot
 from eventlog.snapshots import FOLDER, is_draft, snapshot_name, tick_of
+from eventlog.worldbytes import WorldBytes
 
 LOG_IS_ENOUGH: Final = "; the log alone gives the same world"
 

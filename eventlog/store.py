@@ -31,8 +31,8 @@ from eventlog.errors import (
     UnknownWorld,
 )
 from eventlog.overlay import Overlay, read_overlay
-from eventlog.reader import WorldBytes
 from eventlog.summary import WorldInfo, summarise
+from eventlog.worldbytes import WorldBytes
 
 _FOLDERS: Final = ("worlds", "journal", "code", "engine")
 _HEX: Final = frozenset("0123456789abcdef")

@@ -14,9 +14,10 @@ import msgspec
 from eventlog import frame, limits, records
 from eventlog.errors import FormatTooNew, LogDamaged
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
-from eventlog.reader import WorldBytes, stands_in
+from eventlog.reader import stands_in
 from eventlog.records import Beat, Checkpoint, Close, Fault, Genesis, Open, Origin, Record, Tick
 from eventlog.snapshots import Snapshots
+from eventlog.worldbytes import WorldBytes
 
 _GENESIS_BYTES: Final = 64 * 1024
 """Enough for nearly every genesis; a longer one costs a second read."""

@@ -26,11 +26,12 @@ from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays.differences import Difference, differences
 from replays.errors import CannotReplay, Diverged, ReplayError
-from replays.execution import entry_text, starts_at
+from replays.execution import starts_at
 from replays.keyframes import Keyframe
 from replays.outline import outline
 from replays.replay import Replay, replay
 from replays.rerun import check_whole
+from replays.words import entry_text
 
 STRIDE_TICKS: Final = 64
 """Taking and hashing the state of 2,000 nodes twice takes as long as 30 ticks."""

@@ -26,13 +26,15 @@ import msgspec
 
 from eventlog import frame, limits, records
 from eventlog.addition import add_world
+from eventlog.chain import Chain, StoredRecord
 from eventlog.disk import Disk, RealDisk
 from eventlog.errors import FormatTooNew, LogDamaged, StoreNotWritable, UnknownWorld
 from eventlog.frame import BadBytes, Unfinished, UnknownVersion
-from eventlog.reader import Chain, StoredRecord, WorldBytes, read_world
+from eventlog.reader import read_world
 from eventlog.snapshot_file import Snapshot, decode_snapshot
 from eventlog.snapshots import FOLDER, Snapshots, snapshot_name
 from eventlog.store import Store
+from eventlog.worldbytes import WorldBytes
 from games.code import digest_of
 from replays.bundle_file import CODE, ENGINE, LOG, SNAPSHOT, BundleReader, BundleWriter, Member
 from replays.errors import BundleDamaged, BundleExists, BundleUnfinished, CodeChanged, WorldDiffers

@@ -12,23 +12,21 @@ player who is there already takes a seat that is vacant in such a world.
 
 A checkpoint record says what the hash of the whole state was after its tick: that is compared, too.
 
-Not here: where records come from, and where in the log this is (``replay.py``).
+Not here: where records come from, and where in the log this is (``replay.py``); what still fits a world that goes its
+own way (``fitting.py``).
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from eventlog import frame, records
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged
-from eventlog.reader import StoredRecord
 from games.code import Engine, GameCode
-from games.errors import ArgumentProblem, GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
+from games.errors import GameError, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime.effects import AnyEntry, Clock, Input, Join, Leave, Silence, Take
 from games.runtime.results import TickResult
 from games.runtime.snapshots import state_hash
@@ -36,7 +34,9 @@ from games.runtime.world import World
 from replays import calls, origins
 from replays.claims import Claims
 from replays.errors import CannotReplay, Diverged
+from replays.fitting import Fitting
 from replays.shelf import Shelf
+from replays.words import handler_text
 
 Listener = Callable[[records.Tick, TickResult], object]
 """Told of each tick record that has been applied, and what came of it. ``World.tick`` is its last tick then."""
@@ -47,14 +47,6 @@ class LastScore(NamedTuple):
 
     name: str
     score: float
-
-
-class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A logged ``entry``, in words, that did not fit a world at ``tick``, and why."""
-
-    tick: int
-    entry: str
-    why: str
 
 
 def starts_at(record: records.Record) -> int | None:
@@ -90,10 +82,8 @@ class Execution:
         own way on the same inputs.
         """
         self.strict = strict
-        self.left_out: list[LeftOut] = []
-        """What did not fit, if it was not strict."""
-        self.fitted: list[tuple[int, AnyEntry]] = []
-        """Which entries of the last tick record fitted, by their places in it, if it was not strict."""
+        self.fitting = Fitting()
+        """What of the log fitted, if it was not strict."""
         self.parted_tick: int | None = None
         """That of the first record that differed, if it was not strict."""
         self.left: dict[str, LastScore] = {}
@@ -301,7 +291,10 @@ class Execution:
                 return
         entries = [self.runnable(record.tick, entry) for entry in logged]
         if not self.strict:
-            entries = self._fitting(record, entries)
+            fitting = self.fitting.fit(self.world, record.tick, entries)
+            if len(fitting) < len(entries):
+                self._part(record.tick)
+            entries = fitting
             if self.world.finished is not None:
                 return
         self._note_scores(entries)
@@ -356,40 +349,6 @@ class Execution:
                 seat = self.world.players[entry.player]
                 self.left[entry.player] = LastScore(seat.name, seat.score)
 
-    def _fitting(self, record: records.Tick, entries: list[AnyEntry]) -> list[AnyEntry]:
-        """Those entries that fit the world as it is, with the seqs that come next in it; notes the others."""
-        fitting: list[AnyEntry] = []
-        given: Counter[str] = Counter()
-        self.fitted = []
-        for place, entry in enumerate(entries):
-            renumbered = entry
-            if isinstance(entry, Input) and entry.player in self.world.players:
-                seq = self.world.players[entry.player].next_seq + given[entry.player]
-                renumbered = Input(player=entry.player, seq=seq, name=entry.name, args=entry.args)
-            why = self._misfit([*fitting, renumbered])
-            if why is None:
-                fitting.append(renumbered)
-                self.fitted.append((place, renumbered))
-                if isinstance(entry, Input):
-                    given[entry.player] += 1
-            else:
-                self._part(record.tick)
-                self.left_out.append(LeftOut(tick=record.tick, entry=entry_text(entry), why=why))
-        return fitting
-
-    def _misfit(self, entries: list[AnyEntry]) -> str | None:
-        """Why the last of these does not fit, if those before it do."""
-        if self.world.finished is not None:
-            return "the world has finished"
-        manifest, entry = self.world.code.manifest, entries[-1]
-        try:
-            self.world.check(entries)
-            if isinstance(entry, Input):
-                manifest.check_input(entry.name, entry.args)
-        except (ValueError, ArgumentProblem) as problem:
-            return str(problem)
-        return None
-
     def _reload(self, tick: int, digest: str) -> None:
         """Go on with other code."""
         self.outcomes = []
@@ -434,24 +393,3 @@ class Execution:
 def _is_undone(record: records.Tick, following: StoredRecord | None) -> bool:
     """Whether the next record takes the world back to before this one."""
     return following is not None and records.undoes(following.record, record)
-
-
-def handler_text(entry: AnyEntry) -> str:
-    """What of the game an entry calls, and the entry: ``game.inputs.move of p_3 move {"to": "home"}``."""
-    match entry:
-        case Input() | Silence():
-            name = f"inputs.{entry.name}"
-        case _:
-            name = type(entry).__name__.lower()
-    return f"game.{name} of {entry_text(entry)}"
-
-
-def entry_text(entry: AnyEntry) -> str:
-    """An entry in words: ``p_3 move {"to": "home"}``."""
-    match entry:
-        case Input():
-            return f"{entry.player} {entry.name} {msgspec.json.encode(entry.args).decode()}"
-        case Clock():
-            return f"clock {entry.clock}"
-        case _:
-            return f"{type(entry).__name__.lower()} of {entry.player}"

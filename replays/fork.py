@@ -25,10 +25,10 @@ from eventlog import frame, limits
 from eventlog.addition import add_world
 from eventlog.disk import Disk, RealDisk
 from eventlog.errors import StoreNotWritable
-from eventlog.reader import WorldBytes
 from eventlog.records import Genesis, Origin
 from eventlog.store import Store
 from eventlog.summary import summarise
+from eventlog.worldbytes import WorldBytes
 from eventlog.worldlog import WorldLog
 from games.errors import StateNotSaveable, WorldFaulted
 from games.runtime.snapshots import forked, state_hash

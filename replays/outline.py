@@ -15,11 +15,13 @@ from typing import NamedTuple
 import msgspec
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.errors import FormatTooNew, LogDamaged, SnapshotDamaged
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from, stands_in
+from eventlog.reader import read_world, read_world_from, stands_in
 from eventlog.snapshot_file import Snapshot
 from eventlog.snapshots import Snapshots
+from eventlog.worldbytes import WorldBytes
 from replays.errors import CannotReplay, TickOutOfRange
 from replays.origins import first_tick
 from replays.reading import behind, log_start

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord
 
 
 class Reading:

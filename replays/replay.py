@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Literal
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged, PositionUnknown
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from
+from eventlog.reader import read_world, read_world_from
 from eventlog.snapshot_file import Snapshot
 from eventlog.snapshots import Snapshots
 from eventlog.store import Store
+from eventlog.worldbytes import WorldBytes
 from games.code import Engine, GameCode
 from games.errors import SnapshotUnreadable, StateNotSaveable
 from games.runtime.snapshots import decode_snapshot

@@ -129,7 +129,7 @@ def _check_plain(record: records.Record, now: Replay) -> None:
 def _entries(record: records.Tick, now: Replay) -> list[records.Entry]:
     """The entries that fitted, with the seqs that they have now."""
     kept: list[records.Entry] = []
-    for place, applied in now.fitted if record.entries else ():
+    for place, applied in now.fitting.fitted if record.entries else ():
         entry = record.entries[place]
         if isinstance(entry, records.InputEntry) and isinstance(applied, Input):
             entry = msgspec.structs.replace(entry, seq=applied.seq)

@@ -21,10 +21,12 @@ from games.runtime.effects import AnyEntry, Input
 from games.runtime.players import InputOutcome
 from replays import calls
 from replays.errors import CannotReplay, NotPossible, UnknownPlayer
-from replays.execution import LastScore, LeftOut, handler_text
+from replays.execution import LastScore
+from replays.fitting import LeftOut
 from replays.outline import Outline, outline
 from replays.replay import Replay, replay, start_of
 from replays.seeing import replay_at
+from replays.words import handler_text
 
 
 class SideBySide(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +200,7 @@ def _side_by_side(was: Replay, now: Replay, broke: str | None) -> Rerun:
             for player in sorted({**scores_was, **scores_now}, key=lambda player: int(player.removeprefix("p_")))
         ],
         parted_tick=now.parted_tick,
-        left_out=now.left_out,
+        left_out=now.fitting.left_out,
         broke=broke,
     )
 

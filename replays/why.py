@@ -17,10 +17,11 @@ from eventlog import records
 from games.errors import StateNotSaveable
 from games.runtime.plain import Path, packed_at
 from games.runtime.world import World
-from replays.execution import entry_text, starts_at
+from replays.execution import starts_at
 from replays.outline import Outline, outline
 from replays.replay import Replay
 from replays.seeing import replay_at
+from replays.words import entry_text
 
 SPAN_TICKS: Final = 600
 

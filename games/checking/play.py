@@ -166,7 +166,7 @@ class Playing:
             self._findings.add_fault(fault)
         self._tally.finished += self.world.finished is not None
         if self.world.faulted is None:
-            self._tally.lua_kib = max(self._tally.lua_kib, self.world.statistics().lua_kib)
+            self._tally.lua_kib = max(self._tally.lua_kib, self.world.inspection.statistics().lua_kib)
         if self._twin is not None:
             self._twin.close()
 

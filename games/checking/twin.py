@@ -72,7 +72,7 @@ class Twin:
 
     def _state_path(self) -> str | None:
         assert self._twin is not None
-        ours, theirs = self._world.packed_state(), self._twin.packed_state()
+        ours, theirs = self._world.inspection.packed_state(), self._twin.inspection.packed_state()
         return None if ours is None or theirs is None or ours == theirs else first_difference(ours, theirs)
 
     def _differ(self, what: str) -> None:

@@ -18,6 +18,7 @@ import msgspec
 
 from games.code import GameCode
 from games.errors import ObservationFailed
+from games.fields import lua_fields
 from games.runtime.findings import first_difference
 from games.runtime.results import Seen
 from games.runtime.sandbox import Host
@@ -99,6 +100,12 @@ class Looks:
             self._says_who_acts = False
             return None
         return set(msgspec.msgpack.decode(blob, type=list[str]))
+
+    def misfit(self, player: str) -> str | None:
+        """Return what in a seated player's observation does not fit the declared fields, or None."""
+        fields = msgspec.msgpack.encode(lua_fields(self._code.manifest.observation))
+        problem = self._host.misfit(player.encode(), fields)
+        return None if problem is None else problem.decode(errors="replace")
 
     def _observe(self, player: str, tick: int, wants_data: bool, wants_text: bool) -> tuple[bytes | None, str]:
         if not wants_data and not wants_text:

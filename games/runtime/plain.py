@@ -81,7 +81,7 @@ def plain_state(world: World) -> dict[str, Any]:
     """All that a world holds."""
     whole = {name: part(world) for name, part in _PYTHON_PARTS.items()}
     for name in LUA_PARTS:
-        packed = world.look_up((name,))
+        packed = world.inspection.look_up((name,))
         if packed is not None:  # a world that never set a timer has none
             whole[name] = _decode(packed)
     return whole
@@ -90,7 +90,7 @@ def plain_state(world: World) -> dict[str, Any]:
 def packed_at(world: World, path: Path) -> bytes | None:
     """What stands at ``path``, as one MessagePack value, equal for equal values; None where nothing does."""
     if path[0] in LUA_PARTS:
-        return world.look_up(path)
+        return world.inspection.look_up(path)
     if path[0] == "players" and len(path) > 2:
         # Only what is asked for: somebody may look at every tick of a long game.
         player, field = world.players.get(path[1]), _PLAYER_FIELDS.get(path[2])

@@ -1,7 +1,10 @@
 """A world: one game being played, as a pure function of its code, engine, seed, settings and entries.
 
-`World` runs the game's Lua and keeps the engine's part of the state (players, scores, events, outcomes) beside it. It
-knows no clock, no socket and no log: whoever owns it says when a tick runs and what is applied in it.
+`World` runs the game's Lua; what Python keeps beside it, the players and what became of them, is its roster
+(``roster.py``). It knows no clock, no socket and no log: whoever owns it says when a tick runs and what is applied.
+
+Not here: how the game is asked what players and spectators see (``looking.py``), what a snapshot holds
+(``snapshots.py``), and at which limits a world breaks (``faults.py``).
 
 Invariants: one call of `apply` is one crossing into Lua; nothing but `apply` and `run_empty` changes a world (`reload`
 changes its code, `go_back` takes a change back); the fingerprint depends on what happened, not on how many calls it
@@ -11,41 +14,27 @@ took.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any
 
-import msgspec
 from lupa import luajit21
 
 from games.code import Engine, GameCode, load_into
-from games.errors import (
-    FaultKind,
-    GameError,
-    ObservationFailed,
-    SnapshotUnreadable,
-    StateNotSaveable,
-    WorldFaulted,
-)
-from games.fields import lua_fields
+from games.errors import FaultKind, GameError, ObservationFailed, SnapshotUnreadable, StateNotSaveable, WorldFaulted
 from games.runtime import effects, snapshots
 from games.runtime.chain import Chain
-from games.runtime.effects import AnyEntry, Clock, Input, Join, Take
+from games.runtime.effects import AnyEntry, Clock, Input, Take
 from games.runtime.entries import check_entries
+from games.runtime.faults import MAX_MEMORY_MIB, KeepsFailing, MemoryLimit, kind_of, text_of
+from games.runtime.inspection import Inspection
 from games.runtime.looking import Format, Looks, StateChanged
 from games.runtime.players import Events, InputOutcome, PlayerState, input_digest
-from games.runtime.results import DebugLine, Ended, Kicked, Seen, TickResult, WorldCounters
+from games.runtime.results import DebugLine, Ended, Seen, TickResult
+from games.runtime.roster import Roster
 from games.runtime.sandbox import Host, compile_engine, locate
 
-__all__ = ["DebugLine", "Ended", "Entry", "Format", "Seen", "TickResult", "World", "WorldCounters"]
+__all__ = ["DebugLine", "Ended", "Entry", "Format", "Seen", "TickResult", "World"]
 
 Entry = AnyEntry
-
-MAX_FAILED_TICKS: Final = 100
-"""So many raising ticks in a row end a world; the same number stands in ``prelude/host.lua``."""
-MAX_MEMORY_MIB: Final = 64
-"""Of Lua memory in use: so a thousand small worlds fit on one machine, and one greedy one does no harm."""
-NEXT_LOOK_KIB: Final = 2048
-"""A world near its limit would otherwise have all its memory collected after each tick, which takes 0.1 s."""
-NIL: Final = b"\xc0"
 
 
 class World:
@@ -63,20 +52,19 @@ class World:
         """The last tick that ran. 0: the state after setup."""
         self.clock: str = code.manifest.clock
         """Who says when it ticks: kept here for whoever does."""
-        self.players: dict[str, PlayerState] = {}
-        """Those who are seated, by id, in the order they joined."""
-        self.finished: Any = None
         self.faulted: WorldFaulted | None = None
         self.setup_lines: list[DebugLine] = []
-        self._joins = 0
-        self._look_at_kib = MAX_MEMORY_MIB * 1024
+        self._roster = Roster()
         self._chain = Chain()
         self._host = Host(compile_engine(engine.digest, engine.files))
         try:
             load_into(self._host, code, settings=settings, seed=seed)
         except luajit21.LuaError as error:
-            raise GameError(code.origin, None, _text_of(error)) from None
+            raise GameError(code.origin, None, text_of(error)) from None
+        self._memory = MemoryLimit(self._host)
         self._looks = Looks(self._host, code, world_id)
+        self.inspection = Inspection(self._host)
+        """What its Lua holds and has done, for checks, people and tools."""
 
     @staticmethod
     def load(
@@ -99,30 +87,41 @@ class World:
         try:
             problem, *blobs = world._host.setup()
         except luajit21.LuaError as error:
-            raise GameError(code.origin, None, _text_of(error)) from None
+            raise GameError(code.origin, None, text_of(error)) from None
         if problem:
             raise locate(problem.decode(errors="replace"), code.origin)
         result = world._take(tuple(blobs), [])
         world.setup_lines = result.debug
         return world
 
-    # --- running -------------------------------------------------------------------------------------
+    # --- who plays -----------------------------------------------------------------------------------
+
+    @property
+    def players(self) -> dict[str, PlayerState]:
+        """Those who are seated, by id, in the order they joined."""
+        return self._roster.players
+
+    @property
+    def finished(self) -> Any:
+        """What the world ended with; None while it goes on."""
+        return self._roster.finished
 
     def next_player_id(self, *, after: int = 0) -> str:
         """Return the id that the next `Join` must name: p_1, p_2 … in this world, never twice.
 
         ``after``: how many joins are applied before that one.
         """
-        return f"p_{self._joins + after + 1}"
+        return f"p_{self._roster.joins + after + 1}"
 
     def free_seat(self) -> int | None:
         """Return the lowest free seat, or None if the world is full."""
-        taken = {player.seat for player in self.players.values()}
-        return next((seat for seat in range(1, self.code.manifest.max_players + 1) if seat not in taken), None)
+        return self._roster.free_seat(self.code.manifest.max_players)
 
     def vacant_players(self) -> list[PlayerState]:
         """Return the players whom nobody plays, in seat order: whoever joins takes the first of them (`Take`)."""
-        return sorted((player for player in self.players.values() if player.is_vacant), key=lambda each: each.seat)
+        return self._roster.vacant_players()
+
+    # --- running -------------------------------------------------------------------------------------
 
     def apply(self, entries: Sequence[Entry], *, step: bool) -> TickResult:
         """Apply entries in order and, with ``step``, run one tick.
@@ -148,8 +147,7 @@ class World:
             if isinstance(entry, Clock):
                 self.clock = entry.clock
             elif isinstance(entry, Take):
-                taken = self.players[entry.player]
-                taken.agent, taken.name = entry.agent, entry.name
+                self._roster.hand_over(entry)
         return self._finish_call(blob, entries, digests)
 
     def run_empty(self, ticks: int) -> TickResult:
@@ -175,16 +173,12 @@ class World:
 
         How much a world takes depends on the machine a little, so a replay does not ask: the log says where it ended.
         """
-        if self._host.memory(False) <= self._look_at_kib:
-            return
-        held_kib = self._host.memory(True)
-        self._look_at_kib = max(MAX_MEMORY_MIB * 1024, held_kib + NEXT_LOOK_KIB)
-        if held_kib > MAX_MEMORY_MIB * 1024:
+        if self._memory.is_exceeded():
             raise self._fault("memory", f"the game holds more than {MAX_MEMORY_MIB} MiB")
 
     def check(self, entries: Sequence[Entry]) -> None:
         """Raise ValueError unless the entries fit the world, as `apply` does, but apply nothing."""
-        check_entries(entries, self.players, self._joins, self.code.manifest)
+        check_entries(entries, self._roster.players, self._roster.joins, self.code.manifest)
 
     def fingerprint(self) -> bytes:
         """Return 8 bytes that chain everything that happened up to now: all effects, random streams and id counters.
@@ -192,7 +186,7 @@ class World:
         A call marks the end of a record: two worlds agree if they are asked at the same ticks.
         """
         self._chain.add(self.tick.to_bytes(8, "little"))
-        self._chain.add(self._joins.to_bytes(8, "little"))
+        self._chain.add(self._roster.joins.to_bytes(8, "little"))
         self._chain.add(self._host.marks())
         return self._chain.end_record()
 
@@ -229,7 +223,7 @@ class World:
                 seed=self.seed,
                 chain=self._chain.digest,
                 pending=bytes(self._chain.pending),
-                core=snapshots.encode_core(self._joins, self.finished, self.players),
+                core=snapshots.encode_core(self._roster.joins, self.finished, self.players),
                 scene=scene,
                 values=rest[0],
                 clock=self.clock,
@@ -251,12 +245,9 @@ class World:
         try:
             world._host.restore(saved.scene, saved.values)
         except luajit21.LuaError as error:
-            raise SnapshotUnreadable(_text_of(error)) from None
-        world.tick = saved.tick
-        world.clock = saved.clock or world.clock
-        world.finished = core.finished
-        world.players = {player.id: player for player in core.players}
-        world._joins = core.joins
+            raise SnapshotUnreadable(text_of(error)) from None
+        world.tick, world.clock = saved.tick, saved.clock or world.clock
+        world._roster = Roster({player.id: player for player in core.players}, core.joins, core.finished)
         world._chain = Chain(saved.chain, saved.pending)
         return world
 
@@ -280,7 +271,7 @@ class World:
 
     def close(self) -> None:
         """Let go of the Lua state. Nothing but what Python keeps (players, finished) can be used after that."""
-        del self._host, self._looks
+        del self._host, self._looks, self._memory, self.inspection
 
     # --- acting --------------------------------------------------------------------------------------
 
@@ -290,8 +281,7 @@ class World:
 
         Raises WorldFaulted if the game's code raises, or changes the world.
         """
-        seated = sorted([(player.seat, player.id) for player in self.players.values() if player.ended is None])
-        playing = [player for _, player in seated]
+        playing = self._roster.playing()
         try:
             named = self._looks.to_act(self.tick)
         except luajit21.LuaError as error:
@@ -345,25 +335,11 @@ class World:
 
         Raises KeyError if the player is not seated. What raises in the game counts as None: `observe` says so.
         """
-        fields = msgspec.msgpack.encode(lua_fields(self.code.manifest.observation))
+        seat = self.players[player]
         try:
-            problem = self._host.misfit(self.players[player].id.encode(), fields)
+            return self._looks.misfit(seat.id)
         except luajit21.LuaError as error:
             raise self._fault_of(error) from None
-        return None if problem is None else problem.decode(errors="replace")
-
-    def packed_state(self) -> bytes | None:
-        """Return {state, nodes}, what the game keeps, as one value; None if it cannot be encoded. For checks."""
-        packed = self._host.state() if self._host.state is not None else None
-        return None if packed is None else bytes(packed)
-
-    def look_up(self, path: Sequence[str]) -> bytes | None:
-        """Return what stands at a path of what Lua holds, as one MessagePack value; None where nothing does.
-
-        For people and tools: see ``plain.py``, which also knows what Python holds.
-        """
-        found = self._host.plain(msgspec.msgpack.encode(list(path)))
-        return None if found is None else bytes(found)
 
     def events(self, player: str, since: int) -> Events:
         """Return the kept events of a seated player with n ≥ ``since``. Raises KeyError if it is not seated."""
@@ -374,16 +350,12 @@ class World:
         state = self.players.get(player)
         return state.outcomes.get(seq) if state else None
 
-    def statistics(self) -> WorldCounters:
-        """Return what the world holds and has done."""
-        return WorldCounters(*self._host.statistics())
-
     # --- inside --------------------------------------------------------------------------------------
 
     def _check_alive(self) -> None:
         if self.faulted is not None:
             raise self.faulted
-        if self.finished is not None:
+        if self._roster.finished is not None:
             raise ValueError(f"{self.id}@{self.tick}: the world has finished: nothing can be run in it")
 
     def _digests(self, entries: Sequence[Entry]) -> list[bytes]:
@@ -399,8 +371,8 @@ class World:
             return TickResult(self.tick)
         result = self._take(blobs if isinstance(blobs, tuple) else (blobs, None), digests, entries)
         limit = self.code.manifest.max_ticks
-        if limit and self.tick >= limit and self.finished is None:
-            self._end(result, "truncated", {"reason": "max_ticks"})
+        if limit and self.tick >= limit and self._roster.finished is None:
+            self._roster.end(result, "truncated", {"reason": "max_ticks"})
         return result
 
     def _take(self, blobs: Sequence[Any], digests: list[bytes], entries: Sequence[Entry] = ()) -> TickResult:
@@ -413,93 +385,15 @@ class World:
         if blob is not None:
             result.had_effects = True
             self._chain.add(memoryview(blob)[effects.EFFECTS_HEAD_BYTES :])
-            joins = {entry.player: entry for entry in entries if isinstance(entry, Join)}
-            waiting = iter(digests)
-            for effect in effects.decode_effects(blob):
-                if isinstance(effect, effects.Outcome):
-                    self._take_outcome(effect, next(waiting), result)
-                elif isinstance(effect, effects.Joined):
-                    join = joins[effect.player]
-                    self._joins += 1
-                    self.players[join.player] = PlayerState(join.player, join.seat, join.agent, join.name)
-                else:
-                    self._take_effect(effect, result)
+            try:
+                self._roster.take(effects.decode_effects(blob), entries, digests, result)
+            except KeepsFailing as failing:
+                raise self._fault("tick_failed", str(failing)) from None
         return result
 
-    def _take_outcome(self, effect: effects.Outcome, digest: bytes, result: TickResult) -> None:
-        answer = bytes(effect.result)
-        outcome = InputOutcome(
-            effect.player,
-            effect.seq,
-            effect.tick,
-            effect.status,
-            effect.code,
-            effect.message,
-            effect.hint,
-            b"" if answer == NIL else answer,
-            digest,
-        )
-        self.players[effect.player].add_outcome(outcome)
-        result.outcomes.append(outcome)
-
-    def _take_effect(self, effect: effects.AnyEffect, result: TickResult) -> None:
-        match effect:
-            case effects.Emitted():
-                data = effect.data.copy()
-                for player in self.players if effect.to is None else effect.to:
-                    # Who has left gets no events any more, even where the game still remembers them.
-                    if player in self.players:
-                        self.players[player].add_event(effect.tick, effect.event, data)
-            case effects.Scored():
-                self.players[effect.player].score = effect.score
-            case effects.Rewarded():
-                self.players[effect.player].reward += effect.amount
-                self.players[effect.player].is_rewarded = True
-            case effects.Left():
-                del self.players[effect.player]
-                how: dict[str, Any] = {"reason": effect.reason}
-                if effect.message is not None:
-                    result.kicked.append(Kicked(effect.player, effect.message))
-                    how["message"] = effect.message
-                result.ended.append(Ended(effect.player, "truncated", how))
-            case effects.Out():
-                out = self.players[effect.player]
-                if out.ended is None:
-                    out.ended, out.result = "terminated", msgspec.msgpack.decode(effect.result)
-                    result.ended.append(Ended(out.id, "terminated", out.result))
-            case effects.Finished():
-                value = msgspec.msgpack.decode(effect.result)
-                self._end(result, "terminated", {} if value is None else value)
-            case effects.TickFailed():
-                result.failed = True
-                if effect.in_a_row >= MAX_FAILED_TICKS:
-                    raise self._fault(
-                        "tick_failed", f"game.tick raised {effect.in_a_row} times in a row: {_last(result)}"
-                    )
-
-    def _end(self, result: TickResult, how: Literal["terminated", "truncated"], value: Any) -> None:
-        self.finished = result.finished = value
-        for player in self.players.values():
-            if player.ended is None:
-                player.ended, player.result = how, value
-                result.ended.append(Ended(player.id, how, value))
-
     def _fault_of(self, error: luajit21.LuaError) -> WorldFaulted:
-        message = _text_of(error)
-        # Where memory ends, not even the engine's own handler of errors may find the room to say so.
-        of_resources = ("resource:", "not enough memory", "error in error handling")
-        return self._fault("resource" if any(words in message for words in of_resources) else "engine", message)
+        return self._fault(kind_of(error), text_of(error))
 
     def _fault(self, kind: FaultKind, message: str) -> WorldFaulted:
         self.faulted = WorldFaulted(self.id, self.tick, kind, message)
         return self.faulted
-
-
-def _last(result: TickResult) -> str:
-    return result.debug[-1].text if result.debug else "see the log"
-
-
-def _text_of(error: Exception) -> str:
-    """Return the message of a Lua error, which lupa gives as bytes or as the text of bytes."""
-    message = error.args[0] if error.args else str(error)
-    return message.decode(errors="replace") if isinstance(message, bytes) else str(message)

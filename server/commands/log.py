@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from eventlog.intact import Intact
 from eventlog.json_form import json_form
 from eventlog.reader import follow_world, read_world
 from eventlog.selection import Selection
@@ -25,7 +26,7 @@ from eventlog.summary import WorldInfo
 from server.commands import world_rows
 from server.commands.addresses import address
 from server.commands.log_lines import RECORD_COLUMNS, WIDTHS, Narrator, Row, style
-from server.commands.log_options import Intact, selection_options
+from server.commands.log_options import selection_options
 from server.commands.log_repair import repair_logs
 from server.commands.log_search import export_log, grep, stats
 from server.commands.log_verify import verify_logs

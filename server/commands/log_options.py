@@ -1,4 +1,4 @@
-"""What the sub-commands of ``worldline log`` share: how a part of a log is named, and reading as far as it is intact.
+"""What the sub-commands of ``worldline log`` share: how a part of a log is named.
 
 Not here: what a part of a log is (``eventlog/selection.py``).
 """
@@ -7,37 +7,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
 
-from eventlog.errors import EventLogError
-from eventlog.reader import StoredRecord
 from eventlog.selection import KINDS, Selection
 from server.commands.output import Decorated
 
 _PLAYER: Final = re.compile(r"p_[1-9][0-9]*", re.ASCII)
 _TICKS: Final = re.compile(r"(?P<first>[0-9]*)(?P<dash>-?)(?P<last>[0-9]*)", re.ASCII)
-
-
-class Intact:
-    """The records before the first damage, which is ``problem``; `report` raises it after they have been printed."""
-
-    def __init__(self, stored: Iterable[StoredRecord]) -> None:
-        self._stored = stored
-        self.problem: EventLogError | None = None
-
-    def __iter__(self) -> Iterator[StoredRecord]:
-        try:
-            yield from self._stored
-        except EventLogError as problem:
-            self.problem = problem
-
-    def report(self) -> None:
-        """Raise the damage that was met, if any."""
-        if self.problem is not None:
-            raise self.problem
 
 
 def selection_options(*, ticks: bool = True) -> Callable[[Decorated], Decorated]:

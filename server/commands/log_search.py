@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from eventlog.errors import EventLogError
+from eventlog.intact import Intact
 from eventlog.json_form import json_form
 from eventlog.publication import published
 from eventlog.reader import read_world
@@ -22,7 +23,7 @@ from eventlog.statistics import Outcomes, PlayerStatistics, Statistics, statisti
 from eventlog.store import Store
 from server.commands import world_rows
 from server.commands.log_lines import RECORD_COLUMNS, Narrator, Row, style
-from server.commands.log_options import Intact, selection_options
+from server.commands.log_options import selection_options
 from server.commands.output import (
     Column,
     CommandError,

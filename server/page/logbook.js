@@ -108,7 +108,8 @@ export class Logbook {
     const from_tick = low <= firstTick ? undefined : low; // what comes before the first tick is of no tick
     const kinds = this.all ? undefined : KINDS;
     for await (const { records, next } of this.wire.logPages({ world: this.world, from_tick, limit: PAGE_RECORDS, kinds })) {
-      for (const record of records) lines.push(...linesOf(record, firstTick));
+      // Behind the first of them a log may speak of ticks before: those lines come with the ticks that they are of.
+      for (const record of records) lines.push(...linesOf(record, firstTick).filter((line) => line.tick >= low));
       if (next > high) return { lines, to: next - 1 };
     }
     return { lines, to: Math.max(low - 1, Math.min(high, lastTick - Math.ceil(FRESH_S * tickHz))) };

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, WorldBytes, read_world_from
+from eventlog.reader import read_world_from
 from eventlog.summary import summarise
+from eventlog.worldbytes import WorldBytes
 from replays import origins
 from replays.outline import Outline, beginning
 from replays.reading import behind

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import msgspec
 
+from eventlog.chain import StoredRecord
 from eventlog.errors import LogDamaged
+from eventlog.intact import Intact
 from eventlog.json_form import json_form
-from eventlog.reader import StoredRecord, WorldBytes, read_world, read_world_from, stands_in
+from eventlog.reader import between, read_world, read_world_from, stands_in
 from eventlog.selection import KINDS, Selection
 from eventlog.snapshots import Snapshots
+from eventlog.worldbytes import WorldBytes
 from games.runtime.plain import NoSuchPath, parse_path, plain_state, walk
 from replays.replay import Replay
 from replays.seeing import hash_of
@@ -35,7 +38,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def selection_of(order: messages.ReadLog) -> Selection:
-    """Which part of the log is meant. Raises `NotShown`."""
+    """Which part of the log is meant, of whatever ticks. Raises `NotShown`."""
     for kind in order.kinds or ():
         if kind not in KINDS:
             valid = refusals.nearest_names(kind, KINDS)
@@ -51,32 +54,39 @@ def selection_of(order: messages.ReadLog) -> Selection:
     return Selection(
         players=frozenset() if order.player is None else frozenset({order.player}),
         kinds=frozenset(order.kinds or ()),
-        from_tick=order.from_tick or 0,
     )
 
 
 async def log_page(data: Path, order: messages.ReadLog, chronicle: Chronicle) -> protocol.LogReply:
     """A page of the log, up to the damage if there is any. Raises `NotShown`, and the errors of ``eventlog``."""
     selection = selection_of(order)
+    # Who reads on as it grows asks for the tick after the last one.
+    up_to = chronicle.last_tick if chronicle.damage is not None else _next(chronicle)
     if order.from_tick is not None:
-        # Who reads on as it grows asks for the tick after the last one.
-        up_to = chronicle.last_tick if chronicle.damage is not None else _next(chronicle)
         check_tick(order.from_tick, chronicle, "from_tick", chronicle.first_tick, chronicle.last_tick, up_to)
     page: list[dict[str, Any]] = []
     size_bytes, reached = 0, 0
-    try:
-        forms = selection.of(json_form(_stored(data, order, chronicle)))
-        for count, form in enumerate(forms, 1):
-            tick = form.get("tick", 0)
-            if (len(page) >= order.limit or size_bytes > PAGE_BYTES) and tick > reached:
-                return protocol.LogReply(records=page, next=tick)
-            page.append(form)
-            size_bytes += len(_encode(form))
-            reached = max(reached, tick + form.get("ticks", 1) - 1)
-            if count % FORMS_AT_ONCE == 0:
-                await asyncio.sleep(0)
-    except LogDamaged:
+    following: int | None = None
+    stored = Intact(_stored(data, order, chronicle))
+    for count, form in enumerate(json_form(stored), 1):
+        tick = form.get("tick", 0)
+        is_full = len(page) >= order.limit or size_bytes > PAGE_BYTES
+        # Only where the whole log, and not just what is meant of it, comes to a later tick than ever before does a
+        # tick say from where to read on: what stands behind may speak of an earlier one.
+        if is_full and following is None and reached < tick and (chronicle.damage is None or tick <= up_to):
+            following = tick
+        chosen = selection.part(form)
+        if chosen is not None:
+            if following is not None:
+                return protocol.LogReply(records=page, next=following)
+            page.append(chosen)
+            size_bytes += len(_encode(chosen))
+        reached = max(reached, tick + form.get("ticks", 1) - 1)
+        if count % FORMS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    if isinstance(stored.problem, LogDamaged):
         return protocol.LogReply(records=page, next=chronicle.last_tick + 1)  # there they are told
+    stored.report()
     return protocol.LogReply(records=page)
 
 
@@ -86,15 +96,16 @@ def _next(chronicle: Chronicle) -> int:
 
 
 def _stored(data: Path, order: messages.ReadLog, chronicle: Chronicle) -> Iterator[StoredRecord]:
-    """The records from a tick on. Of a log without its first files they are read from a snapshot on."""
+    """The records from the first on that covers a tick. Of a log without its first files, from a snapshot on."""
     from_tick = order.from_tick or 0
     if not chronicle.is_cut:
         return read_world(data, order.world, from_tick=from_tick)
     source = WorldBytes.look(data, order.world)
-    at_or_before = max(from_tick - 1, chronicle.first_tick)  # what is of its own tick stands before a snapshot
+    # What is of its own tick stands before a snapshot, and also a tick that was taken back behind that.
+    at_or_before = max(from_tick - 2, chronicle.first_tick)
     for snapshot in Snapshots(data, order.world).usable(at_or_before=at_or_before):
         if stands_in(source, snapshot.position):
-            return read_world_from(data, snapshot.position)
+            return between(read_world_from(data, snapshot.position), from_tick)
     return read_world(data, order.world, from_tick=from_tick)
 
 

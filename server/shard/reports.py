@@ -70,7 +70,7 @@ def changed(world: World, status: protocol.WorldStatus, end_reason: str) -> mess
 
 def statistics(world: World, meters: Meters, now_s: float) -> messages.WorldStatistics:
     """What a world has cost. ``now_s`` is on the monotonic clock."""
-    counters = world.statistics()
+    counters = world.inspection.statistics()
     return messages.WorldStatistics(
         world=world.id,
         game=world.code.name,

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import eventlog.groupcommit
 import eventlog.journal
 import eventlog.worldlog
 import server.shard.opening
@@ -34,7 +35,8 @@ from server.shard.main import main
 NAMES = {".journal": "segment", ".wlog": "world file"}
 ON_THE_LOOP = {
     eventlog.worldlog.WorldLog: ("append",),
-    eventlog.journal.Journal: ("append", "_submit_next", "_group_done", "_flush", "_seal"),
+    eventlog.journal.Journal: ("append", "_flush"),
+    eventlog.groupcommit.GroupCommit: ("_submit_next", "_done", "_seal"),
 }
 """Where the log's work on the loop's thread begins: framing records, groups, buffering what goes to world files."""
 _calls: Counter[str] = Counter()

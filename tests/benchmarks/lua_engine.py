@@ -161,7 +161,7 @@ def tick_ms() -> tuple[list[float], int]:
         began = time.perf_counter()
         table.world.apply(entries, step=True)
         found.append((time.perf_counter() - began) * 1000)
-    return found, table.world.statistics().nodes
+    return found, table.world.inspection.statistics().nodes
 
 
 def look_ms() -> tuple[float, float]:

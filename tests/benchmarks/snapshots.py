@@ -123,7 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         data = Path(name) / "data"
         world = asyncio.run(record(data, arguments.seconds, arguments.tail))
-        print(f"Tsunami, {PLAYERS} players, {world.tick:,} ticks, {world.statistics().nodes:,} nodes")
+        print(f"Tsunami, {PLAYERS} players, {world.tick:,} ticks, {world.inspection.statistics().nodes:,} nodes")
         genesis_s, walked = come_back(data, "genesis", arguments.rounds)
         latest_s, restored = come_back(data, "latest", arguments.rounds)
         found, expected = state_hash(restored.world.snapshot()), state_hash(walked.world.snapshot())

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.disk import Disk
 from eventlog.journal import Durability, Journal, JournalOptions
 from eventlog.piece import Piece
-from eventlog.reader import StoredRecord, log_end, read_world
+from eventlog.reader import log_end, read_world
 from eventlog.records import Genesis, Record
 from eventlog.ticket import Ticket
 from eventlog.worldlog import WorldLog
@@ -200,8 +201,18 @@ class Recording:
 
 
 def begun_segments(folder: Path) -> list[Path]:
-    """The journal segments in or under a folder that have a header: the one that is made ready has none yet."""
-    return [path for path in sorted(folder.rglob("*.journal")) if path.read_bytes()[:4] == b"WJNL"]
+    """The journal segments in or under a folder that have a header: the one that is made ready has none yet.
+
+    Of a running journal: its writer may remove one while we look."""
+    return [path for path in sorted(folder.rglob("*.journal")) if _first_bytes(path) == b"WJNL"]
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except FileNotFoundError:
+        return b""
 
 
 def crash(data: Path, copy: Path) -> Path:

@@ -106,7 +106,7 @@ class GatedDisk(WatchedDisk):
         """Let them through, from now on."""
         self._gate.set()
 
-    def wait_for_sync(self, timeout_s: float = 20.0) -> None:
+    def wait_for_sync(self, timeout_s: float = 60.0) -> None:
         """Return when a sync has come to the closed gate: the group is written, but not durable."""
         assert self._arrived.acquire(timeout=timeout_s), "no sync came to the gate"
 

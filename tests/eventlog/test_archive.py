@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from eventlog import archivefile, limits
 from eventlog.archive import archive_steps, archive_world
+from eventlog.chain import StoredRecord
 from eventlog.errors import FormatTooNew, LogDamaged, NotEnded, UnknownWorld
 from eventlog.json_form import json_form
-from eventlog.reader import StoredRecord, follow_world, log_end, read_world
+from eventlog.reader import follow_world, log_end, read_world
 from eventlog.records import Close, Record
 from eventlog.removal import remove_world
 from eventlog.store import Store

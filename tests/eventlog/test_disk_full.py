@@ -97,8 +97,8 @@ async def test_who_appends_is_told_while_there_is_room_for_what_is_under_way(tmp
         under_way = last = recording.create("w_one")
         while not recording.room:  # one group on its way to the disk, and one behind it
             under_way, last = last, recording.append("w_one", big_record(recording.logs["w_one"].last_tick + 1))
-            await asyncio.wait_for(under_way.wait(), 20)
-        await asyncio.wait_for(last.wait(), 20)
+            await under_way.wait()
+        await last.wait()
         stopped += 1
         assert disk.refused == 1
         second.read_journal(recording.journal.folder)  # strict: no group is torn

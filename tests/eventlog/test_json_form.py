@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.json_form import json_form
-from eventlog.reader import StoredRecord
 from eventlog.records import Beat, Checkpoint, Fault, OutcomeNote, Record
 from tests.eventlog.building import every_kind, fingerprint, genesis, input_entry, tick_record
 

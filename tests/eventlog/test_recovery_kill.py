@@ -40,8 +40,8 @@ async def crashed_folder(tmp_path: Path) -> tuple[Path, list[Record]]:
 
 
 def command(what: str, data: Path) -> list[str]:
-    """The scripted run's command line."""
-    return [sys.executable, "-m", "tests.eventlog.scripted_run", what, str(data)]
+    """The scripted run's command line. Python keeps no bytecode: that would be calls of the first run only."""
+    return [sys.executable, "-B", "-m", "tests.eventlog.scripted_run", what, str(data)]
 
 
 def trace(*options: str, run: list[str]) -> subprocess.CompletedProcess[str]:

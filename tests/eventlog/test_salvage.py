@@ -10,7 +10,8 @@ import pytest
 
 from eventlog import archivefile, limits
 from eventlog.archive import archive_world
-from eventlog.reader import StoredRecord, read_world
+from eventlog.chain import StoredRecord
+from eventlog.reader import read_world
 from eventlog.records import Open, Tick
 from eventlog.salvage import Salvage, records_alone, salvage
 from tests.eventlog.building import QUIET, Recording, crash, tick_record

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog import records
+from eventlog.chain import StoredRecord
 from eventlog.json_form import json_form
 from eventlog.publication import published
-from eventlog.reader import StoredRecord
 from eventlog.records import Beat, Checkpoint, Close, InputEntry, JoinEntry, LeaveEntry, OutcomeNote, Tick, TimeoutEntry
 from eventlog.selection import KINDS, Selection
 from eventlog.statistics import statistics_of

@@ -64,7 +64,7 @@ def measure() -> Figures:
     snapshot = world.snapshot()
     parts = decode_snapshot(snapshot)
     return Figures(
-        nodes=world.statistics().nodes,
+        nodes=world.inspection.statistics().nodes,
         save_ms=statistics.median(saving),
         save_best_ms=min(saving),
         save_first_ms=saving[0],

@@ -147,7 +147,7 @@ def test_the_game_above_really_does_things() -> None:
     assert statuses == {"applied", "rejected"}
     assert codes == {None, "too_much", "game_error"}
     assert world.players
-    assert world.statistics().nodes > 50
+    assert world.inspection.statistics().nodes > 50
 
 
 def test_another_seed_gives_another_world() -> None:
@@ -219,5 +219,5 @@ def test_looking_and_debug_lines_leave_no_trace() -> None:
             world.apply([], step=True)
         looked_at.observe("p_1")
         looked_at.view()
-        looked_at.statistics()
+        looked_at.inspection.statistics()
     assert looked_at.fingerprint() == alone.fingerprint()

@@ -193,7 +193,7 @@ def test_queries_agree_with_a_search_through_all_nodes(batches: list[tuple[list[
         assert result.outcomes[0].result is not None
         assert msgspec.msgpack.decode(result.outcomes[0].result) == [model.do(op) for op in batch]
         assert ask(world, question) == model.ask(question)
-        assert world.statistics().nodes == len(model.nodes)
+        assert world.inspection.statistics().nodes == len(model.nodes)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -362,7 +362,7 @@ def test_two_thousand_nodes_need_little_memory() -> None:
             end"""
         )
     )
-    counters = world.statistics()
+    counters = world.inspection.statistics()
     assert counters.nodes == 2000
     assert counters.lua_kib < 3 * 1024
 

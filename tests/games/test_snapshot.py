@@ -103,7 +103,7 @@ def seen(world: World) -> list[Any]:
         [world.observe(player) for player in world.players],
         world.next_player_id(),
         world.free_seat(),
-        world.statistics().nodes,
+        world.inspection.statistics().nodes,
     ]
 
 

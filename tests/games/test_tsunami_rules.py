@@ -56,14 +56,14 @@ def test_there_is_no_ninth_seat() -> None:
 
 def test_who_leaves_gives_the_home_back_empty_and_drops_the_relic_for_anyone() -> None:
     table = Table(2)
-    nodes = table.world.statistics().nodes - len(table.nodes("relic"))
+    nodes = table.world.inspection.statistics().nodes - len(table.nodes("relic"))
     table.own("p_1")
     taken = table.fetch("p_1")
     x, z = table.observe("p_1")["x"], table.observe("p_1")["z"]
     table.leave("p_1")
     dropped = [relic for relic in table.nodes("relic") if relic["name"] == taken["relic"]]
     assert [(relic["x"], relic["z"]) for relic in dropped] == [(x, z)]
-    left_over = table.world.statistics().nodes - len(table.nodes("relic"))
+    left_over = table.world.inspection.statistics().nodes - len(table.nodes("relic"))
     assert left_over == nodes - 1, "all that stood for the player is gone"
     newcomer = table.join()
     seen = table.observe(newcomer)
@@ -175,9 +175,9 @@ def test_a_discarded_slot_is_free_again_and_pays_no_more() -> None:
     table = Table()
     table.own("p_1")
     before = table.observe("p_1")["coins"]
-    nodes = table.world.statistics().nodes
+    nodes = table.world.inspection.statistics().nodes
     assert table.do("p_1", "discard", slot=1) == {"slot": 1, "value": 10, "income": 0}
-    assert table.world.statistics().nodes == nodes - 1
+    assert table.world.inspection.statistics().nodes == nodes - 1
     assert table.observe("p_1")["slots_free"] == 10
     table.step(5 * TICK_HZ)
     assert table.observe("p_1")["coins"] == before

@@ -80,7 +80,7 @@ def game() -> Recorder:
 
 
 def test_the_game_is_worth_saving(game: Recorder) -> None:
-    assert game.table.world.statistics().nodes >= 2000
+    assert game.table.world.inspection.statistics().nodes >= 2000
     assert sum(map(len, game.entries.values())) > 150
     assert any(player.score for player in game.table.world.players.values())
     hashes = [digest for _, _, digest in game.points]

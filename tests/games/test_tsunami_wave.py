@@ -189,9 +189,9 @@ def test_at_least_two_thousand_nodes_live_at_any_time_and_every_tick_has_work() 
     play(table, {f"p_{n}": at_random(n) for n in range(1, 9)}, seconds=30)
     idle: Counter[bool] = Counter()
     for _ in range(1800):
-        before = table.world.statistics()
+        before = table.world.inspection.statistics()
         table.step()
-        now = table.world.statistics()
+        now = table.world.inspection.statistics()
         assert now.nodes >= 2000
         idle[now.spatial_queries == before.spatial_queries] += 1
     assert idle[True] == 0, "a wave flattens or a front raises in every tick from the first wave on"

@@ -56,7 +56,7 @@ def test_who_takes_one_goes_on_as_it_with_seqs_from_one() -> None:
     assert [player.id for player in other.vacant_players()] == ["p_1"]
     one.apply([Input(player="p_2", seq=2, name="add", args={})], step=True)
     other.apply([Input(player="p_2", seq=1, name="add", args={})], step=True)
-    assert one.packed_state() == other.packed_state(), "the game saw the same"
+    assert one.inspection.packed_state() == other.inspection.packed_state(), "the game saw the same"
 
 
 def test_a_take_counts_in_the_hash_and_not_in_the_fingerprint() -> None:

@@ -1,7 +1,8 @@
 """Plays a world and writes its log, in the order in which a shard does: the record first, then what it says.
 
-The real log and journal are written into a real data folder. `Recording.lie` makes the one mistake that a log can hold
-without its checksums noticing: it says something else than what was done.
+The real log and journal are written into a real data folder; the journal does nothing by the clock, so that what is in
+which file depends on no machine's speed. `Recording.lie` makes the one mistake that a log can hold without its
+checksums noticing: it says something else than what was done.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from games.runtime.effects import Input, Join, Leave, Silence
 from games.runtime.snapshots import state_hash
 from games.runtime.world import World
 from replays.standing import Standing, encode_standing
+from tests.eventlog.building import QUIET
 
 WORLD: Final = "w_0123456789"
 TIME_MS: Final = 1_795_400_000_000
@@ -49,7 +51,7 @@ class Recording:
         engine = Engine.current()
         self._store.put_code(code.digest, code.files)
         self._store.put_engine(engine.digest, engine.files)
-        self._journal = Journal.open(data, 0, on_failure=self._disk_failed)
+        self._journal = Journal.open(data, 0, on_failure=self._disk_failed, options=QUIET)
         self.world = World.load(code, world_id=world, seed=seed, settings=settings)
         genesis = records.Genesis(
             world=world,

@@ -11,8 +11,9 @@ import pytest
 
 from eventlog.archive import archive_world
 from eventlog.errors import LogDamaged, StoreNotWritable, UnknownDigest
-from eventlog.reader import WorldBytes, read_world
+from eventlog.reader import read_world
 from eventlog.store import Store
+from eventlog.worldbytes import WorldBytes
 from replays.bundle import export_world, import_bundle, unpacked
 from replays.errors import BundleExists, BundleUnfinished, CodeChanged, WorldDiffers
 from replays.replay import replay

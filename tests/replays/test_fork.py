@@ -15,9 +15,10 @@ import pytest
 from eventlog import archive, frame, records
 from eventlog.errors import LogDamaged, StoreNotWritable, UnknownWorld
 from eventlog.json_form import json_form
-from eventlog.reader import WorldBytes, log_end, read_world
+from eventlog.reader import log_end, read_world
 from eventlog.store import Store
 from eventlog.verify import verify as verify_bytes
+from eventlog.worldbytes import WorldBytes
 from eventlog.worldlog import WorldLog
 from games.errors import WorldFaulted
 from games.runtime import snapshots

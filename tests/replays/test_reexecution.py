@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from eventlog.reader import StoredRecord, read_world
+from eventlog.chain import StoredRecord
+from eventlog.reader import read_world
 from eventlog.records import Beat, Close, Fault, Tick
 from games.code import Engine, GameCode, find_games
 from games.errors import GameError

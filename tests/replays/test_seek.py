@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from eventlog.chain import StoredRecord
 from eventlog.piece import LogEnd
-from eventlog.reader import StoredRecord, read_world
+from eventlog.reader import read_world
 from eventlog.records import Beat, Fault
 from games.code import GameCode
 from games.errors import StateNotSaveable

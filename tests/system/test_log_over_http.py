@@ -6,12 +6,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+from eventlog.json_form import json_form
+from eventlog.reader import read_world
 from server.tokens import create_token
+from tests.replays.recording import WORLD, Recording
+from tests.replays.test_code_entries import version
 from tests.system.conftest import Connect, ServerFactory
 from tests.system.edge_client import plain_http
 from tests.system.harness import RunningServer
+from tests.system.test_reading_over_the_socket import whole_log
 
 
 async def fetch(server: RunningServer, path: str, token: str | None = None) -> tuple[int, dict[str, str], bytes]:
@@ -52,6 +58,34 @@ async def test_the_pages_together_are_the_log(serve: ServerFactory, connect_agen
     assert log[: len(read)] == read
     entries = [entry for record in read for entry in record.get("entries", [])]
     assert [entry["seq"] for entry in entries if entry["kind"] == "input"] == list(range(1, 41))
+
+
+async def test_what_speaks_of_earlier_ticks_is_lost_between_no_two_pages(
+    serve: ServerFactory, connect_agent: Connect, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    recording = Recording(data, version(1), seed=5, settings={})
+    player = recording.join()
+    for step in range(1, 5):  # a note of 100 KB a step: three pages at least
+        recording.input(player, "add", {}, note=f"{step} " + "x" * 100_000)
+        recording.checkpoint(late_by=70)
+        recording.undo(player, "add", {}, version(step))
+    recording.checkpoint(late_by=70)
+    await recording.close()
+    log = list(json_form(read_world(data, WORLD)))
+    server = serve("--shards", "1", "--limits", "off", data=data, games=None)
+    read, pages, path = list[dict[str, Any]](), 0, f"/worlds/{WORLD}/log.jsonl"
+    while path:
+        status, headers, body = await fetch(server, path)
+        assert status == 200, body
+        read += [json.loads(line) for line in body.splitlines()]
+        pages += 1
+        path = headers.get("link", "").partition(">; ")[0].removeprefix("<")
+    assert pages >= 3
+    assert read == log
+    ada = await connect_agent(server.url, "ada")
+    for limit in (1, 2, 3, 7, 1000):
+        assert await whole_log(ada, WORLD, limit=limit) == log, limit
 
 
 async def test_who_may_not_read_it_over_the_socket_may_not_over_http(

@@ -18,15 +18,15 @@ from tests.system.test_replays_on_screen import played, replayer_pids
 from tests.system.test_watching import on_stage, put
 
 
-async def whole_log(agent: Agent, world: str, **fields: Any) -> list[dict[str, Any]]:
-    """All pages of a log."""
+async def whole_log(agent: Agent, world: str, *, from_tick: int | None = 0, **fields: Any) -> list[dict[str, Any]]:
+    """All pages of a log, from a tick or (None) from where it begins."""
     records: list[dict[str, Any]] = []
-    from_tick: int | None = 0
-    while from_tick is not None:
+    while True:
         page = await agent.ask("log", world=world, from_tick=from_tick, **fields)
         records += page["records"]
         from_tick = page.get("next")
-    return records
+        if from_tick is None:
+            return records
 
 
 async def test_the_pages_of_a_log_are_the_log(serve: ServerFactory, connect_agent: Connect) -> None:

@@ -18,6 +18,7 @@ from tests.system.conftest import Connect, ServerFactory
 from tests.system.edge_client import edge_client
 from tests.system.harness import Agent, RunningServer, eventually
 from tests.system.screen import Screen
+from tests.system.test_reading_over_the_socket import whole_log
 from tests.system.test_replays_on_screen import played as played_on_stage
 from tests.system.test_watching import on_stage, put
 
@@ -68,6 +69,8 @@ async def test_without_its_first_files_a_world_is_seen_from_the_first_snapshot_o
     assert ticks == [tick for tick in recorded if tick > first]
     later = await ada.ask("log", world=WORLD, from_tick=ticks[-1], limit=1000)
     assert later["records"] == [each for each in page["records"] if each["tick"] >= ticks[-1]]
+    for limit in (1, 2, 7):
+        assert await whole_log(ada, WORLD, from_tick=None, limit=limit) == page["records"], limit
     forked = await ada.ask("fork", world=WORLD, tick=first + 7)
     assert (await ada.ask("state", world=forked["world"]))["tick"] == first + 7
 
