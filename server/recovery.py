@@ -141,7 +141,8 @@ class Recovery:
 
     async def settled(self) -> None:
         """Return when no world is recovering any more."""
-        while self._homeless or self._restoring or self._redoing:
+        # A shard that is lost, but not gone yet, has worlds that are in none of the other three.
+        while self._homeless or self._restoring or self._redoing or any(self._lost.values()):
             self._settled.clear()
             await self._settled.wait()
 

@@ -49,6 +49,8 @@ class Screen:
         self._client = client
         self._static: dict[Any, dict[str, Any]] = {}
         self._frames: deque[protocol.Frame] = deque(maxlen=KEPT_FRAMES)
+        self._is_shown = False
+        """Whether a frame of this stream has come: until then nothing is at its end."""
         self._news = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -159,7 +161,7 @@ class Screen:
     @property
     def _at_the_end(self) -> bool:
         has_ended = any(mark.kind == "ended" for mark in self.watching.marks)
-        return has_ended and not self.live and self.tick >= self.last_tick and bool(self.nodes or self._static)
+        return has_ended and not self.live and self.tick >= self.last_tick and self._is_shown
 
     def _begin(self, watching: protocol.Watching) -> None:
         self.watching, self.tick, self.last_tick = watching, watching.tick, watching.last_tick
@@ -167,6 +169,7 @@ class Screen:
         self.nodes, self.observation = dict(self._static), None
         self.size, self.camera, self.players = watching.static.size, watching.static.camera, watching.players
         self._frames.clear()
+        self._is_shown = False
 
     def _push(self, message: protocol.Static | protocol.Frame) -> None:
         if isinstance(message, protocol.Static):
@@ -186,6 +189,7 @@ class Screen:
         self.tick = message.tick
         self.last_tick = message.tick if message.last_tick is None else message.last_tick
         self._frames.append(message)
+        self._is_shown = True
         self._news.set()
 
     def _end(self, why: str, *, lost: bool = False) -> None:

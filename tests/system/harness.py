@@ -247,6 +247,12 @@ class Agent:
         assert push is not None
         return push
 
+    def notices(self, *, of: str = "world_") -> list[str]:
+        """The codes of all notices so far that begin with ``of``. On a busy machine any world may be slow for a while,
+        which is told as well (``clock_slow``)."""
+        codes = [push["code"] for push in self.pushes if push["type"] == "notice"]
+        return [code for code in codes if code.startswith(of)]
+
     async def closed(self, within_s: float = ANSWER_WITHIN_S) -> int | None:
         """Wait until the connection is closed and return the close code."""
         await asyncio.wait_for(asyncio.shield(self._reading), within_s)

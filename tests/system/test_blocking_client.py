@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -90,7 +91,9 @@ def test_an_interrupted_call_leaves_the_client_usable(serve: Start) -> None:
         main = threading.get_ident()
 
         def interrupt() -> None:
-            client.ping()
+            # Not before the input is in the world: else the call may be interrupted before it has sent anything.
+            while opponent.worlds("duel")[0].waiting_for != [other.player]:
+                time.sleep(0.15)  # a listing costs a request, of which an agent has ten a second
             signal.pthread_kill(main, signal.SIGINT)  # as the terminal does for Ctrl-C
 
         with pytest.raises(KeyboardInterrupt):
@@ -117,8 +120,8 @@ def test_an_interrupt_that_another_thread_receives_ends_the_call_too(serve: Star
         interrupting.start()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            masked.set()
             with pytest.raises(KeyboardInterrupt):
+                masked.set()  # in here: the signal may be sooner than the next step
                 me.observe(until="end", wait_s=25)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import worldline
+from tests.system.chaos.faults import free_port
 from tests.system.conftest import ServerFactory
 from tests.system.harness import RunningServer, eventually
 
@@ -81,7 +82,7 @@ def test_json_has_all_of_it(server: RunningServer, tmp_path: Path) -> None:
 
 
 def test_a_seat_that_is_gone_is_named_and_another_taken(serve: ServerFactory, tmp_path: Path) -> None:
-    server = serve("--shards", "1")
+    server = serve("--shards", "1", "--port", str(free_port()))
     before = run(server, tmp_path, "echo").stderr
     run(server, tmp_path, "echo", "--leave")
     again = run(server, tmp_path, "echo")

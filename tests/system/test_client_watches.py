@@ -12,6 +12,7 @@ import pytest
 import worldline
 from tests.system.conftest import Connect
 from tests.system.harness import Agent, RunningServer
+from tests.system.page.playing import slow_line
 from tests.system.test_replays_on_screen import played
 from tests.system.test_watching import on_stage, put
 from worldline import blocking
@@ -81,6 +82,22 @@ async def test_a_screen_goes_back_and_forth_in_what_was(server: RunningServer, c
         assert stood.state == len(shown)
         await screen.stop()
         assert screen.ended == "stopped"
+
+
+async def test_a_screen_waits_for_its_picture_also_at_the_end_of_a_world(
+    server: RunningServer, connect_agent: Connect
+) -> None:
+    world, shown = await played(await connect_agent(server.url, "ada"))
+    async with (
+        slow_line(server.url, bytes_per_s=1_500) as port,
+        worldline.connect(f"ws://127.0.0.1:{port}/ws") as client,
+    ):
+        screen = await client.watch(world, from_tick=max(shown), speed=64)
+        last = [frame.tick async for frame in screen.frames()][-1]
+        for _ in range(3):
+            await screen.seek(last)
+            assert [frame.tick async for frame in screen.frames()] == [last]
+            assert things(screen.nodes) == shown[max(shown)]
 
 
 async def test_a_screen_without_await(server: RunningServer, connect_agent: Connect) -> None:

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 import worldline
 from tests.system.conftest import Connect, ServerFactory
-from tests.system.edge_client import edge_client, plain_http, stop_reading
+from tests.system.edge_client import WITHIN_S, edge_client, plain_http, stop_reading
 from tests.system.harness import RunningServer, run_serve
 
 
@@ -112,7 +112,7 @@ async def test_over_tls_too_a_reader_that_stops_delays_nobody(
             await deaf.send({"type": "rules", "id": number + 10, "game": "tsunami"})
         stop_reading(deaf)
         for number in range(100, 400):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WITHIN_S):
                 await deaf.send({"type": "rules", "id": number, "game": "tsunami"})
         assert (await other.ask({"type": "games", "id": 7}))["type"] == "games"
         assert server.terminate() == 0

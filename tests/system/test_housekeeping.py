@@ -23,21 +23,16 @@ NEVER = ("--archive-after-s", "1e9")
 
 
 async def end_worlds(server: RunningServer, count: int) -> list[str]:
-    """Have worlds made, played in and left; return their ids once they have ended, the one that ended first first."""
+    """Have worlds made, played in and stopped; return their ids, the one that ended first first."""
     async with worldline.connect(server.url, name="ada") as ada:
         worlds = []
         for _ in range(count):
-            made = await ada.create("short_lived")
+            # A game that waits long for players: one that closes when it is empty might do so before the join.
+            made = await ada.create("echo")
             player = await ada.join(world=made.world)
-            await player.input("wave")
-            await player.leave()
+            await player.input("count", by=1)
+            await ada.stop(made.world)
             worlds.append(made.world)
-
-        async def all_have_ended() -> bool:
-            listed = {world.world: world.status for world in await ada.worlds("short_lived")}
-            return all(listed[world] == "closed" for world in worlds)
-
-        await eventually(all_have_ended, "worlds that everybody has left have ended")
     return worlds
 
 
@@ -73,9 +68,10 @@ async def test_what_has_ended_is_archived_and_stays_readable_until_retention_rem
     server = serve("--shards", "2", *NEVER)
     data = server.data
     oldest, *others = await end_worlds(server, 3)
+    # Not before: when it is told that a world has ended, its last checkpoint may still have to be written.
+    await eventually(lambda: len(worlds_in_index(data)) == 3, "the index knows what has ended")
     before = {world: list(read_world(data, world)) for world in (oldest, *others)}
     shown = run("log", "show", oldest)
-    await eventually(lambda: len(worlds_in_index(data)) == 3, "the index knows what has ended")
     assert not any(is_archived(data, world) for world in before)
     assert server.terminate() == 0
 
@@ -121,7 +117,10 @@ async def test_worlds_that_ended_just_before_their_shard_died_are_looked_after(s
     server = serve("--shards", "1", *AT_ONCE)
     async with worldline.connect(server.url, name="ben") as ben:
         made = [(await ben.create("short_lived")).world for _ in range(4)]
-        await asyncio.gather(*[ben.join(world=world) for world in made])
+        joined = await asyncio.gather(*[ben.join(world=world) for world in made], return_exceptions=True)
+        # On a busy machine one may have closed before anybody came: it has ended, too.
+        assert {each.code for each in joined if isinstance(each, worldline.WorldlineError)} <= {"world_closed"}
+        assert not [each for each in joined if not isinstance(each, worldline.Player | worldline.WorldlineError)]
     # Nobody is there any more: they end about now, some before the kill, some when they have come back.
     os.kill(server.shard_pids()[0], signal.SIGKILL)
     await eventually(lambda: all(is_archived(server.data, world) for world in made), "all are archived")
@@ -134,8 +133,8 @@ async def test_kill_9_while_it_works_and_the_next_start_completes_it(
     server = serve("--shards", "2", "--limits", "off", *NEVER)
     data = server.data
     worlds = sorted(await end_worlds(server, 16))
-    before = {world: list(map(str, read_world(data, world))) for world in worlds}
     assert server.terminate() == 0
+    before = {world: list(map(str, read_world(data, world))) for world in worlds}
 
     server = serve("--shards", "1", *AT_ONCE)
     await eventually(lambda: any(is_archived(data, world) for world in worlds), "it has begun to archive")

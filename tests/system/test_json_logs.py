@@ -92,7 +92,9 @@ async def test_every_line_is_an_object_that_names_what_it_is_about(
     gloom.mkdir(parents=True)
     for name, text in (("main.lua", GAME), ("game.toml", MANIFEST), ("bot.py", BOT)):
         (gloom / name).write_text(text)
-    server = serve("--shards", "1", "--log", "json", "--log-level", "debug", games=tmp_path / "games")
+    # The processes are counted: no checker.
+    options = ("--shards", "1", "--log", "json", "--log-level", "debug", "--check-every-s", "0")
+    server = serve(*options, games=tmp_path / "games")
     ada = await connect_agent(server.url, "ada")
     world = (await ada.ask("create", game="gloom", bots=1))["world"]
     player = (await ada.ask("join", world=world))["player"]

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.system.chaos.faults import free_port
 from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import RunningServer
 from tests.system.terminal import Terminal
@@ -195,7 +196,7 @@ async def test_a_world_that_runs_is_stopped_on_the_terminal_only_and_can_be_look
 async def test_a_server_that_is_gone_is_waited_for_but_not_for_ever(
     serve: ServerFactory, connect_agent: Connect, tmp_path: Path
 ) -> None:
-    server = serve("--shards", "1")
+    server = serve("--shards", "1", "--port", str(free_port()))
     world = await on_stage(await connect_agent(server.url, "ada"))
     terminal = Terminal(tmp_path, environment(server), "watch", world)
     try:
