@@ -93,7 +93,7 @@ function View({ wire, route, embedded }) {
   if (embedded && route.view !== "world") return html`<main id="main"><p>This address shows one world: /embed#/w/WORLD.</p></main>`;
   switch (route.view) {
     case "world":
-      return html`<${Fetched} what="world" key=${route.world} wire=${wire} world=${route.world} tick=${route.tick} as=${route.as} embedded=${embedded} />`;
+      return html`<${Fetched} what="world" key=${route.world} wire=${wire} world=${route.world} tick=${route.tick} as=${route.as} visit=${route} embedded=${embedded} />`;
     case "game":
       return html`<${Game} key=${route.game} wire=${wire} game=${route.game} />`;
     case "play":
@@ -104,15 +104,15 @@ function View({ wire, route, embedded }) {
 }
 
 function App({ wire }) {
-  const [hash, setHash] = useState(location.hash);
+  const [place, setPlace] = useState({ hash: location.hash }); // another one each time: the same address may be meant again
   useEffect(() => {
-    const moved = () => setHash(location.hash);
+    const moved = () => setPlace({ hash: location.hash });
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
   const embedded = location.pathname === "/embed";
   return html`${embedded ? null : html`<${Bar} wire=${wire} />`}
-    <${View} wire=${wire} route=${readRoute(hash)} embedded=${embedded} />
+    <${View} wire=${wire} route=${readRoute(place.hash)} embedded=${embedded} />
     <div id="announcements" class="unseen" aria-live="polite" role="status"></div>`;
 }
 

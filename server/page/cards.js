@@ -45,11 +45,13 @@ export function WorldCard({ wire, world, title, watching, moving }) {
 export function BotsButton({ wire, game, onProblem, first, children }) {
   const [busy, setBusy] = useState(false);
   const start = async () => {
+    const here = location.hash;
     setBusy(true);
     onProblem(null);
     try {
       const made = await wire.request("create", { game: game.game, bots: Math.min(BOTS_MOST, game.max_players) });
-      location.hash = worldAddress(made.world);
+      if (location.hash === here) location.hash = worldAddress(made.world); // else somebody has gone elsewhere meanwhile
+      else setBusy(false);
     } catch (error) {
       onProblem(error);
       setBusy(false);

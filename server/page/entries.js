@@ -1,10 +1,9 @@
 // What the log says at the shown tick and around it: every entry with what became of it, and one of them whole.
 
 import { Logbook } from "/page/logbook.js";
-import { brief, briefArgs, Copy, duration, html, number, Problem, SeatBadge, useEffect, useMemo, useRef, useState, words } from "/page/ui.js";
+import { brief, briefArgs, Copy, duration, html, number, Problem, SeatBadge, useEffect, useLayoutEffect, useMemo, useRef, useState, words } from "/page/ui.js";
 
 const SETTLE_MS = 150;
-const TRIES = 10;
 const TRY_AGAIN_MS = 300;
 const BEFORE = 14;
 const AFTER = 10;
@@ -12,16 +11,19 @@ const AFTER = 10;
 export const ENTRY_KEYS = [[", and .", "previous and next entry of the log, while they are shown"]];
 
 /**
- * `wanted`: the input to open, {tick, player, seq}, whenever it is another one. `onEyes(player)` shows what a player had
- * been sent.
+ * `wanted`: the input to open, {tick, player, seq}, or null; `onOpened()` is called when it is looked for. `onEyes(player)`
+ * shows what a player had been sent.
  */
-export function Entries({ wire, viewing, wanted, onEyes }) {
+export function Entries({ wire, viewing, wanted, onOpened, onEyes }) {
   const [all, setAll] = useState(false);
   const book = useMemo(() => new Logbook(wire, viewing.world, all), [wire, viewing.world, all]);
   const [picked, setPicked] = useState(null);
   const [problem, setProblem] = useState(null);
   const [, again] = useState(0);
   const keep = useRef(true);
+  const sought = useRef(null); // the input that is to be opened, until it is found or something else is wanted
+  const at = useRef(null); // the picked line, also before it is drawn
+  const turns = useRef(Promise.resolve());
   const guard = async (reading) => {
     try {
       const found = await reading;
@@ -29,17 +31,22 @@ export function Entries({ wire, viewing, wanted, onEyes }) {
       again((count) => count + 1);
       return found;
     } catch (error) {
-      if (error.code !== "disconnected" && keep.current) setProblem(error);
+      if (keep.current) setProblem(error);
       return undefined;
     }
   };
   const pick = (line) => {
+    sought.current = null;
+    at.current = line;
     setPicked(line);
     if (line.tick !== viewing.tick) viewing.seek(line.tick);
   };
-  const go = async (way) => {
-    const line = await guard(book.next(picked?.tick === viewing.tick ? picked : viewing.tick, way, viewing));
-    if (line) pick(line);
+  const step = async (way) => {
+    const line = await guard(book.next(at.current?.tick === viewing.tick ? at.current : viewing.tick, way, viewing));
+    if (line && keep.current) pick(line);
+  };
+  const go = (way) => {
+    turns.current = turns.current.then(() => step(way)); // each from where the one before it has led
   };
   useEffect(() => () => { keep.current = false; }, []);
   useEffect(() => {
@@ -48,7 +55,9 @@ export function Entries({ wire, viewing, wanted, onEyes }) {
   }, [book, viewing.playing ? Math.floor(viewing.tick / viewing.tickHz) : viewing.tick]);
   useEffect(() => {
     if (!wanted) return;
-    guard(found(book, wanted, viewing)).then((line) => line && keep.current && pick(line));
+    sought.current = wanted;
+    onOpened();
+    guard(found(book, wanted, viewing, () => keep.current && sought.current === wanted)).then((line) => line && pick(line));
   }, [wanted]);
   useEntryKeys(go);
   const isOpen = (line) => line.kind === "input" && line.entry.status == null; // its outcome comes one record later
@@ -81,12 +90,12 @@ export function Entries({ wire, viewing, wanted, onEyes }) {
   </div>`;
 }
 
-/** The line of an input; it may be on its way to where logs are read. */
-async function found(book, { tick, player, seq }, viewing) {
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+/** The line of an input, as long as it is wanted; it may be on its way to where logs are read. */
+async function found(book, { tick, player, seq }, viewing, isWanted) {
+  while (isWanted()) {
     await book.around(tick, viewing);
     const line = book.lines.findLast((one) => one.player === player && one.entry?.seq === seq);
-    if (line) return line;
+    if (line && isWanted()) return line;
     await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
   }
   return undefined;
@@ -113,7 +122,7 @@ function useInSight(list, changes) {
 function useEntryKeys(go) {
   const latest = useRef(go);
   latest.current = go;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const pressed = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if ((event.key !== "," && event.key !== ".") || event.target.closest("input, select, textarea, dialog")) return;
@@ -218,7 +227,7 @@ function useOutcome(wire, viewing, { kind, entry, tick, player }) {
   const [outcome, setOutcome] = useState(null);
   useEffect(() => {
     if (kind !== "input" || entry.status === "undone" || entry.status === "world_faulted") return;
-    wire.request("state", { world: viewing.world, tick, path: `players.${player}.outcomes.${entry.seq}` }).then(
+    wire.read("state", { world: viewing.world, tick, path: `players.${player}.outcomes.${entry.seq}` }).then(
       ({ state }) => setOutcome(state),
       () => setOutcome(null), // it is not kept for ever; the code in the log stays
     );

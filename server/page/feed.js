@@ -13,7 +13,7 @@ function useKinds({ wire, stream }) {
   useEffect(() => {
     if (!game) return undefined;
     let wanted = true;
-    wire.request("rules", { game }).then(
+    wire.read("rules", { game }).then(
       ({ inputs, events }) => wanted && setKinds([...Object.keys(events).map((kind) => `event ${kind}`), ...Object.keys(inputs).map((kind) => `input ${kind}`)]),
       (error) => console.warn(`the kinds of events of ${game}: ${error.message}`), // a game that is no longer there
     );

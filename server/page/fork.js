@@ -1,6 +1,6 @@
 // A world of one's own: made from any tick of another with one button, and then run by hand.
 
-import { worldAddress } from "/page/route.js";
+import { readRoute, worldAddress } from "/page/route.js";
 import { announce, html, number, Problem, useState } from "/page/ui.js";
 
 const STEPS = [1, 10, 60, 600];
@@ -17,7 +17,7 @@ export function ForkButton({ wire, viewing }) {
     try {
       const made = await forked(wire, world, tick);
       announce(`forked world ${world} at tick ${tick}`, { now: true });
-      location.hash = worldAddress(made.world);
+      if (readRoute(location.hash).world === world) location.hash = worldAddress(made.world); // else somebody has gone elsewhere
     } catch (error) {
       setProblem(error);
       setBusy(false);

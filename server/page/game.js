@@ -13,7 +13,7 @@ export function Game({ wire, game }) {
     let wanted = true;
     setRules(null);
     setProblem(null);
-    Promise.all([wire.request("rules", { game }), import("/page/markdown.js")]).then(
+    Promise.all([wire.read("rules", { game }), import("/page/markdown.js")]).then(
       ([reply, module]) => {
         if (!wanted) return;
         setMarkdown(() => module.Markdown);

@@ -154,7 +154,7 @@ export class History {
     try {
       for (let page = 0; page < PAGES_MOST && from <= last && turn === this._turn; page += 1) {
         const { lastTick } = viewing;
-        const { records, next } = await wire.request("log", { world: viewing.world, from_tick: from, limit: RECORDS, kinds: ["input"] });
+        const { records, next } = await wire.read("log", { world: viewing.world, from_tick: from, limit: RECORDS, kinds: ["input"] });
         const until = next === undefined ? lastTick : next - 1;
         story.addRecords(records, viewing.tick);
         story.inputs.add(from, until);

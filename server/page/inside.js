@@ -16,7 +16,8 @@ export function Inside({ viewing, as, onAs }) {
         </select>
       </label>
     </div>
-    ${as && !observation ? html`<p class="quiet">It had been sent nothing by this tick.</p>` : null}
+    ${as && observation === undefined ? html`<p class="quiet">looking …</p>` : null}
+    ${as && observation === null ? html`<p class="quiet">It had been sent nothing by this tick.</p>` : null}
     ${as && observation ? html`<${Seen} observation=${observation} viewing=${viewing} />` : null}
     ${as ? html`<${Acted} viewing=${viewing} player=${as} />` : null}
   </section>`;

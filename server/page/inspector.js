@@ -39,9 +39,9 @@ function useRefusal(wire, viewing) {
     if (!began) return undefined;
     let over = false;
     const ask = () =>
-      wire.request("log", { world: viewing.world, limit: 1 }).then(
+      wire.read("log", { world: viewing.world, limit: 1 }).then(
         () => over || setRefusal(null),
-        (error) => over || error.code === "disconnected" || setRefusal(error),
+        (error) => over || setRefusal(error),
       );
     ask();
     const stop = wire.on("state", (state) => state === "open" && ask()); // somebody else perhaps
@@ -53,8 +53,8 @@ function useRefusal(wire, viewing) {
   return refusal;
 }
 
-/** The panel. `wanted`: an input whose entry is to be opened. `found` is what `useVersions` knows, `times` a TickTimes. */
-export function Inspector({ wire, viewing, row, found, times, as, wanted, onEyes, onClose }) {
+/** The panel. `wanted`: an input whose entry is to be opened; `onOpened` is called once that is taken care of. `found` is what `useVersions` knows, `times` a TickTimes. */
+export function Inspector({ wire, viewing, row, found, times, as, wanted, onOpened, onEyes, onClose }) {
   const [part, setPart] = useState("entries");
   const refusal = useRefusal(wire, viewing);
   const title = useRef(null);
@@ -74,7 +74,7 @@ export function Inspector({ wire, viewing, row, found, times, as, wanted, onEyes
     ${refusal === null
       ? html`<${Tabs} part=${part} onPart=${setPart} />
           <div role="tabpanel" id="inspector-part" aria-labelledby=${`inspector-${part}`} tabindex="0">
-            ${part === "entries" ? html`<${Entries} wire=${wire} viewing=${viewing} wanted=${wanted} onEyes=${onEyes} />` : null}
+            ${part === "entries" ? html`<${Entries} wire=${wire} viewing=${viewing} wanted=${wanted} onOpened=${onOpened} onEyes=${onEyes} />` : null}
             ${part === "state" ? html`<${StateView} wire=${wire} viewing=${viewing} />` : null}
             ${part === "run" ? html`<${Run} viewing=${viewing} row=${row} found=${found} times=${times} />` : null}
             ${part === "along" ? html`<${Along} wire=${wire} viewing=${viewing} as=${as} />` : null}

@@ -5,6 +5,8 @@
 const LOOK_EVERY_MS = 1000;
 const WAIT_MS = 25_000;
 const KEPT = 200;
+/** Refusals that say that there is no seat any more. */
+const OVER = ["world_closed", "not_joined", "unknown_world", "world_faulted"];
 
 /** One seat. `on(listener)` is told of every change; `observation`, `outcomes`, `events`, `ended` are what it knows. */
 export class Player {
@@ -47,8 +49,13 @@ export class Player {
   }
 
   async leave() {
-    await this.wire.request("leave", { world: this.world, player: this.player });
-    this._end("left");
+    try {
+      await this.wire.request("leave", { world: this.world, player: this.player });
+      this._end("left");
+    } catch (error) {
+      if (OVER.includes(error.code)) this._end(error.message);
+      else if (error.code !== "disconnected") throw error; // after a cut the next look says whether it has left
+    }
   }
 
   /** Stops looking; the seat stays. */
@@ -85,7 +92,7 @@ export class Player {
     try {
       this._take(await this.wire.request("observe", { world: this.world, player: this.player, ...waits }));
     } catch (error) {
-      if (["world_closed", "not_joined", "unknown_world", "world_faulted"].includes(error.code)) this._end(error.message);
+      if (OVER.includes(error.code)) this._end(error.message);
     }
     const rest = this.clock === "realtime" ? LOOK_EVERY_MS : 50;
     if (!this._over) this._timer = setTimeout(() => this._look(), rest);

@@ -31,7 +31,7 @@ export function Playground({ wire, game, world }) {
   };
   useEffect(() => {
     const mine = () => wire.welcome.players.some((one) => one.game === game && (!world || one.world === world));
-    wire.request("rules", { game }).then(
+    wire.read("rules", { game }).then(
       (reply) => {
         setRules(reply);
         if (mine()) join(); // a page that was loaded again goes on where it was

@@ -86,7 +86,7 @@ export function useVersions(wire, world, digest, wanted) {
     let over = false;
     read(wire, world).then(
       (what) => over || setFound({ ...what, error: null }),
-      (error) => over || error.code === "disconnected" || setFound((old) => ({ ...old, error })),
+      (error) => over || setFound((old) => ({ ...old, error })),
     );
     return () => {
       over = true;

@@ -25,7 +25,7 @@ class States {
 
   at(tick, path) {
     const key = `${tick} ${path}`;
-    const asked = this._kept.get(key) ?? this.wire.request("state", { world: this.world, tick, path: path || undefined });
+    const asked = this._kept.get(key) ?? this.wire.read("state", { world: this.world, tick, path: path || undefined });
     this._kept.delete(key);
     this._kept.set(key, asked);
     asked.catch(() => this._kept.delete(key));
@@ -50,9 +50,11 @@ export function StateView({ wire, viewing }) {
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
   const latest = useRef(0);
+  const asked = useRef(viewing.tick); // the tick that is shown, or on its way
 
   const load = async (tick) => {
     const turn = (latest.current += 1);
+    asked.current = tick;
     const other = otherTick(tick, viewing.firstTick, compared, typed);
     setBusy(true);
     try {
@@ -61,7 +63,7 @@ export function StateView({ wire, viewing }) {
       setShown({ tick: now.tick, path, state: now.state, hash: now.hash, other: then && { tick: then.tick, state: then.state } });
       setProblem(null);
     } catch (error) {
-      if (turn === latest.current && error.code !== "disconnected") setProblem(error);
+      if (turn === latest.current) setProblem(error);
     }
     if (turn === latest.current) setBusy(false);
   };
@@ -69,12 +71,12 @@ export function StateView({ wire, viewing }) {
     load(viewing.tick); // also of a world that never stands still
   }, []);
   useEffect(() => {
-    const timer = setTimeout(() => shown?.tick !== viewing.tick && load(viewing.tick), SETTLE_MS);
+    const timer = setTimeout(() => asked.current !== viewing.tick && load(viewing.tick), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [viewing.tick]);
   useEffect(() => {
     if (latest.current === 0) return undefined;
-    const timer = setTimeout(() => load(shown?.tick ?? viewing.tick), SETTLE_MS);
+    const timer = setTimeout(() => load(asked.current), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [compared, typed, path]);
 

@@ -109,6 +109,7 @@ export class Time {
     if (frame.tick - this._lastTick < calm) return;
     this._lookedAt = this._lastTick;
     const next = await history.find(1, filter, frame.tick);
+    if (next === null) this._lookedAt = null; // that was ended: nobody knows yet
     if (!next || !this.skipIdle || !viewing.playing || next.tick - viewing.tick < calm) return;
     await viewing.seek(next.tick - Math.round(BEFORE_EVENT_S * viewing.tickHz));
     await viewing.control("play");

@@ -1,7 +1,7 @@
 // The bar under the picture: the whole time as a line with marks, and a button for all that can be done with it.
 
 import { SPEEDS } from "/page/time.js";
-import { briefArgs, duration, gameTime, html, Icon, number, useEffect, useRef, useState, words } from "/page/ui.js";
+import { briefArgs, duration, gameTime, html, Icon, number, useChanges, useRef, useState, words } from "/page/ui.js";
 
 const MARKS_DRAWN_MOST = 600;
 const EXPLAINED_MOST = 4;
@@ -11,12 +11,8 @@ const NEAR_PX = 8;
 /** The bar of controls under the picture. */
 export function Timeline({ viewing, time, history, children }) {
   const [typed, setTyped] = useState(null);
-  const [, again] = useState(0);
-  useEffect(() => {
-    const draw = () => again((count) => count + 1);
-    const stops = [time.on(draw), history.on(draw)];
-    return () => stops.forEach((stop) => stop());
-  }, [time, history]);
+  useChanges((again) => time.on(again), [time]);
+  useChanges((again) => history.on(again), [history]);
   const { tick, firstTick, lastTick, tickHz, live, playing, stream } = viewing;
   const behind = Math.max(0, lastTick - tick);
   const spoken = `tick ${tick} of ${lastTick}, ${gameTime(tick, tickHz)}`;
@@ -42,7 +38,7 @@ export function Timeline({ viewing, time, history, children }) {
       </span>
       <form class="group clock" onSubmit=${go}>
         <label><span class="unseen">Tick to go to</span>
-          <input id="tick" inputmode="numeric" pattern="[0-9]*" size="8" value=${typed ?? String(tick)} onFocus=${(event) => { setTyped(String(viewing.tick)); event.currentTarget.select(); }} onInput=${(event) => setTyped(event.currentTarget.value)} onBlur=${() => setTyped(null)} />
+          <input id="tick" inputmode="numeric" pattern="[0-9]*" size="8" value=${typed ?? String(tick)} onFocus=${(event) => { setTyped(event.currentTarget.value); event.currentTarget.select(); }} onInput=${(event) => setTyped(event.currentTarget.value)} onBlur=${() => setTyped(null)} />
         </label>
         <span class="quiet">${gameTime(tick, tickHz)}</span>
       </form>

@@ -2,9 +2,9 @@
 //
 // Invariant: other people's text reaches the page as text nodes only (`html` makes nothing else of a value).
 
-import { html, useEffect, useMemo, useReducer, useRef, useState } from "/page/vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "/page/vendor/preact-htm.js";
 
-export { html, useEffect, useMemo, useRef, useState };
+export { html, useEffect, useLayoutEffect, useMemo, useRef, useState };
 
 /** The palette of Okabe and Ito: eight colours that people with any colour vision tell apart. By seat, from 1. */
 export const SEAT_COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#b3b3b3"];
@@ -100,10 +100,11 @@ export function Icon({ name }) {
 
 // --- hooks -------------------------------------------------------------------------------------------
 
-/** Draws the component again whenever `subscribe(again)` says so; subscribe returns how to end it. */
+/** Draws the component again whenever `subscribe(again)` says so; subscribe returns how to end it. It listens as soon as it
+ * stands on the page, not when that has been painted: what changes in between would never be drawn. */
 export function useChanges(subscribe, inputs) {
   const [, again] = useReducer((count) => count + 1, 0);
-  useEffect(() => subscribe(() => again()), inputs);
+  useLayoutEffect(() => subscribe(() => again()), inputs);
 }
 
 /** Calls `look` now and every `everyMs` while the page is seen; the next call waits for the last one's promise. */

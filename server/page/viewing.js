@@ -1,7 +1,7 @@
 // Watching one world, live or recorded: one stream at a time, one seek under way at a time.
 //
 // Invariant: only frames of the stream that the server named last reach the scene. A cut connection is made good: the
-// stream begins again where it was, live or at its tick.
+// stream begins again where it was, live or at its tick, and what was asked for meanwhile is done then.
 
 import { Scene } from "/page/scene.js";
 import { Story } from "/page/story.js";
@@ -18,7 +18,7 @@ export class Viewing {
     this.scene = new Scene();
     this.story = story ? new Story() : null;
     this.players = [];
-    this.observation = null;
+    this.observation = undefined; // null: the player had been sent nothing by then; undefined: that is not known yet
     this.marks = [];
     this.error = null;
     this.ended = null; // why the world has ended, if it has
@@ -27,6 +27,8 @@ export class Viewing {
     this._firstTick = tick;
     this._early = [];
     this._last = Promise.resolve();
+    this._begun = Promise.resolve(); // done when the stream of this connection has begun
+    this._asking = null; // a seek that is under way: done when no newer tick is wanted
     this._listeners = { change: new Set(), frame: new Set(), control: new Set() };
     this._stops = [
       wire.on("push", (push) => this._hear(push)),
@@ -59,8 +61,9 @@ export class Viewing {
     return Boolean(this.stream?.playing);
   }
 
+  /** The tick that is shown, or will be as soon as its picture is here: the server's answer comes before that. */
   get tick() {
-    return this._target ?? this.scene.tick;
+    return this._target ?? (this._fresh && this.frames > 0 ? this.stream.tick : this.scene.tick);
   }
 
   /** Whether a tick that was asked for is not shown yet: its picture comes after the server's answer. */
@@ -90,36 +93,35 @@ export class Viewing {
     return this._last;
   }
 
+  /** After a cut it is about another stream, and asked once more: it comes to the same. */
   async _control(action, fields) {
-    if (!this.stream || this._over) return;
-    try {
-      this._follow(await this.wire.request("control", { watch: this.stream.watch, action, ...fields }));
-    } catch (error) {
-      this._fail(error);
+    for (let isDone = false; !isDone && !this._over; ) {
+      isDone = true;
+      try {
+        await this.wire.opened();
+        await this._begun;
+        if (!this.stream || this._over) return;
+        this._follow(await this.wire.request("control", { watch: this.stream.watch, action, ...fields }));
+      } catch (error) {
+        isDone = error.code !== "disconnected";
+        this._fail(error);
+      }
     }
   }
 
-  /** Goes to a tick and stands still there. Of many calls in a row only the latest is carried out. */
-  async seek(tick) {
-    const wanted = Math.max(this.firstTick, Math.min(this.lastTick, Math.round(tick)));
-    this._target = wanted;
+  /** Goes to a tick and stands still there. Of many calls in a row only the latest is carried out; done when that is. */
+  seek(tick) {
+    if (!this.stream) return Promise.resolve(); // nobody knows yet which ticks there are
+    this._target = this._within(tick);
     this._tell("control");
     this._tell("change");
-    if (this._asking) return;
-    this._asking = true;
-    let asked;
-    while (this._target !== undefined && this._target !== asked) {
-      asked = this._target;
-      await this.control("seek", { tick: asked });
-    }
-    this._asking = false;
-    if (!this._fresh && this.wire.state === "open") this._target = undefined; // it is shown, or was refused
-    this._tell("change");
+    this._asking ??= this._seek();
+    return this._asking;
   }
 
   see(as) {
     this.as = as;
-    this.observation = null;
+    this.observation = undefined;
     return this.control("view", { as });
   }
 
@@ -133,17 +135,25 @@ export class Viewing {
     this._over = true;
     clearInterval(this._looking);
     for (const stop of this._stops) stop();
-    if (this.stream && this.wire.state === "open") this.wire.request("control", { watch: this.stream.watch, action: "stop" }).catch(() => {});
+    if (this.stream && this.wire.state === "open") this._leave(this.stream.watch);
   }
 
   // --- inside ----------------------------------------------------------------------------------------
 
-  async _begin() {
+  _begin() {
+    this._begun = this._watch();
+  }
+
+  async _watch() {
+    const turn = (this._turn = (this._turn ?? 0) + 1);
     const again = this.stream !== null;
     const from_tick = again ? (this.stream.live && !this.seeking ? undefined : this.tick) : this._firstTick;
     try {
       const watching = await this.wire.request("watch", { world: this.world, from_tick, as: this.as, hz: this.hz });
-      if (this._over) return;
+      if (this._over || turn !== this._turn) {
+        this._leave(watching.watch); // nobody looks any more
+        return;
+      }
       if (from_tick === undefined) {
         this._follow(watching);
         return;
@@ -151,10 +161,30 @@ export class Viewing {
       // Whoever names a tick wants to see that one: what plays on from it until it stands still is not shown.
       this.stream = { ...watching };
       this._unseen = watching.watch;
-      await this.seek(from_tick);
+      this._target ??= this._within(from_tick); // unless another was asked for meanwhile
+      this._follow(await this.wire.request("control", { watch: watching.watch, action: "seek", tick: this._target }));
     } catch (error) {
       this._fail(error);
     }
+  }
+
+  async _seek() {
+    let asked;
+    while (this._target !== undefined && this._target !== asked) {
+      asked = this._target;
+      await this.control("seek", { tick: asked });
+    }
+    this._asking = null;
+    if (!this._fresh) this._target = undefined; // it is shown, or was refused
+    this._tell("change");
+  }
+
+  _within(tick) {
+    return Math.max(this.firstTick, Math.min(this.lastTick, Math.round(tick)));
+  }
+
+  _leave(watch) {
+    this.wire.request("control", { watch, action: "stop" }).catch(() => {}); // it is over in any case
   }
 
   /** How far the world has come meanwhile, while this shows what has been. */
@@ -202,17 +232,24 @@ export class Viewing {
     const apart = Math.abs(frame.tick - this.scene.tick);
     const usual = (this.tickHz * Math.max(1, this.stream.speed ?? 1) * 3) / Math.max(1, this.stream.hz ?? 1);
     const smooth = !CALM.matches && !this._fresh && apart <= Math.max(usual, 1);
+    this._see(frame.observation);
     this._fresh = false;
     if (!this._asking) this._target = undefined;
     if (frame.last_tick !== undefined) this.stream.last_tick = Math.max(this.stream.last_tick, frame.last_tick);
     this.stream.last_tick = Math.max(this.stream.last_tick, frame.tick);
     if (frame.players) this._meet(frame.players, frame.tick);
-    if (frame.observation) this.observation = frame.observation;
     this.scene.take(frame, performance.now(), smooth);
     this.frames += 1;
     const news = this.story?.addFrame(frame) ?? [];
     for (const listener of this._listeners.frame) listener(frame, news);
     this._tell("change");
+  }
+
+  /** Takes what a player had last been sent. The first frame of a stream has it, or there is nothing; others if it is news.
+   * What another player was sent is of a stream that is not wanted any more. */
+  _see(observation) {
+    if (observation && observation.player === this.as) this.observation = observation;
+    else if (this._fresh) this.observation = null;
   }
 
   /** Takes players as a frame tells of them; while the world runs, who has come or gone is a mark. */

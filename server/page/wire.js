@@ -52,7 +52,7 @@ export class Wire {
   connect() {
     const socket = new WebSocket(this.url, [SUBPROTOCOL]);
     this._socket = socket;
-    socket.onopen = () => this._greet(socket);
+    socket.onopen = () => socket === this._socket && this._greet(socket);
     socket.onmessage = (event) => socket === this._socket && this._receive(event.data);
     socket.onclose = (event) => socket === this._socket && this._closed(event);
   }
@@ -60,6 +60,7 @@ export class Wire {
   /** Cuts the connection without a word to the session, as a bad network would. It comes back by itself. */
   cut() {
     const socket = this._socket;
+    if (socket === null) return; // that is so already
     this._closed({ code: 1006, reason: "cut by hand" });
     socket.close();
   }
@@ -67,6 +68,7 @@ export class Wire {
   /** Comes back after taken or refused, or at once while it waits. */
   again() {
     clearTimeout(this._timer);
+    this._socket?.close();
     this._set("connecting");
     this.connect();
   }
@@ -98,7 +100,7 @@ export class Wire {
   /** Sends a request; resolves to its reply, rejects with WireError. Refusals that pass are waited out. */
   async request(type, fields = {}) {
     for (let attempt = 0; ; attempt += 1) {
-      await this._opened();
+      await this.opened();
       try {
         return await this._ask(type, fields);
       } catch (error) {
@@ -109,10 +111,34 @@ export class Wire {
     }
   }
 
+  /** A request that changes nothing: one that a cut has left without an answer is sent again. */
+  async read(type, fields = {}) {
+    for (;;) {
+      try {
+        return await this.request(type, fields);
+      } catch (error) {
+        if (error.code !== "disconnected") throw error;
+      }
+    }
+  }
+
+  /** Resolves when requests can be sent; rejects when they never will without the person's help. */
+  opened() {
+    if (this.state === "open") return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const stop = this.on("state", (state) => {
+        if (state === "connecting" || state === "lost") return;
+        stop();
+        if (state === "open") resolve();
+        else reject(new WireError({ code: "disconnected", message: this.why }));
+      });
+    });
+  }
+
   /** The replies to a `log` request and to those for what comes next, as long as they are wanted: `for await`. */
   async *logPages({ from_tick, ...fields }) {
     for (let next = from_tick; ; ) {
-      const reply = await this.request("log", { ...fields, from_tick: next });
+      const reply = await this.read("log", { ...fields, from_tick: next });
       yield reply;
       next = reply.next ?? undefined;
       if (next === undefined) return;
@@ -129,19 +155,6 @@ export class Wire {
     this.state = state;
     this.why = why;
     this._emit("state", state);
-  }
-
-  /** Resolves when requests can be sent; rejects when they never will without the person's help. */
-  _opened() {
-    if (this.state === "open") return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const stop = this.on("state", (state) => {
-        if (state === "connecting" || state === "lost") return;
-        stop();
-        if (state === "open") resolve();
-        else reject(new WireError({ code: "disconnected", message: this.why }));
-      });
-    });
   }
 
   _ask(type, fields) {

@@ -14,7 +14,7 @@ import { CameraButtons, cameraKey, Stage } from "/page/stage.js";
 import { Commands } from "/page/takeaway.js";
 import { KEYS, Time } from "/page/time.js";
 import { Timeline } from "/page/timeline.js";
-import { announce, Copy, Dialog, html, number, Problem, SeatBadge, useEffect, useRef, useState, useTitle, words } from "/page/ui.js";
+import { announce, Copy, Dialog, html, number, Problem, SeatBadge, useEffect, useLayoutEffect, useRef, useState, useTitle, words } from "/page/ui.js";
 import { Viewing } from "/page/viewing.js";
 
 const DRAW_EVERY_MS = 125; // texts beside the picture
@@ -33,8 +33,9 @@ const CAMERA_KEYS = [
   ["?", "this help"],
 ];
 
-/** Watch a world; `tick` and `as` come from the address. `embedded`: in a frame on somebody's page. */
-export function World({ wire, world, tick, as, embedded }) {
+/** Watch a world; `tick` and `as` come from the address, `visit` is another one whenever somebody goes to one. `embedded`:
+ * in a frame on somebody's page. */
+export function World({ wire, world, tick, as, visit, embedded }) {
   const [viewing] = useState(() => new Viewing(wire, world, { tick, as }));
   const [history] = useState(() => new History(viewing));
   const [time] = useState(() => new Time(viewing, history));
@@ -55,13 +56,10 @@ export function World({ wire, world, tick, as, embedded }) {
   useRedraw(viewing);
   useTitle(viewing.stream ? `${viewing.stream.game} ${world}` : world);
   useEffect(() => () => [time.close(), times.close(), history.close(), viewing.close()], []);
-  useEffect(() => (embedded ? listenToHost(viewing) : undefined), []);
+  useLayoutEffect(() => (embedded ? listenToHost(viewing) : undefined), []);
   useEffect(() => {
     if (tick !== undefined && viewing.stream && tick !== viewing.tick) viewing.seek(tick); // the address was changed
-  }, [tick]);
-  useEffect(() => {
-    time.setFilter(filter);
-  }, [filter]);
+  }, [visit]);
   useEffect(() => {
     if (!painter.current) return;
     painter.current.follow = follow;
@@ -69,6 +67,10 @@ export function World({ wire, world, tick, as, embedded }) {
   }, [follow]);
   useAddress(viewing, world, eyes);
   useNews(viewing);
+  const narrow = (wanted) => {
+    setFilter(wanted);
+    time.setFilter(wanted); // now: the next key may be the one for the next event
+  };
   const pick = (player) => {
     setFollow(player);
     if (player && painter.current && painter.current.camera.share > 0.6) painter.current.zoom(2.5);
@@ -108,7 +110,7 @@ export function World({ wire, world, tick, as, embedded }) {
         <button type="button" aria-haspopup="dialog" aria-label="Help: keys" title="Keys (?)" onClick=${() => setOpen("help")}>?</button>
       <//>
       ${embedded ? null : html`<${OwnWorld} wire=${wire} viewing=${viewing} row=${row} genesis=${found.genesis} />`}
-      ${looking && !embedded ? html`<${Inspector} wire=${wire} viewing=${viewing} row=${row} found=${found} times=${times} as=${eyes} wanted=${entry} onEyes=${look} onClose=${() => setLooking(false)} />` : null}
+      ${looking && !embedded ? html`<${Inspector} wire=${wire} viewing=${viewing} row=${row} found=${found} times=${times} as=${eyes} wanted=${entry} onOpened=${() => setEntry(null)} onEyes=${look} onClose=${() => setLooking(false)} />` : null}
       ${embedded ? null : html`<${InWords} viewing=${viewing} />`}
     </div>
     ${embedded
@@ -116,7 +118,7 @@ export function World({ wire, world, tick, as, embedded }) {
       : html`<div class="right">
           <${Players} viewing=${viewing} follow=${follow} onFollow=${pick} />
           <${Inside} viewing=${viewing} as=${eyes} onAs=${look} />
-          <${Feed} viewing=${viewing} history=${history} filter=${filter} onFilter=${setFilter} onSeek=${(at) => viewing.seek(at)} onEntry=${openEntry} />
+          <${Feed} viewing=${viewing} history=${history} filter=${filter} onFilter=${narrow} onSeek=${(at) => viewing.seek(at)} onEntry=${openEntry} />
         </div>`}
     ${open === "help" ? html`<${Help} onClose=${() => setOpen(null)} />` : null}
     ${open === "share" ? html`<${Share} viewing=${viewing} world=${world} as=${eyes} onClose=${() => setOpen(null)} />` : null}
@@ -228,7 +230,7 @@ function Help({ onClose }) {
  * second. */
 function useRedraw(viewing) {
   const [, again] = useState(0);
-  useEffect(() => {
+  useLayoutEffect(() => {
     let timer = null;
     let drawnAt = 0;
     const stop = viewing.on("change", () => {
@@ -286,7 +288,7 @@ function useNews(viewing) {
 function useKeys(what) {
   const latest = useRef(null);
   latest.current = what;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const pressed = (event) => handleKey(event, latest.current);
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);

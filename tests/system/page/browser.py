@@ -7,7 +7,7 @@ Pictures go to ``artefacts/page/``, which git ignores: look at them after a chan
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,13 +52,22 @@ class Pages:
         self._browser = browser
         self.complaints: list[str] = []
 
-    async def open(self, url: str, viewport: ViewportSize = DESKTOP, **options: Any) -> Page:
-        """Open an address as somebody who comes for the first time. ``options`` as in Playwright's new_context."""
+    async def open(
+        self,
+        url: str,
+        viewport: ViewportSize = DESKTOP,
+        before: Callable[[Page], Awaitable[object]] | None = None,
+        **options: Any,
+    ) -> Page:
+        """Open an address as somebody who comes for the first time. ``before`` is done with the page while it is still
+        empty; ``options`` as in Playwright's new_context."""
         context = await self._browser.new_context(viewport=viewport, **options)
         context.set_default_timeout(WITHIN_MS)
         page = await context.new_page()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if before is not None:
+            await before(page)
         await page.goto(url)
         return page
 

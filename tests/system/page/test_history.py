@@ -118,10 +118,14 @@ async def test_marks_are_explained_to_whoever_points_at_them(
     world = await recorded(await connect_agent(server.url, "ada"), 3000)
     page = await pages.open(address(server, f"#/w/{world}@2000"))
     await feed(page).get_by_text("wave started").wait_for()
-    mark = page.locator(".marks .event").first
-    box = await mark.bounding_box()
-    assert box is not None
-    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 12)
+    # Where in its line the first mark is; the line itself may still be moved by what comes above it.
+    x = await page.locator(".marks .event").first.evaluate(
+        """mark => {
+            const [own, line] = [mark, mark.closest(".scrubber")].map((one) => one.getBoundingClientRect());
+            return own.left + own.width / 2 - line.left;
+        }"""
+    )
+    await page.locator(".scrubber").hover(position={"x": x, "y": 12})
     tip = page.locator(".tip")
     await tip.get_by_text("arrived · ada").wait_for()
     await picture(page, "tip")

@@ -3,6 +3,7 @@ what a player had been shown, how it runs - and takes it along; who may not lear
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -18,9 +19,9 @@ from tests.server.test_checks import recorded as recorded_small
 from tests.server.test_checks import small
 from tests.system.conftest import Connect, ServerFactory
 from tests.system.harness import RunningServer
-from tests.system.page.browser import DESKTOP, PHONE, Pages, fits, picture, serious_findings
+from tests.system.page.browser import DESKTOP, PHONE, WITHIN_MS, Pages, fits, picture, serious_findings
 from tests.system.page.conftest import address
-from tests.system.page.playing import at_tick, later_tick, recorded, shown_tick, tsunami
+from tests.system.page.playing import at_tick, later_tick, recorded, tsunami
 from tests.system.test_dev_reload import Game, join
 
 pytestmark = pytest.mark.needs("chromium")
@@ -36,6 +37,13 @@ async def inside(page: Page, part: str | None = None) -> None:
     await page.get_by_role("button", name="Inside", exact=True).click()
     if part is not None:
         await page.get_by_role("tab", name=part).click()
+
+
+async def copied(page: Page, text: str) -> None:
+    """Wait until this is what has been copied: a browser takes its time for it."""
+    async with asyncio.timeout(WITHIN_MS / 1000):
+        while await page.evaluate("navigator.clipboard.readText()") != text:
+            pass
 
 
 def row(page: Page, name: str) -> Any:
@@ -66,8 +74,7 @@ async def test_a_click_in_the_feed_opens_the_entry_with_all_that_is_known_of_it(
     await whole.get_by_text("As the log has it").click()
     raw = json.loads(await page.get_by_label("The entry as JSON").inner_text())
     assert (raw["kind"], raw["name"], raw["note"], raw["code"]) == ("input", "deposit", HOSTILE_NOTE, outcome["code"])
-    shown = await shown_tick(page)
-    assert shown == int(re.sub(r"\D", "", await whole.locator("h3 .quiet").inner_text()))
+    await at_tick(page, int(re.sub(r"\D", "", await whole.locator("h3 .quiet").inner_text())))
     assert await serious_findings(page) == []
     await picture(page, "inside-entry", whole=True)
     await whole.get_by_role("button", name="What it had been shown").click()
@@ -128,10 +135,9 @@ async def test_the_state_of_two_thousand_nodes_is_searched_and_compared(
     await page.get_by_text("1 found").wait_for()
     await row(page, "players.p_1.score").click()
     await page.get_by_role("button", name="Copy path").click()
-    assert await page.evaluate("navigator.clipboard.readText()") == "players.p_1.score"
+    await copied(page, "players.p_1.score")
     await page.get_by_role("button", name="Copy command").click()
-    copied = await page.evaluate("navigator.clipboard.readText()")
-    assert copied == f"worldline replay state {world}@200 --path 'players.p_1.score'"
+    await copied(page, f"worldline replay state {world}@200 --path 'players.p_1.score'")
     await page.get_by_role("searchbox", name="Search the state").fill("")
 
     before = await ada.ask("state", world=world, tick=150)
@@ -211,7 +217,7 @@ async def test_a_fork_is_one_click_and_says_what_to_do_next(
     await page.get_by_role("button", name="Fork from here").click()
     own = page.get_by_role("region", name="Your world")
     await own.get_by_role("link", name=f"{world} stood after tick 321").wait_for()
-    assert world not in page.url
+    await page.wait_for_url(lambda url: world not in url)
     await page.locator(".entry", has_text="genesis").wait_for()
     await own.get_by_role("button", name="Run 10 ticks").click()
     await page.wait_for_function("() => document.getElementById('tick').value === '331'")
@@ -222,6 +228,7 @@ async def test_a_fork_is_one_click_and_says_what_to_do_next(
     await own.wait_for(state="detached")
     await page.go_back()
     await at_tick(page, 321)
+    await page.locator(".world-head .check-badge").wait_for()  # whose it is comes with that
     assert await own.count() == 0, "it is not ours"
 
 

@@ -32,11 +32,11 @@ async def test_every_declared_input_has_a_form_and_what_is_sent_is_applied(serve
     await page.get_by_label("Note").fill(HOSTILE_NOTE)
     await page.get_by_role("button", name="move").click()
     outcomes = page.get_by_label("Outcomes, newest first")
-    await outcomes.get_by_text("applied").wait_for()
+    await outcomes.locator(".mark.applied").wait_for()
     assert HOSTILE_NOTE in await outcomes.inner_text()
     assert "owned" not in await page.title()
     await page.get_by_role("button", name="deposit").click()
-    await outcomes.get_by_text("rejected").wait_for()
+    await outcomes.locator(".mark.rejected").wait_for()
     assert await serious_findings(page) == []
     await picture(page, "playground", whole=True)
 
@@ -48,9 +48,11 @@ async def test_every_message_is_shown_both_ways(server: RunningServer, pages: Pa
     await sent.locator("summary").click()
     assert '"observe": true' in await sent.locator("pre").inner_text()
     assert await messages.locator("li", has_text='{"type":"joined"').count() == 1
-    assert await messages.get_by_text('"type":"observation"').count() == 0
+    looks = messages.get_by_text('{"type":"observation"')
     await page.get_by_label("also the looks").check()
-    await messages.get_by_text('{"type":"observation"').first.wait_for()
+    await looks.first.wait_for()
+    await page.get_by_label("also the looks").uncheck()
+    assert await looks.count() == 0
 
 
 async def test_a_cut_connection_comes_back_to_the_same_player(server: RunningServer, pages: Pages) -> None:
@@ -59,7 +61,7 @@ async def test_a_cut_connection_comes_back_to_the_same_player(server: RunningSer
     await page.get_by_role("button", name="Cut the connection").click()
     await page.locator("#input-move-to").fill("home")
     await page.get_by_role("button", name="move").click()
-    await page.get_by_label("Outcomes, newest first").get_by_text("applied").wait_for()
+    await page.get_by_label("Outcomes, newest first").locator(".mark.applied").wait_for()
     assert await page.locator(".seat-line code, .seat-line a").inner_text() == place
     await page.reload()
     await page.locator(".seen").wait_for()

@@ -107,8 +107,9 @@ async def test_speeds_and_events(server: RunningServer, pages: Pages, connect_ag
     await page.get_by_label("What happened, newest first").get_by_text("wave started").wait_for()
     await page.keyboard.press(" ")
     await page.get_by_role("button", name="Play").wait_for()
+    await go(page, 2000)  # wherever it has come to by now
     await page.keyboard.press("q")
-    await page.wait_for_function("() => Number(document.getElementById('tick').value) <= 1800")
+    await at_tick(page, 1800)
     await speed.select_option("0.25")
     await page.get_by_label("Kind").select_option("event wave_started")
     assert await page.get_by_label("What happened, newest first").locator("li.event").count() == 1

@@ -32,7 +32,7 @@ async def test_a_running_world_is_one_click_away_and_moves(
     assert await pixels(page) != before
     await played.agents[0].ask("input", world=played.world, name="move", args={"to": "home"}, note="enough of it")
     await page.get_by_label("What happened, newest first").get_by_text("enough of it").wait_for()
-    assert "enough of it" in await page.locator(".players").inner_text()
+    await page.locator(".players").get_by_text("enough of it").wait_for()
 
 
 async def test_a_rejection_is_marked(server: RunningServer, pages: Pages, connect_agent: Connect) -> None:
@@ -52,7 +52,7 @@ async def test_what_dies_is_made_good(server: RunningServer, pages: Pages, conne
     for victims in (server.gateway_pids, server.shard_pids):
         os.kill(victims()[0], signal.SIGKILL)
         tick = await later_tick(page, tick + 60)
-    assert await page.locator(".player", has_text="ada").count() == 1
+    await page.locator(".player", has_text="ada").wait_for()
 
 
 async def test_through_a_slow_line_it_still_moves(server: RunningServer, pages: Pages, connect_agent: Connect) -> None:
@@ -97,7 +97,7 @@ async def test_by_keyboard_alone(server: RunningServer, pages: Pages, connect_ag
     await page.get_by_text("That is how it began.").wait_for()
     label = "one => one.getAttribute('aria-label') || one.title || one.innerText || one.labels?.[0]?.innerText"
     controls = page.locator("main button:visible, main select:visible, main input:visible, main summary:visible")
-    every = set(await controls.evaluate_all(f"all => all.map({label})"))
+    every = set[str](await controls.evaluate_all(f"all => all.map({label})"))
     assert {"Closer", "First tick", "Tick", "Next event", "Speed ([ and ])", "Share", "Kind"} <= every
     reached = set[str]()
     for _ in range(2 * await controls.count() + 20):
@@ -105,7 +105,8 @@ async def test_by_keyboard_alone(server: RunningServer, pages: Pages, connect_ag
         reached.add(await page.evaluate(f"({label})(document.activeElement)"))
         if every <= reached:
             break
-    assert every - reached == set()
+    still = set[str](await controls.evaluate_all(f"all => all.map({label})"))  # one may have gone since
+    assert every & still - reached == set()
 
 
 async def test_the_picture_in_words(server: RunningServer, pages: Pages, connect_agent: Connect) -> None:
