@@ -37,6 +37,7 @@ LOSSES_LIMIT: Final = 3
 """A stream whose source dies so often without a frame in between is given up: it may be what kills it."""
 REPLAYER_RETRY_MS: Final = 1000
 LOG_RECORDS: Final = 100  # of a page, if the client does not say
+_ENDED: Final = ("world_closed", "world_faulted")
 
 _log = logging.getLogger("worldline.gateway")
 
@@ -232,8 +233,9 @@ class Screens:
             return
         showing = viewer.wanted or viewer.showing
         viewer.asking = None
-        if isinstance(answer, messages.WatchDelayed):
-            self._ask_replayer(viewer, showing)
+        has_ended = isinstance(answer, protocol.Error) and answer.code in _ENDED and not is_replayer(source)
+        if has_ended or isinstance(answer, messages.WatchDelayed):
+            self._ask_replayer(viewer, showing)  # the lobby may not have heard of its end when it sent us there
         elif isinstance(answer, messages.Watched):
             self._show(source, viewer, showing, answer)
         else:

@@ -131,6 +131,7 @@ async def test_what_needs_more_than_is_laid_by_waits_and_nobody_sees_it_before(s
         disk.make_room(64 * 2**20)
         assert (await waiting).result == {"total": 2}
         assert (await shard.ask(messages.ObservePlayer, player="p_1", since=1)).data["total"] == 2
+        await notices(shard, 2)  # it goes on: before that a shard that is stopped has no room to save its worlds
     assert inputs_in_log(shard.data) == [1, 2]
     assert recover(short_folder / "killed").damaged == []
     assert inputs_in_log(short_folder / "killed") == [1], "killed while it waited: it was not applied"

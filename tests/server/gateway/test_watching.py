@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
-from server import messages
+from server import messages, refusals
 from server.gateway.limits import GatewayLimits
 from tests.server.gateway.stand_in import Edge, Talker, eventually, running_edge, talking
 from tests.server.gateway.test_slow_readers import deaf_client
@@ -138,3 +139,15 @@ async def test_who_goes_before_the_answer_comes_is_not_watched_for(tmp_path: Pat
         edge.shard_link.send(messages.Watched(request=question.request, watching=WATCHING, pages=[], opening=1))
         assert (await edge.told(messages.StopWatching)).watch == "v_1"
         assert len(edge.gateway._watches) == 0
+
+
+@pytest.mark.parametrize("status", ["finished", "faulted"])
+async def test_a_world_that_ended_before_the_lobby_heard_of_it_is_shown_as_it_was(tmp_path: Path, status: str) -> None:
+    async with running_edge(tmp_path) as edge, talking(edge) as ada:
+        await ada.send({"type": "watch", "id": 1, "world": "w_1"})
+        asked = await edge.asked(messages.AskWorld)
+        edge.control.send(messages.WorldFound(request=asked.request, world=SUMMARY, shard=0))
+        question = await edge.told(messages.WatchWorld)
+        refused = refusals.world_ended("w_1", "echo", status, None)
+        edge.shard_link.send(messages.Answer(request=question.request, message=refused))
+        assert (await edge.asked(messages.AskReplayer)).replayer >= 0
